@@ -1,0 +1,30 @@
+"""The application factory."""
+
+from typing import Any
+
+from quart import Quart
+
+import db
+from commands import mysql
+from counter import errors, schema
+from counter.operations import app_settings, health
+from counter.views import counter_app
+
+
+def create_app(**config_overrides: Any) -> Quart:
+    """Return the app with the settings, each overridable by its name, as tests do."""
+    app = Quart(__name__, static_folder=None)  # each room has its own
+    app.config.from_object("settings")
+    app.config.update(config_overrides)
+
+    db.init_app(app)
+    schema.init_app(app)
+    errors.init_app(app)
+
+    app.register_blueprint(counter_app)
+    app.register_blueprint(health)
+    if app.config["QUART_ENV"] == "development":
+        app.register_blueprint(app_settings)
+
+    app.cli.add_command(mysql)
+    return app

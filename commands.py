@@ -1,0 +1,78 @@
+"""`quart mysql`: the private server of development, and the accounts on one's own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+import settings
+from harness import ServerError
+from harness.accounts import set_up
+from harness.login import Login
+from harness.private import PrivateServer
+
+FOLDER = Path(__file__).with_name(".mysql")
+
+
+@click.group()
+def mysql() -> None:
+    """Start, stop and set up the database server."""
+
+
+@mysql.command()
+def start() -> None:
+    """Start a private server, unless a server answers at DB_HOST and DB_PORT."""
+    with one_line_errors():
+        click.echo(private_server().start(settings.MYSQLD))
+
+
+@mysql.command()
+def stop() -> None:
+    """Stop the private server; its data stay."""
+    with one_line_errors():
+        click.echo(private_server().stop())
+
+
+@mysql.command()
+def status() -> None:
+    """Tell what answers at DB_HOST and DB_PORT; exit with 3 where nothing usable does."""
+    answers, line = private_server().status()
+    click.echo(line)
+    if not answers:
+        raise SystemExit(3)
+
+
+@mysql.command()
+def setup() -> None:
+    """Create the database and its user on a server that runs, as root."""
+    root, user = logins()
+    with one_line_errors():
+        with root.connect() as connection:
+            set_up(connection, settings.DATABASE_NAME, user.user, user.password)
+        user.connect().close()
+    click.echo(f"{user.address} has the database {settings.DATABASE_NAME} for {user.user}")
+
+
+def logins() -> tuple[Login, Login]:
+    """Return root and the app's user at the configured address."""
+    address = settings.DB_HOST, settings.DB_PORT
+    return (
+        Login(*address, "root", settings.MYSQL_ROOT_PASSWORD),
+        Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD),
+    )
+
+
+def private_server() -> PrivateServer:
+    """Return the private server that serves the configured coordinates."""
+    root, user = logins()
+    return PrivateServer(FOLDER, user, settings.DATABASE_NAME, root.password)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn a server's trouble into one line on stderr and exit status 1."""
+    try:
+        yield
+    except ServerError as error:
+        raise click.ClickException(str(error)) from None

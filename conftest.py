@@ -1,0 +1,66 @@
+"""The project's fixtures: a throwaway database, the app on it, and a client, each a module's."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from quart import Quart
+from quart.typing import TestClientProtocol
+
+import db
+import settings
+from application import create_app
+from harness.database import Coordinates, throwaway_database
+from harness.login import Login
+from harness.migrations import migrate
+
+pytest_plugins = ["harness.plugin"]
+
+ALEMBIC_INI = Path(__file__).with_name("alembic.ini")
+
+
+@pytest.fixture(scope="session")
+def mysql_configured() -> Sequence[Login]:
+    """Root if its password is set, as only root may create databases; else the app's user."""
+    address = settings.DB_HOST, settings.DB_PORT
+    user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD)
+    root = Login(*address, "root", settings.MYSQL_ROOT_PASSWORD)
+    return [root, user] if root.password else [user]
+
+
+@pytest.fixture(scope="session")
+def mysql_wait() -> float:
+    """Wait for a server on another machine as long as the app does."""
+    return settings.DB_WAIT
+
+
+@pytest.fixture(scope="module")
+def create_db(mysql_login: Login) -> Iterator[Coordinates]:
+    """Make a migrated database; yields the settings that lead to it."""
+    print("Creating db")
+    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
+        print("Migrating db")
+        migrate(db.url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+        yield Coordinates(coordinates, TESTING=True)
+        print("Destroying db")
+
+
+@pytest.fixture(scope="module")
+async def create_test_app(create_db: Coordinates) -> AsyncIterator[Quart]:
+    """Start the app on that database; shut it down afterwards."""
+    app = create_app(**create_db)
+    print("Starting app")
+    await app.startup()
+    # The tutorial's tests look into the table through this connection; no request uses it.
+    engine = app.extensions["engine"].execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.connect() as app.sac:  # type: ignore[attr-defined]
+        yield app
+    print("Closing down app")
+    await app.shutdown()
+
+
+@pytest.fixture(scope="module")
+def create_test_client(create_test_app: Quart) -> TestClientProtocol:
+    """Make a client of that app."""
+    print("Creating test client")
+    return create_test_app.test_client()

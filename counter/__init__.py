@@ -1,0 +1,1 @@
+"""The counter: tables and queries, pages, health, and the answers to errors."""

@@ -1,0 +1,35 @@
+"""The page that counts."""
+
+from quart import Blueprint, Response, abort, render_template, request
+
+from counter.models import count_hit, read_count
+from db import transaction
+
+counter_app = Blueprint(
+    "counter_app",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+
+
+@counter_app.get("/")
+async def page() -> Response:
+    """Count a view and show which one it was; HEAD only looks."""
+    if is_prefetch():
+        # Refused, a browser asks again when the person really comes, and that is counted.
+        abort(503, "This page counts its views, so it is not given in advance.")
+    async with transaction() as connection:
+        if request.method == "HEAD":
+            count = await read_count(connection) or 0
+        else:
+            count = await count_hit(connection)
+    body = await render_template("counter.html", count=count)
+    return Response(body, headers={"Cache-Control": "no-store"})
+
+
+def is_prefetch() -> bool:
+    """Tell whether a browser only loads ahead, by the header or its older names."""
+    names = ("Sec-Purpose", "Purpose", "X-Moz")
+    return any("prefetch" in request.headers.get(name, "").lower() for name in names)

@@ -1,0 +1,92 @@
+"""A new server's data folder: the system tables and the first accounts."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from harness import ServerError
+from harness.login import Login
+from harness.program import Program
+from harness.server import arguments, cause, start, wait_until_ready
+
+STOPPED_WITHIN = 60.0  # seconds
+# What mariadb-install-db feeds to the server. That script itself needs a program that
+# Debian's mariadb-server-core does not have, and as root it changes files of the system.
+SYSTEM_TABLES = (
+    "mysql_system_tables.sql",
+    "mysql_performance_tables.sql",
+    "mysql_system_tables_data.sql",
+)
+
+
+def initialise(
+    program: Program,
+    data: Path,
+    log: Path,
+    prepare: Callable[["Connection[Cursor]"], None],
+    flags: Sequence[str] = (),
+) -> None:
+    """Make the data folder `data`, and let `prepare` make its accounts as root.
+
+    Root has no password before that, so meanwhile the server listens on a socket in a
+    folder that nobody else may enter.
+    """
+    data.mkdir(mode=0o700, parents=True)
+    _create_system_tables(program, data, log, flags)
+    with tempfile.TemporaryDirectory(prefix="mysql-") as folder:
+        login = Login("localhost", 0, "root", "", unix_socket=f"{folder}/sock")
+        since = log.stat().st_size
+        process = start(
+            arguments(program, data, *flags, "--skip-networking", f"--socket={folder}/sock"), log
+        )
+        try:
+            wait_until_ready(process, login, log, since)
+            with login.connect() as connection:
+                prepare(connection)
+            process.terminate()
+            process.wait(STOPPED_WITHIN)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _create_system_tables(program: Program, data: Path, log: Path, flags: Sequence[str]) -> None:
+    if program.family == "MariaDB":
+        argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
+        script = _bootstrap_script(_share(program))
+    else:
+        argv = arguments(program, data, *flags, "--initialize-insecure")
+        script = b""
+    with log.open("ab") as output:
+        since = output.tell()
+        done = subprocess.run(argv, input=script, stdout=output, stderr=output, check=False)
+    if done.returncode != 0:
+        raise ServerError(f"the data folder could not be made: {cause(log, since)}")
+
+
+def _bootstrap_script(share: Path) -> bytes:
+    lines = ["create database mysql;", "use mysql;", "set @auth_root_socket=null;"]
+    for name in SYSTEM_TABLES:
+        text = (share / name).read_text()
+        # As the installer does: no account for this machine's name.
+        lines += [line for line in text.splitlines() if "@current_hostname" not in line]
+    return "\n".join([*lines, ""]).encode()
+
+
+def _share(program: Program) -> Path:
+    said = subprocess.run(
+        [program.path, "--no-defaults", "--verbose", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found = re.search(r"^character-sets-dir\s+(\S.*?)/?$", said, re.M)
+    share = Path(found[1]).parent if found else Path("/usr/share/mysql")
+    if not (share / SYSTEM_TABLES[0]).exists():
+        raise ServerError(f"{program.path} is installed without {share / SYSTEM_TABLES[0]}")
+    return share

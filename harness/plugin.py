@@ -1,0 +1,95 @@
+"""The pytest plugin: `pytest_plugins = ["harness.plugin"]` in a project's conftest.py.
+
+A project says which server it is configured for by overriding the fixture
+`mysql_configured`; its own fixtures build on `mysql_login`.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from harness import ServerError
+from harness.login import LOOPBACK, Answer, Login
+from harness.program import find_program
+from harness.run import RunServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --mysqld."""
+    parser.addoption(
+        "--mysqld",
+        default="",
+        metavar="PROGRAM",
+        help="run the tests on a private server of this program, whatever server answers",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a module's tests in one process: they share a module-scoped database."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(scope="session")
+def mysql_configured() -> Sequence[Login]:
+    """Return the accounts to try at the configured server, the best first; none by default."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def mysql_wait() -> float:
+    """How many seconds a configured server on another machine may take to answer."""
+    return 30
+
+
+@pytest.fixture(scope="session")
+def mysql_program(request: pytest.FixtureRequest) -> str:
+    """Return the path of a server program for tests that start one; skip where there is none."""
+    try:
+        return str(find_program(request.config.getoption("--mysqld")).path)
+    except ServerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mysql_login(
+    request: pytest.FixtureRequest, mysql_configured: Sequence[Login], mysql_wait: float
+) -> Iterator[Login]:
+    """Return an account that may create databases.
+
+    On the configured server if it answers, else on a private one that lives for the run.
+    """
+    program = request.config.getoption("--mysqld")
+    login = None if program else configured_login(mysql_configured, mysql_wait)
+    if login:
+        yield login
+        return
+    server = RunServer(program)
+    try:
+        yield server.root
+    finally:
+        server.close()
+
+
+def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
+    """Return the first of `logins` that its server takes, or None where none answers.
+
+    A server on another machine is one that someone named: it gets `wait` seconds. Raises
+    ServerError where it stays away, or where a server refuses every account.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        answers = [login.answer() for login in logins]
+        for login, answer in zip(logins, answers, strict=True):
+            if answer is Answer.SERVICE:
+                return login
+        gone = all(answer is Answer.NOTHING for answer in answers)
+        if gone and all(login.host in LOOPBACK for login in logins):
+            return None
+        if not gone or time.monotonic() > deadline:
+            logins[-1].connect()  # raises, with the reason
+        time.sleep(0.2)

@@ -1,0 +1,59 @@
+"""Alembic's environment: the app's settings, and the tables of these modules."""
+
+import asyncio
+import zlib
+from logging.config import fileConfig
+
+from alembic import context
+from sqlalchemy import Connection, MetaData, create_engine, func, pool, select
+
+import db
+import settings
+from counter.models import metadata as counter_metadata
+
+config = context.config
+target_metadata: list[MetaData] = [counter_metadata]
+
+LOCK_WAIT = 60  # seconds that one migrating process waits for another
+
+
+def run_migrations_offline() -> None:
+    """Write SQL instead of running it: `alembic upgrade head --sql`."""
+    context.configure(
+        url=db.url(vars(settings), "mysql+pymysql"),
+        target_metadata=target_metadata,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_migrations_online() -> None:
+    """Migrate the configured database, waited for as the app waits for it."""
+    asyncio.run(db.wait(vars(settings)))
+    engine = create_engine(db.url(vars(settings), "mysql+pymysql"), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        migrate(connection)
+
+
+def migrate(connection: Connection) -> None:
+    """Run the revisions, one process at a time."""
+    lock = f"alembic_{zlib.crc32(str(connection.engine.url.database).encode())}"
+    if not connection.scalar(select(func.get_lock(lock, LOCK_WAIT))):
+        raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")
+    context.configure(connection=connection, target_metadata=target_metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.scalar(select(func.release_lock(lock)))
+    connection.commit()
+
+
+if context.is_offline_mode():
+    run_migrations_offline()
+elif connection := config.attributes.get("connection"):  # a caller's, such as the harness
+    migrate(connection)
+else:
+    if config.config_file_name:
+        fileConfig(config.config_file_name, disable_existing_loggers=False)
+    run_migrations_online()

@@ -1,0 +1,58 @@
+"""The settings: read once, from the environment and, where that is silent, `.quartenv`.
+
+A bad value ends the program with one line that names the variable and what it may be.
+"""
+
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+load_dotenv(Path(__file__).with_name(".quartenv"))
+
+_problems: list[str] = []
+
+
+def _text(name: str, default: str | None = None) -> str:
+    """Read a text; without a default it must be there and not be empty."""
+    value = os.environ.get(name, default)
+    if value is None or (value == "" and default is None):
+        state = "is not set" if value is None else "is empty"
+        _problems.append(f"{name} {state}: give it a value in the environment or in .quartenv")
+    return value or ""
+
+
+def _integer(name: str, default: int, low: int, high: int) -> int:
+    """Read a whole number from `low` to `high`."""
+    value = os.environ.get(name, "") or str(default)
+    if value.isascii() and value.isdecimal() and low <= int(value) <= high:
+        return int(value)
+    _problems.append(f"{name} is {value!r}: it must be a whole number from {low} to {high}")
+    return default
+
+
+def _choice(name: str, *choices: str) -> str:
+    """Read one of `choices`, by default the first."""
+    value = os.environ.get(name, "") or choices[0]
+    if value not in choices:
+        _problems.append(f"{name} is {value!r}: it must be one of {', '.join(choices)}")
+    return value
+
+
+QUART_ENV = _choice("QUART_ENV", "production", "development")
+SECRET_KEY = _text("SECRET_KEY")
+DB_HOST = _text("DB_HOST")
+DB_PORT = _integer("DB_PORT", 3306, 1, 65535)
+DB_USERNAME = _text("DB_USERNAME")
+DB_PASSWORD = _text("DB_PASSWORD", default="")
+DATABASE_NAME = _text("DATABASE_NAME")
+MYSQL_ROOT_PASSWORD = _text("MYSQL_ROOT_PASSWORD", default="")
+MYSQLD = _text("MYSQLD", default="")
+DB_POOL_SIZE = _integer("DB_POOL_SIZE", 10, 1, 1000)
+DB_WAIT = _integer("DB_WAIT", 30, 0, 3600)  # seconds, at start-up
+DB_TIMEOUT = _integer("DB_TIMEOUT", 4, 1, 3600)  # seconds, of a request
+
+SECRETS = frozenset({"SECRET_KEY", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD"})
+
+if _problems:
+    raise SystemExit("\n".join(_problems))
