@@ -18,6 +18,11 @@ LOCKED = 1205
 class Coordinates(dict[str, Any]):
     """Settings that lead to a database; a failed test's report does not show their secrets."""
 
+    def environ(self) -> dict[str, str]:
+        """Return the environment of a program that is to use this database."""
+        names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
+        return {name: str(self[name]) for name in names}
+
     def __repr__(self) -> str:
         secret = ("DB_PASSWORD", "DB_URI")
         return repr({name: "***" if name in secret else value for name, value in self.items()})

@@ -54,28 +54,43 @@ class Login:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{driver}://{user}:{password}@{host}:{self.port}"
 
+    def environ(self) -> dict[str, str]:
+        """Return the environment of a program that is to find this account configured."""
+        return {
+            "DB_HOST": self.host,
+            "DB_PORT": str(self.port),
+            "DB_USERNAME": self.user,
+            "DB_PASSWORD": self.password,
+            "MYSQL_ROOT_PASSWORD": self.password if self.user == "root" else "",
+        }
+
     def connect(self, timeout: float = 30) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
 
         Raises LoginError, without the driver's own error: its frames hold the password.
         """
         try:
-            return pymysql.connect(
-                host=self.host,
-                port=self.port,
-                user=self.user,
-                password=self.password.encode(),  # as a str it would be sent in latin-1
-                unix_socket=self.unix_socket,
-                charset="utf8mb4",
-                autocommit=True,
-                connect_timeout=timeout,
-                read_timeout=timeout,
-                write_timeout=timeout,
-                ssl_disabled=self.host in LOOPBACK,
-            )
-        except (pymysql.MySQLError, OSError, EOFError) as error:
+            link = self._link(timeout)
+        except OSError:
+            raise LoginError(f"no server answers at {self.address}", Answer.NOTHING) from None
+        connection = pymysql.connect(
+            host=self.host,
+            user=self.user,
+            password=self.password.encode(),  # as a str it would be sent in latin-1
+            charset="utf8mb4",
+            autocommit=True,
+            read_timeout=timeout,
+            write_timeout=timeout,
+            ssl_disabled=self.host in LOOPBACK,
+            defer_connect=True,
+        )
+        try:
+            connection.connect(link)
+        except Exception as error:  # noqa: BLE001 (a stranger's bytes make any error)
             failure = error
-        raise LoginError(*self._explain(failure)) from None
+        else:
+            return connection
+        raise self._explain(failure) from None
 
     def answer(self, timeout: float = 2) -> Answer:
         """Try to log in and tell what was met within `timeout` seconds."""
@@ -85,23 +100,24 @@ class Login:
             return error.answer
         return Answer.SERVICE
 
-    def _explain(self, error: Exception) -> tuple[str, Answer]:
-        code = error.args[0] if error.args else 0
-        # Below 2000 the code is the server's own: there is one, and it said no.
-        if isinstance(error, pymysql.MySQLError) and isinstance(code, int) and 1000 <= code < 2000:
-            return (
-                f"the server at {self.address} refused {self.user}: {error.args[1]}",
-                Answer.REFUSAL,
-            )
-        if not self._listens():
-            return f"no server answers at {self.address}", Answer.NOTHING
-        return f"what listens at {self.address} does not answer as a MySQL server", Answer.STRANGER
-
-    def _listens(self) -> bool:
-        if self.unix_socket:
-            return False
+    def _link(self, timeout: float) -> socket.socket:
+        if not self.unix_socket:
+            link = socket.create_connection((self.host, self.port), timeout)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return link
+        link = socket.socket(socket.AF_UNIX)
         try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
+            link.connect(self.unix_socket)
         except OSError:
-            return False
-        return True
+            link.close()
+            raise
+        return link
+
+    def _explain(self, error: Exception) -> LoginError:
+        match error.args:
+            # Below 2000 the number is the server's own: there is one, and it said no.
+            case (int(number), str(text)) if 1000 <= number < 2000:
+                line = f"the server at {self.address} refused {self.user}: {text}"
+                return LoginError(line, Answer.REFUSAL)
+        line = f"what listens at {self.address} does not answer as a MySQL server"
+        return LoginError(line, Answer.STRANGER)

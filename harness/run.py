@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from harness import guard
 from harness.accounts import set_root_password
 from harness.datadir import initialise
 from harness.login import Login
+from harness.process import free_port
 from harness.program import Program, find_program
 from harness.server import arguments, fast, tcp, wait_until_ready
 
@@ -34,7 +34,7 @@ class RunServer:
         self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=_roomy()))
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
-        self.root = Login("127.0.0.1", _free_port(), "root", password)
+        self.root = Login("127.0.0.1", free_port(), "root", password)
         self._log = self.folder / "server.log"
         self._guard: subprocess.Popen[bytes] | None = None
         self.pid = 0  # the server's process, for signals
@@ -90,9 +90,3 @@ def _roomy() -> Path | None:
         return TMPFS if shutil.disk_usage(TMPFS).free >= ROOM else None
     except OSError:
         return None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
