@@ -1,5 +1,6 @@
 """The project's fixtures: a throwaway database, the app on it, and a client, each a module's."""
 
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def mysql_configured() -> Sequence[Login]:
 def mysql_wait() -> float:
     """Wait for a server on another machine as long as the app does."""
     return settings.DB_WAIT
+
+
+@pytest.fixture(scope="session")
+def server_environ(mysql_login: Login) -> dict[str, str]:
+    """Return the environment of a program that is to use the tests' server."""
+    return {**os.environ, **mysql_login.environ()}
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """The database: its URL, the engine between start-up and shut-down, and the transaction."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart, current_app
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
@@ -49,6 +51,7 @@ def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
 
 def init_app(app: Quart) -> None:
     """Open the engine when `app` starts to serve, and close it when it ends."""
+    _end_in_one_line(app)
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
@@ -116,6 +119,24 @@ async def _attempt(config: Mapping[str, Any]) -> tuple[int, str] | None:
         return 0, f"no answer ({error!r})"
     finally:
         await engine.dispose()
+
+
+def _end_in_one_line(app: Quart) -> None:
+    """Make a start-up that gives up end the process, with its line as the last word.
+
+    Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and
+    uvicorn takes it for an app without start-up and serves. Nothing is open yet.
+    """
+    asgi_app = app.asgi_app
+
+    async def run(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        try:
+            await asgi_app(scope, receive, send)
+        except SystemExit as end:
+            print(end, file=sys.stderr, flush=True)
+            os._exit(1)
+
+    app.asgi_app = run  # type: ignore[method-assign]  # Quart's way to wrap an app
 
 
 def _cause(error: DBAPIError) -> tuple[int, str]:

@@ -1,0 +1,78 @@
+"""Whoever followed the tutorial keeps the tests and the database that came of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+
+# The tutorial's test module. Changed for SQLAlchemy 2: create_all() takes the engine,
+# select() no list, and a result's rows are read without await, by position.
+TESTS = """\
+import pytest
+from quart import current_app
+from sqlalchemy import create_engine, select
+
+from counter.models import counter_table, metadata as CounterMetadata
+
+
+@pytest.fixture(scope="module")
+def create_counter_tables(create_db):
+    print("Creating Counter Tables")
+    engine = create_engine(create_db["DB_URI"] + "/" + create_db["DATABASE_NAME"])
+    CounterMetadata.create_all(engine)
+
+
+@pytest.mark.asyncio
+async def test_initial_response(create_test_client, create_counter_tables):
+    response = await create_test_client.get("/")
+    body = await response.get_data()
+    assert "Counter: 1" in str(body)
+
+
+@pytest.mark.asyncio
+async def test_second_response(
+    create_test_app, create_test_client, create_counter_tables
+):
+    response = await create_test_client.get("/")
+    body = await response.get_data()
+    assert "Counter: 2" in str(body)
+
+    # check on the model itself
+    async with create_test_app.app_context():
+        conn = current_app.sac
+        counter_query = select(counter_table.c.count)
+        result = await conn.execute(counter_query)
+        result_row = result.first()
+        count = result_row[0]
+        assert count == 2
+"""
+
+
+def test_the_tutorials_tests_pass_and_show_the_order_of_events(
+    tmp_path: Path, server_environ: dict[str, str]
+) -> None:
+    module = tmp_path / "test_counter.py"
+    module.write_text(TESTS)
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-s", "-q", "-p", "conftest", "-p", "no:randomly"),
+            *("-c", PROJECT / "pyproject.toml", module),
+        ],
+        cwd=PROJECT,
+        env=server_environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in run.stdout, run.stdout + run.stderr
+    events = [line.lstrip(".") for line in run.stdout.splitlines() if "ing " in line]
+    assert events == [
+        "Creating db",
+        "Migrating db",
+        "Starting app",
+        "Creating test client",
+        "Creating Counter Tables",
+        "Closing down app",
+        "Destroying db",
+    ]
