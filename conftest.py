@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from quart import Quart
-from quart.typing import TestClientProtocol
+from quart.typing import TestClientProtocol as Client
 
 import db
 import settings
 from application import create_app
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
+from harness.masked import Masked
 from harness.migrations import migrate
 
 pytest_plugins = ["harness.plugin"]
@@ -38,7 +39,7 @@ def mysql_wait() -> float:
 @pytest.fixture(scope="session")
 def server_environ(mysql_login: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
-    return {**os.environ, **mysql_login.environ()}
+    return Masked(os.environ | mysql_login.environ())
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ async def create_test_app(create_db: Coordinates) -> AsyncIterator[Quart]:
 
 
 @pytest.fixture(scope="module")
-def create_test_client(create_test_app: Quart) -> TestClientProtocol:
+def create_test_client(create_test_app: Quart) -> Client:
     """Make a client of that app."""
     print("Creating test client")
     return create_test_app.test_client()

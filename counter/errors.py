@@ -35,8 +35,6 @@ async def unavailable(error: UnavailableError) -> Response:
 
 async def unexpected(error: Exception) -> Response:
     """Answer a fault of the program; Quart's own page would show variables, secrets too."""
-    if current_app.testing:
-        raise error
     current_app.logger.exception("%s %s", request.method, request.path, exc_info=error)
     return await _answer(500, "Something went wrong here. It has been written to the log.")
 

@@ -4,28 +4,24 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pymysql
 
 from harness.accounts import identifier, throwaway_prefix
 from harness.login import Login
+from harness.masked import Masked
 
 LOCK_WAIT = 2  # seconds that DROP waits for a forgotten transaction; the servers' default is a day
 LOCKED = 1205
 
 
-class Coordinates(dict[str, Any]):
-    """Settings that lead to a database; a failed test's report does not show their secrets."""
+class Coordinates(Masked):
+    """Settings that lead to a database."""
 
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
         names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
         return {name: str(self[name]) for name in names}
-
-    def __repr__(self) -> str:
-        secret = ("DB_PASSWORD", "DB_URI")
-        return repr({name: "***" if name in secret else value for name, value in self.items()})
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+"""What goes wrong is answered in the form that the caller speaks."""
+
+import logging
+from http import HTTPStatus
+
+import pytest
+from quart import Quart
+from quart.typing import TestClientProtocol as Client
+
+from application import create_app
+from harness.database import Coordinates
+
+HIDDEN = "s3cret-in-a-variable"
+JSON = {"Accept": "application/json"}
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture
+def broken_app(create_db: Coordinates) -> Quart:
+    """Return an app with a view that fails while a local variable holds a secret."""
+    app = create_app(**{**create_db, "TESTING": False})
+
+    @app.get("/broken")
+    async def broken() -> str:
+        held = HIDDEN
+        raise LookupError(f"no such thing among {len(held)}")
+
+    return app
+
+
+async def test_an_unknown_page_is_a_page_for_a_browser(
+    create_test_client: Client,
+) -> None:
+    response = await create_test_client.get("/nothing", headers=BROWSER)
+    assert response.status_code == HTTPStatus.NOT_FOUND
+    assert response.content_type == "text/html; charset=utf-8"
+    assert "<h1>Not Found</h1>" in await response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/problem+json"])
+async def test_an_unknown_page_is_a_problem_for_a_program(
+    create_test_client: Client, accept: str
+) -> None:
+    response = await create_test_client.get("/nothing", headers={"Accept": accept})
+    assert response.status_code == HTTPStatus.NOT_FOUND
+    assert response.content_type == "application/problem+json"
+    problem = await response.get_json()
+    assert problem["status"] == HTTPStatus.NOT_FOUND
+    assert problem["title"] == "Not Found"
+
+
+async def test_a_wrong_method_names_the_right_ones(create_test_client: Client) -> None:
+    response = await create_test_client.delete("/health/live", headers=JSON)
+    assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert "GET" in response.headers["Allow"]
+    assert response.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("mode", ["", "debug", "testing"])
+async def test_a_fault_is_logged_and_shows_no_variables(
+    broken_app: Quart, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    if mode:
+        setattr(broken_app, mode, True)
+    with caplog.at_level(logging.ERROR):
+        response = await broken_app.test_client().get("/broken", headers=BROWSER)
+    assert response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    body = await response.get_data(as_text=True)
+    assert "<h1>Internal Server Error</h1>" in body
+    assert HIDDEN not in body
+    assert "LookupError" not in body
+    assert "LookupError: no such thing among" in caplog.text

@@ -1,0 +1,115 @@
+"""The page that counts."""
+
+import re
+from http import HTTPStatus
+
+import pytest
+from quart.typing import TestClientProtocol as Client
+from sqlalchemy import create_engine, delete, select
+
+import db
+from counter.models import counter_table
+from harness.database import Coordinates
+
+
+def stored_count(coordinates: Coordinates) -> int:
+    """Return what the table says, read beside the app."""
+    engine = create_engine(db.url(coordinates, "mysql+pymysql"))
+    with engine.connect() as connection:
+        count = connection.scalar(select(counter_table.c.count))
+    engine.dispose()
+    return count or 0
+
+
+async def view(client: Client) -> int:
+    """View the page and return the number on it."""
+    body = await (await client.get("/")).get_data(as_text=True)
+    found = re.search(r"<h1>Counter: (\d+)</h1>", body)
+    assert found, body
+    return int(found[1])
+
+
+async def test_each_view_shows_the_next_number_and_the_table_agrees(
+    create_test_client: Client, create_db: Coordinates
+) -> None:
+    before = stored_count(create_db)
+    assert [await view(create_test_client) for _ in range(3)] == [before + n for n in (1, 2, 3)]
+    assert stored_count(create_db) == before + 3
+
+
+async def test_the_page_is_html_that_no_cache_keeps(
+    create_test_client: Client,
+) -> None:
+    response = await create_test_client.get("/")
+    assert response.status_code == HTTPStatus.OK
+    assert response.content_type == "text/html; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_files_that_the_page_names_are_served(
+    create_test_client: Client,
+) -> None:
+    body = await (await create_test_client.get("/")).get_data(as_text=True)
+    files = re.findall(r'<link .*?href="(.+?)"', body)
+    assert len(files) == 2
+    for file in files:
+        assert (await create_test_client.get(file)).status_code == HTTPStatus.OK
+
+
+async def test_head_counts_nothing(create_test_client: Client, create_db: Coordinates) -> None:
+    before = stored_count(create_db)
+    response = await create_test_client.head("/")
+    assert response.status_code == HTTPStatus.OK
+    assert response.headers["Cache-Control"] == "no-store"
+    assert stored_count(create_db) == before
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
+    ],
+)
+async def test_a_prefetch_is_refused_and_counts_nothing(
+    create_test_client: Client, create_db: Coordinates, header: str, value: str
+) -> None:
+    before = stored_count(create_db)
+    response = await create_test_client.get("/", headers={header: value})
+    # A page that was given in advance would be shown later without being counted.
+    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert stored_count(create_db) == before
+
+
+async def test_post_is_not_allowed_and_counts_nothing(
+    create_test_client: Client, create_db: Coordinates
+) -> None:
+    before = stored_count(create_db)
+    response = await create_test_client.post("/")
+    assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert {"GET", "HEAD"} <= {name.strip() for name in response.headers["Allow"].split(",")}
+    assert stored_count(create_db) == before
+
+
+async def test_an_emptied_table_counts_from_one(
+    create_test_client: Client, create_db: Coordinates
+) -> None:
+    engine = create_engine(db.url(create_db, "mysql+pymysql"))
+    with engine.begin() as connection:
+        connection.execute(delete(counter_table))
+    engine.dispose()
+    assert (await create_test_client.head("/")).status_code == HTTPStatus.OK
+    assert [await view(create_test_client) for _ in range(2)] == [1, 2]
+
+
+async def test_counts_beyond_32_bits(create_test_client: Client, create_db: Coordinates) -> None:
+    await view(create_test_client)
+    engine = create_engine(db.url(create_db, "mysql+pymysql"))
+    with engine.begin() as connection:
+        connection.execute(counter_table.update().values(count=2**63))
+    assert await view(create_test_client) == 2**63 + 1
+    with engine.begin() as connection:
+        connection.execute(counter_table.update().values(count=0))
+    engine.dispose()

@@ -1,0 +1,155 @@
+"""The engine, the transaction and the wait for the database."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from quart import Quart
+from sqlalchemy import text
+
+import db
+import settings
+from application import create_app
+from conftest import ALEMBIC_INI
+from harness.accounts import set_up
+from harness.database import Coordinates
+from harness.login import Login
+from harness.migrations import migrate
+
+AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+
+
+@pytest.fixture(scope="module")
+async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
+    """Enter the app's context, in which transaction() finds its engine."""
+    async with create_test_app.app_context():
+        yield create_test_app
+
+
+@pytest.fixture(scope="module")
+def awkward_account(create_db: Coordinates, mysql_login: Login) -> Iterator[dict[str, Any]]:
+    """Make a user whose name has signs that mean something elsewhere, and whose password too."""
+    user = f"u%{create_db['DATABASE_NAME'][-8:]}"
+    with mysql_login.connect() as connection:
+        set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
+        yield {**create_db, "DB_USERNAME": user, "DB_PASSWORD": AWKWARD}
+        with connection.cursor() as cursor:
+            cursor.execute("DROP USER %s@'%%'", (user,))
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_transaction_is_committed_at_its_end_and_undone_on_an_error() -> None:
+    async with db.transaction() as connection:
+        await connection.execute(text("CREATE TABLE note (n INT)"))
+        await connection.execute(text("INSERT INTO note VALUES (1)"))
+    with pytest.raises(KeyError):  # noqa: PT012 (the block is what is tested)
+        async with db.transaction() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (2)"))
+            raise KeyError
+    async with db.transaction() as connection:
+        assert await connection.scalar(text("SELECT SUM(n) FROM note")) == 1
+
+
+@pytest.mark.usefixtures("app")
+async def test_bytes_and_every_script_survive_the_way_there_and_back() -> None:
+    # PyMySQL 1.2.1 and later break bytes parameters under aiomysql 0.3.2.
+    values = {"b": bytes(range(256)), "t": "ä☃\N{PILE OF POO}"}
+    async with db.transaction() as connection:
+        row = (await connection.execute(text("SELECT :b, :t"), values)).one()
+    assert row[0] == values["b"]
+    assert row[1] == values["t"]
+
+
+@pytest.mark.usefixtures("app")
+async def test_concurrent_transactions_have_connections_of_their_own() -> None:
+    async def connection_id() -> int:
+        async with db.transaction() as connection:
+            number = await connection.scalar(text("SELECT CONNECTION_ID()"))
+            await barrier.wait()
+        return int(number)
+
+    barrier = asyncio.Barrier(5)
+    assert len(set(await asyncio.gather(*(connection_id() for _ in range(5))))) == 5
+
+
+async def test_a_cancelled_request_harms_no_other(app: Quart) -> None:
+    async def slow() -> None:
+        async with db.transaction() as connection:
+            started.set()
+            await connection.execute(text("DO SLEEP(60)"))
+
+    for _ in range(app.config["DB_POOL_SIZE"] + 1):
+        started = asyncio.Event()
+        task = asyncio.create_task(slow())
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with db.transaction() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_query_that_takes_too_long_ends_as_unavailable(
+    app: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "DB_TIMEOUT", 1)
+    with pytest.raises(db.UnavailableError):
+        async with db.transaction() as connection:
+            await connection.execute(text("DO SLEEP(60)"))
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_faulty_statement_is_no_outage() -> None:
+    with pytest.raises(Exception, match="syntax"):
+        async with db.transaction() as connection:
+            await connection.execute(text("SELEC 1"))
+
+
+async def test_the_app_logs_in_with_any_password(awkward_account: dict[str, Any]) -> None:
+    app = create_app(**awkward_account)
+    async with app.test_app():
+        assert (await app.test_client().get("/")).status_code == 200
+
+
+def test_migrations_log_in_with_any_password(awkward_account: dict[str, Any]) -> None:
+    migrate(db.url(awkward_account, "mysql+pymysql"), ALEMBIC_INI)
+
+
+async def test_a_refused_password_is_one_line_at_once_and_not_shown(
+    create_db: Coordinates, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        await db.wait({**create_db, "DB_PASSWORD": "wrong-and-never-shown", "DB_WAIT": 60})
+    line = str(end.value)
+    place = "{DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(create_db)
+    assert line.startswith(f"No database {place}: Access denied")
+    assert "never-shown" not in line + "".join(capfd.readouterr())
+    assert "\n" not in line
+
+
+async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: Coordinates) -> None:
+    with pytest.raises(SystemExit, match=r"Unknown database .* `quart mysql setup`"):
+        await db.wait({**create_db, "DATABASE_NAME": "nowhere", "DB_WAIT": 60})
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "a stranger listens"])
+async def test_waiting_shows_progress_and_gives_up_with_one_line(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, listens: bool
+) -> None:
+    monkeypatch.setattr(db, "PROGRESS_EVERY", 0.5)
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        if listens:  # and never greets, as MySQL would
+            port.listen()
+        config = dict(vars(settings), DB_PORT=port.getsockname()[1], DB_WAIT=1)
+        with pytest.raises(SystemExit) as end:
+            await db.wait(config)
+    assert str(end.value).startswith(
+        "No database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME} after ".format_map(
+            config
+        )
+    )
+    assert "\n" not in str(end.value)
+    assert "Waiting for database" in capfd.readouterr().err
