@@ -1,6 +1,7 @@
 """The project's fixtures: a throwaway database, the app on it, and a client, each a module's."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from harness.migrations import migrate
 
 pytest_plugins = ["harness.plugin"]
 
-ALEMBIC_INI = Path(__file__).with_name("alembic.ini")
+PROJECT = Path(__file__).parent
+ALEMBIC_INI = PROJECT / "alembic.ini"
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,15 @@ def mysql_wait() -> float:
 def server_environ(mysql_login: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
     return Masked(os.environ | mysql_login.environ())
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """Copy the project without its tests, as someone's own project begins."""
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
+    folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
+    shutil.copy(PROJECT / ".quartenv", folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

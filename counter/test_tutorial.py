@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
-
 # The tutorial's test module. Changed for SQLAlchemy 2: create_all() takes the engine,
 # select() no list, and a result's rows are read without await, by position.
 TESTS = """\
@@ -50,16 +48,12 @@ async def test_second_response(
 
 
 def test_the_tutorials_tests_pass_and_show_the_order_of_events(
-    tmp_path: Path, server_environ: dict[str, str]
+    project_copy: Path, server_environ: dict[str, str]
 ) -> None:
-    module = tmp_path / "test_counter.py"
-    module.write_text(TESTS)
+    (project_copy / "counter/test_counter.py").write_text(TESTS)
     run = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-s", "-q", "-p", "conftest", "-p", "no:randomly"),
-            *("-c", PROJECT / "pyproject.toml", module),
-        ],
-        cwd=PROJECT,
+        [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:randomly"],
+        cwd=project_copy,
         env=server_environ,
         capture_output=True,
         text=True,

@@ -75,7 +75,9 @@ class RunServer:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
         if self._guard:
             os.kill(self.pid, signal)
-            self._guard.communicate(timeout=STOPPED_WITHIN)
+            self._guard.wait(STOPPED_WITHIN)
+            # Only now: the end of its input tells a living guard to remove the data.
+            self._guard.communicate()
 
     def close(self) -> None:
         """End the server and remove its folder."""

@@ -1,0 +1,96 @@
+"""Throwaway databases: unique, dropped whatever happens, and nothing else is."""
+
+import threading
+
+import pytest
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from harness.database import Coordinates, throwaway_database
+from harness.login import Login
+
+
+def databases(login: Login) -> set[str]:
+    """Return the names of the server's databases."""
+    with login.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW DATABASES")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def test_it_is_there_in_the_block_and_gone_after_it(mysql_login: Login) -> None:
+    with throwaway_database(mysql_login, "thing") as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        assert name.startswith("thing_test_")
+        assert name in databases(mysql_login)
+    assert name not in databases(mysql_login)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_it_is_gone_after_an_error(mysql_login: Login, error: type[BaseException]) -> None:
+    with pytest.raises(error), throwaway_database(mysql_login, "thing") as coordinates:
+        raise error
+    assert coordinates["DATABASE_NAME"] not in databases(mysql_login)
+
+
+def test_names_differ_and_fit_however_long_the_project_is_called(mysql_login: Login) -> None:
+    long = "x" * 64
+    with (
+        throwaway_database(mysql_login, long) as one,
+        throwaway_database(mysql_login, long) as other,
+    ):
+        assert one["DATABASE_NAME"] != other["DATABASE_NAME"]
+        assert {one["DATABASE_NAME"], other["DATABASE_NAME"]} <= databases(mysql_login)
+
+
+def test_databases_with_like_names_stay(mysql_login: Login) -> None:
+    with throwaway_database(mysql_login, "thing") as mine:
+        with throwaway_database(mysql_login, "thing"):
+            before = databases(mysql_login)
+        assert mine["DATABASE_NAME"] in databases(mysql_login)
+        assert len(before - databases(mysql_login)) == 1
+
+
+def test_text_is_utf8mb4(mysql_login: Login) -> None:
+    with (
+        throwaway_database(mysql_login, "thing") as coordinates,
+        mysql_login.connect() as connection,
+    ):
+        connection.select_db(coordinates["DATABASE_NAME"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@character_set_database")
+            assert cursor.fetchone() == ("utf8mb4",)
+
+
+def test_a_forgotten_transaction_does_not_keep_it(mysql_login: Login) -> None:
+    forgotten: Connection[Cursor]
+    with throwaway_database(mysql_login, "thing") as coordinates:
+        forgotten = mysql_login.connect()
+        forgotten.select_db(coordinates["DATABASE_NAME"])
+        with forgotten.cursor() as cursor:
+            cursor.execute("CREATE TABLE t (n INT)")
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO t VALUES (1)")
+    assert coordinates["DATABASE_NAME"] not in databases(mysql_login)
+    forgotten.close()
+
+
+def test_many_at_once(mysql_login: Login) -> None:
+    before = databases(mysql_login)
+    barrier = threading.Barrier(8)
+
+    def one() -> None:
+        with throwaway_database(mysql_login, "thing"):
+            barrier.wait()
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name for name in databases(mysql_login) - before if name.startswith("thing")} == set()
+
+
+def test_a_report_shows_no_secret() -> None:
+    shown = repr(Coordinates(DB_PASSWORD="hidden", DB_URI="x:hidden@y", DB_HOST="there"))  # noqa: S106
+    assert "hidden" not in shown
+    assert "there" in shown

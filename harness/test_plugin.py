@@ -1,0 +1,156 @@
+"""The fixtures, as a project's test run meets them: real runs of pytest, ended in many ways."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import ServerError
+from harness.login import Login
+from harness.plugin import configured_login
+from harness.process import free_port
+from harness.test_database import databases
+
+FAILS = """
+def test_it(create_db):
+    assert create_db["DATABASE_NAME"] == "another"
+"""
+FAILS_IN_SETUP = """
+import pytest
+
+@pytest.fixture(scope="module")
+def broken(create_db):
+    raise LookupError("set-up")
+
+def test_it(broken):
+    pass
+"""
+HANGS = """
+import time
+
+def test_it(create_test_client):
+    print("now", flush=True)
+    time.sleep(60)
+"""
+PASSES = """
+def test_it(create_db):
+    print(create_db["DB_HOST"], create_db["DB_PORT"])
+"""
+
+Pytest = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def run_pytest(project_copy: Path, server_environ: dict[str, str]) -> Pytest:
+    """Return a function that starts pytest on a module with this project's fixtures."""
+
+    def run(module: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        (project_copy / "test_it.py").write_text(module)
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-s", *arguments],
+            cwd=project_copy,
+            env=server_environ | {"DATABASE_NAME": f"plugin_{os.getpid()}"} | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return run
+
+
+def leftovers(login: Login) -> set[str]:
+    """Return the databases that runs of these tests left."""
+    return {name for name in databases(login) if name.startswith(f"plugin_{os.getpid()}_test_")}
+
+
+@pytest.mark.parametrize("module", [FAILS, FAILS_IN_SETUP], ids=["failure", "error in set-up"])
+def test_the_database_is_dropped_after_a(
+    run_pytest: Pytest, mysql_login: Login, module: str
+) -> None:
+    said, _ = run_pytest(module).communicate()
+    assert "Creating db" in said
+    assert "Destroying db" in said
+    assert leftovers(mysql_login) == set()
+
+
+def test_the_database_is_dropped_after_ctrl_c(run_pytest: Pytest, mysql_login: Login) -> None:
+    with run_pytest(HANGS) as run:
+        assert run.stdout
+        for line in run.stdout:
+            if line.endswith("now\n"):
+                break
+        assert len(leftovers(mysql_login)) == 1
+        run.send_signal(signal.SIGINT)
+        said = run.stdout.read()
+    assert "KeyboardInterrupt" in said
+    assert "Destroying db" in said
+    assert leftovers(mysql_login) == set()
+
+
+def test_a_failed_migration_leaves_no_database(run_pytest: Pytest, mysql_login: Login) -> None:
+    module = f"""
+import pytest, conftest
+from pathlib import Path
+
+@pytest.fixture(autouse=True, scope="module")
+def no_migrations():
+    conftest.ALEMBIC_INI = Path("/nowhere/alembic.ini")
+
+{PASSES}"""
+    said, _ = run_pytest(module).communicate()
+    assert "1 error" in said, said
+    assert leftovers(mysql_login) == set()
+
+
+def test_a_failures_report_shows_no_password(run_pytest: Pytest, mysql_login: Login) -> None:
+    said, _ = run_pytest(FAILS, "--showlocals").communicate()
+    assert "1 failed" in said
+    assert mysql_login.password[:16] not in said
+
+
+@pytest.mark.usefixtures("mysql_program")
+def test_without_a_server_one_is_started_for_the_run(run_pytest: Pytest) -> None:
+    port = str(free_port())
+    said, _ = run_pytest(PASSES, DB_HOST="localhost", DB_PORT=port).communicate()
+    assert "1 passed" in said, said
+    assert port not in said
+    assert "127.0.0.1" in said
+
+
+def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
+    run_pytest: Pytest,
+) -> None:
+    said, _ = run_pytest(
+        PASSES, **dict.fromkeys(["MYSQL_ROOT_PASSWORD", "DB_PASSWORD"], "wrong")
+    ).communicate()
+    assert "1 error" in said
+    assert "refused" in said
+    assert "Access denied" in said
+
+
+def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_login: Login) -> None:
+    runs = [run_pytest(PASSES) for _ in range(3)]
+    said = [run.communicate()[0] for run in runs]
+    assert ["1 passed" in text for text in said] == [True] * 3, said
+    assert leftovers(mysql_login) == set()
+
+
+def test_a_server_elsewhere_is_waited_for() -> None:
+    elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
+    with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
+        configured_login([elsewhere], wait=0.3)
+
+
+def test_a_server_of_this_machine_is_not_waited_for() -> None:
+    assert configured_login([Login("127.0.0.1", free_port(), "root", "")], wait=60) is None
+    assert configured_login([], wait=60) is None
+
+
+def test_the_first_account_that_is_let_in_is_taken(mysql_login: Login) -> None:
+    wrong = replace(mysql_login, password="wrong")  # noqa: S106
+    assert configured_login([wrong, mysql_login], wait=0) == mysql_login

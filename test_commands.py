@@ -1,0 +1,238 @@
+"""`quart mysql`: the private server that keeps its data, and accounts on another."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.accounts import identifier
+from harness.database import drop
+from harness.login import Answer, Login
+from harness.masked import Masked
+from harness.process import free_port
+
+AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
+
+
+@dataclass
+class Project:
+    """A copy of the project, whose private server is not this checkout's."""
+
+    folder: Path
+    environ: Masked = field(default_factory=Masked)
+
+    def quart(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run `quart`."""
+        return subprocess.run(
+            [Path(sys.executable).with_name("quart"), *arguments],
+            cwd=self.folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def login(self, user: str = "counter_user", password: str = AWKWARD) -> Login:
+        """Return an account at the project's address."""
+        return Login("127.0.0.1", int(self.environ["DB_PORT"]), user, password)
+
+    def query(self, statement: str) -> Sequence[Sequence[object]]:
+        """Run a statement as the app's user."""
+        with self.login().connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def pid(self) -> int:
+        """Return the private server's process id."""
+        return int((self.folder / ".mysql/data/mysqld.pid").read_text())
+
+
+@pytest.fixture
+def project(project_copy: Path) -> Iterator[Project]:
+    """Give a project a port and passwords of its own; stop its server at the end."""
+    mine = {
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": str(free_port()),
+        "DB_USERNAME": "counter_user",
+        "DB_PASSWORD": AWKWARD,
+        "DATABASE_NAME": "counter",
+        "MYSQL_ROOT_PASSWORD": ROOT_PASSWORD,
+    }
+    project = Project(project_copy, Masked(os.environ | mine))
+    yield project
+    project.quart("mysql", "stop")
+
+
+@pytest.fixture
+def startable(project: Project, mysql_program: str) -> Project:
+    """Return the project with a server program to start."""
+    project.environ["MYSQLD"] = mysql_program
+    return project
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Check that a command failed with one line that holds no password; return it."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert AWKWARD not in done.stderr
+    assert ROOT_PASSWORD not in done.stderr
+    return done.stderr.removeprefix("Error: ")
+
+
+def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Project) -> None:
+    started = startable.quart("mysql", "start")
+    assert started.returncode == 0, started.stderr
+    assert startable.environ["DB_PORT"] in started.stdout
+    assert startable.login("root", ROOT_PASSWORD).answer() is Answer.SERVICE
+    assert startable.login("root", "").answer() is Answer.REFUSAL
+    startable.query("CREATE TABLE counter.kept AS SELECT 42 AS n")
+
+    status = startable.quart("mysql", "status")
+    assert status.returncode == 0
+    assert status.stdout.startswith("the private server (M")
+
+    assert startable.quart("mysql", "stop").stdout == "the private server has stopped\n"
+    assert startable.login().answer() is Answer.NOTHING
+    assert startable.quart("mysql", "status").returncode == 3
+    assert startable.quart("mysql", "stop").stdout == "the private server does not run\n"
+
+    assert startable.quart("mysql", "start").returncode == 0
+    os.kill(startable.pid(), 9)  # as at the end of a machine
+    assert startable.quart("mysql", "start").returncode == 0
+    assert startable.query("SELECT n FROM counter.kept") == ((42,),)
+
+
+def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Project) -> None:
+    startable.quart("mysql", "start")
+    assert os.getsid(startable.pid()) != os.getsid(0)
+    command = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(startable.pid())],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "--bind-address=127.0.0.1" in command
+    for secret in (AWKWARD, ROOT_PASSWORD):
+        assert secret not in command
+    log = (startable.folder / ".mysql/server.log").read_text(errors="replace")
+    assert AWKWARD not in log
+
+
+def test_starts_at_once_make_one_server(startable: Project) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: startable.quart("mysql", "start"), range(4)))
+    assert [run.returncode for run in runs] == [0] * 4, [run.stderr for run in runs]
+    said = sorted(run.stdout.split(" ")[1] for run in runs)
+    assert said == ["MySQL", "MySQL", "MySQL", "private"]
+
+
+def test_where_a_server_answers_none_is_started(
+    project: Project, server_environ: dict[str, str]
+) -> None:
+    names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD")
+    done = project.quart("mysql", "start", **{name: server_environ[name] for name in names})
+    assert done.stdout.startswith("a MySQL server answers at"), done.stderr
+    assert not (project.folder / ".mysql").exists()
+
+
+def test_a_port_taken_by_something_else_is_one_line(startable: Project) -> None:
+    with socket.create_server(("127.0.0.1", int(startable.environ["DB_PORT"]))):
+        line = only_line(startable.quart("mysql", "start"))
+    assert "taken by something that is not a MySQL server: stop it, or set another DB_PORT" in line
+
+
+def test_a_refused_password_is_one_line(project: Project, mysql_login: Login) -> None:
+    port = str(mysql_login.port)
+    for command in ("start", "setup"):
+        line = only_line(project.quart("mysql", command, DB_HOST=mysql_login.host, DB_PORT=port))
+        assert "refuse" in line
+        assert port in line
+
+
+@pytest.mark.parametrize("made_by", ["MariaDB 99.1.2", "MySQL 99.1.2"])
+def test_data_of_another_version_is_one_line(startable: Project, made_by: str) -> None:
+    data = startable.folder / ".mysql/data"
+    data.mkdir(parents=True)
+    (data / "made-by").write_text(made_by)
+    line = only_line(startable.quart("mysql", "start"))
+    assert f"was made by {made_by}" in line
+    assert "set MYSQLD" in line
+
+
+def test_no_server_program_is_one_line(project: Project) -> None:
+    line = only_line(project.quart("mysql", "start", MYSQLD="/nowhere/mysqld"))
+    assert "no server program at /nowhere/mysqld: install one" in line
+
+
+def test_a_program_of_another_kind_is_one_line(project: Project) -> None:
+    line = only_line(project.quart("mysql", "start", MYSQLD=sys.executable))
+    assert "is not a MySQL or MariaDB server program" in line
+
+
+def test_a_database_elsewhere_is_not_started_here(project: Project) -> None:
+    line = only_line(project.quart("mysql", "start", DB_HOST="127.0.0.2"))
+    assert "DB_HOST is not this machine" in line
+
+
+def test_a_start_that_was_cut_short_is_begun_anew(startable: Project) -> None:
+    (startable.folder / ".mysql/unfinished/mysql").mkdir(parents=True)
+    assert startable.quart("mysql", "start").returncode == 0
+    assert startable.login().answer() is Answer.SERVICE
+
+
+def test_changed_settings_do_not_start_a_second_server(startable: Project) -> None:
+    startable.quart("mysql", "start")
+    line = only_line(startable.quart("mysql", "start", DB_PORT=str(free_port())))
+    assert "`quart mysql stop`" in line
+    line = only_line(startable.quart("mysql", "start", DB_PASSWORD="another"))  # noqa: S106
+    assert "`quart mysql setup`" in line
+    assert startable.quart("mysql", "setup", DB_PASSWORD="another").returncode == 0  # noqa: S106
+    assert startable.login(password="another").answer() is Answer.SERVICE  # noqa: S106
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+@pytest.mark.parametrize("megabytes", [1, 24])
+def test_a_full_disk_is_one_line(startable: Project, megabytes: int) -> None:
+    folder = startable.folder / ".mysql"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        line = only_line(startable.quart("mysql", "start"))
+        assert "the disk is full: make room" in line
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
+
+
+def test_setup_makes_what_the_app_needs_and_may_be_repeated(
+    project: Project, mysql_login: Login
+) -> None:
+    if mysql_login.user != "root":
+        pytest.skip("the tests' account is not root")
+    name = f"setup_test_{os.getpid()}"
+    project.environ.update(mysql_login.environ(), DB_USERNAME=name, DATABASE_NAME=name)
+    user = Login(mysql_login.host, mysql_login.port, name, AWKWARD)
+    try:
+        for password in ("first", AWKWARD):
+            done = project.quart("mysql", "setup", DB_PASSWORD=password)
+            assert done.returncode == 0, done.stderr
+        with user.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE {name}.t (n INT)")
+            cursor.execute(f"CREATE DATABASE {name}_test_1")
+            cursor.execute(f"DROP DATABASE {name}_test_1")
+            with pytest.raises(Exception, match="denied"):
+                # The underscore of the name is no wildcard in what was granted.
+                cursor.execute(f"CREATE DATABASE {name.replace('_', 'X', 1)}")
+    finally:
+        drop(mysql_login, name)
+        with mysql_login.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP USER {identifier(name)}")

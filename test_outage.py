@@ -1,0 +1,142 @@
+"""The database goes away under the app, and comes back."""
+
+import http.client
+import json
+import os
+import time
+from collections.abc import Iterator
+from signal import Signals
+
+import pytest
+
+import settings
+from conftest import ALEMBIC_INI
+from db import url
+from harness.database import throwaway_database
+from harness.migrations import migrate
+from harness.process import Serving, free_port, serving
+from harness.run import RunServer
+from test_serving import PROGRAMS, PROJECT, view
+
+WITHIN = 5.0  # seconds
+BACK_WITHIN = 15.0
+
+
+@pytest.fixture(scope="module")
+def server(mysql_program: str) -> Iterator[RunServer]:
+    """Start a server of the module's own, as no other test may lose its."""
+    server = RunServer(mysql_program)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def app(server: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Serve the app on that server."""
+    log = tmp_path_factory.mktemp("app") / "log"
+    port = free_port()
+    with throwaway_database(server.root, settings.DATABASE_NAME) as coordinates:
+        migrate(url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+        environ = {**os.environ, **coordinates.environ()}
+        argv = ["--port", str(port), "manage:app"]
+        with serving([PROGRAMS / "uvicorn", *argv], port, environ, PROJECT, log) as app:
+            yield app
+
+
+@pytest.fixture
+def client(app: Serving) -> Iterator[http.client.HTTPConnection]:
+    """Connect to the app."""
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=30)
+    yield connection
+    connection.close()
+
+
+def ask(
+    client: http.client.HTTPConnection, path: str, accept: str
+) -> tuple[http.client.HTTPResponse, str, float]:
+    """Return the answer, its body and how many seconds it took."""
+    start = time.monotonic()
+    client.request("GET", path, headers={"Accept": accept})
+    response = client.getresponse()
+    return response, response.read().decode(), time.monotonic() - start
+
+
+def view_once_back(client: http.client.HTTPConnection) -> int:
+    """View the page as soon as the app is ready again."""
+    deadline = time.monotonic() + BACK_WITHIN
+    while ask(client, "/health/ready", "application/json")[0].status != 200:
+        assert time.monotonic() < deadline, "the app did not recover"
+        time.sleep(0.05)
+    return view(client)
+
+
+def check_that_it_says_so(client: http.client.HTTPConnection) -> None:
+    """Ask while the database is away: a page and a problem, soon, and alive all the same."""
+    response, body, seconds = ask(client, "/", "text/html")
+    assert response.status == 503
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert int(response.headers["Retry-After"]) > 0
+    assert "<h1>Service Unavailable</h1>" in body
+    assert seconds < WITHIN
+
+    response, body, seconds = ask(client, "/health/ready", "application/json")
+    assert response.status == 503
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert int(response.headers["Retry-After"]) > 0
+    assert json.loads(body)["status"] == 503
+    assert seconds < WITHIN
+
+    assert ask(client, "/health/live", "application/json")[0].status == 200
+
+
+@pytest.mark.parametrize("signal", [Signals.SIGTERM, Signals.SIGKILL], ids=lambda s: s.name)
+def test_a_server_that_ended_and_returned(
+    server: RunServer, client: http.client.HTTPConnection, signal: Signals
+) -> None:
+    before = view(client)
+    server.stop(signal)
+    try:
+        check_that_it_says_so(client)
+    finally:
+        server.start()
+    # Nothing was counted while it was away. These servers don't flush to disk, but the
+    # operating system goes on, so what was committed is there after SIGKILL too.
+    assert view_once_back(client) == before + 1
+
+
+def test_a_server_that_hung_and_went_on(
+    server: RunServer, client: http.client.HTTPConnection
+) -> None:
+    before = view(client)
+    os.kill(server.pid, Signals.SIGSTOP)
+    try:
+        check_that_it_says_so(client)
+    finally:
+        os.kill(server.pid, Signals.SIGCONT)
+    after = view_once_back(client)
+    # The view that was given up may have been counted: its UPDATE had been sent.
+    assert before + 1 <= after <= before + 2
+    assert view(client) == after + 1
+
+
+def test_many_requests_while_it_hangs_are_all_answered_in_time(
+    server: RunServer, app: Serving
+) -> None:
+    clients = [http.client.HTTPConnection("127.0.0.1", app.port, timeout=30) for _ in range(40)]
+    view(clients[0])
+    os.kill(server.pid, Signals.SIGSTOP)
+    try:
+        start = time.monotonic()
+        for client in clients:  # four times as many as the pool has connections
+            client.request("GET", "/")
+        answers = [client.getresponse() for client in clients]
+        assert {answer.status for answer in answers} == {503}
+        assert time.monotonic() - start < WITHIN
+    finally:
+        os.kill(server.pid, Signals.SIGCONT)
+        for client in clients:
+            client.close()
+
+
+def test_no_password_is_in_the_log(app: Serving, server: RunServer) -> None:
+    assert server.root.password[:16] not in app.log.read_text()
