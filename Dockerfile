@@ -14,7 +14,7 @@ FROM base AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIPENV_VERBOSITY=-1
-# pipenv stays out of the environment that it fills. Its version is that of script/common.
+# Its version is that of script/common; it stays out of the environment that it fills.
 RUN /usr/local/bin/pip install --root-user-action=ignore pipenv==2026.10.3 \
     && python -m venv --without-pip "$VIRTUAL_ENV"
 COPY Pipfile Pipfile.lock ./
@@ -22,8 +22,10 @@ RUN pipenv install --deploy
 
 FROM packages AS development
 RUN pipenv install --deploy --dev
-# What Python and pytest leave behind would be root's, in the host's folder.
-ENV PYTHONDONTWRITEBYTECODE=1 \
+# What Python and pytest leave behind would be root's, in the host's folder. A .env there would
+# win over the environment in `pipenv run`.
+ENV PIPENV_DONT_LOAD_ENV=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTEST_ADDOPTS="-o cache_dir=/tmp/pytest_cache" \
     QUART_APP=manage.py
 COPY . .

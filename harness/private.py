@@ -16,7 +16,7 @@ from harness.accounts import set_root_password, set_up
 from harness.datadir import initialise
 from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
-from harness.server import arguments, start, tcp, wait_until_ready
+from harness.server import arguments, forget_crash, start, tcp, wait_until_ready
 
 STOPPED_WITHIN = 60.0  # seconds
 
@@ -35,7 +35,7 @@ class PrivateServer:
 
     def start(self, program_path: str = "") -> str:
         """Start the server unless one answers; return one line that tells what was done."""
-        if self.user.answer() is Answer.SERVICE:
+        if self.user.answer(timeout=1) is Answer.SERVICE:
             return f"a MySQL server answers at {self.user.address}"
         if self.user.host not in LOOPBACK:
             raise ServerError(
@@ -117,6 +117,7 @@ class PrivateServer:
         unfinished.rename(self.data)
 
     def _launch(self, program: Program) -> None:
+        forget_crash(self.data)
         argv = arguments(program, self.data, *tcp(self.user.host, self.user.port))
         since = self.log.stat().st_size if self.log.exists() else 0
         with (self.folder / "running").open("a") as lock:

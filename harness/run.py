@@ -15,7 +15,7 @@ from harness.datadir import initialise
 from harness.login import Login
 from harness.process import free_port
 from harness.program import Program, find_program
-from harness.server import arguments, fast, tcp, wait_until_ready
+from harness.server import arguments, fast, forget_crash, tcp, wait_until_ready
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -53,12 +53,10 @@ class RunServer:
 
     def start(self) -> None:
         """Start the server, on the data that it had when it stopped."""
-        argv = arguments(
-            self.program,
-            self.folder / "data",
-            *fast(self.program),
-            *tcp(self.root.host, self.root.port),
-        )
+        data = self.folder / "data"
+        forget_crash(data)
+        address = tcp(self.root.host, self.root.port)
+        argv = arguments(self.program, data, *fast(self.program), *address)
         since = self._log.stat().st_size
         with self._log.open("ab") as log:
             self._guard = subprocess.Popen(

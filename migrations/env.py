@@ -42,11 +42,12 @@ def migrate(connection: Connection) -> None:
     lock = f"alembic_{zlib.crc32(str(connection.engine.url.database).encode())}"
     if not connection.scalar(select(func.get_lock(lock, LOCK_WAIT))):
         raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")
+    # Alembic commits its revisions only where no transaction was open before.
+    connection.commit()
     context.configure(connection=connection, target_metadata=target_metadata)
     with context.begin_transaction():
         context.run_migrations()
     connection.scalar(select(func.release_lock(lock)))
-    connection.commit()
 
 
 if context.is_offline_mode():
