@@ -7,6 +7,7 @@ FROM python:3.13-slim AS base
 ENV VIRTUAL_ENV=/opt/venv \
     PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    QUART_APP=manage.py \
     USER=app
 WORKDIR /app
 
@@ -26,12 +27,12 @@ RUN pipenv install --deploy --dev
 # win over the environment in `pipenv run`.
 ENV PIPENV_DONT_LOAD_ENV=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTEST_ADDOPTS="-o cache_dir=/tmp/pytest_cache" \
-    QUART_APP=manage.py
+    PYTEST_ADDOPTS="-o cache_dir=/tmp/pytest_cache"
 COPY . .
 EXPOSE 5000
 CMD ["quart", "run", "--reload", "--host", "0.0.0.0"]
 
+# The environment is the only source of settings: no .quartenv.
 FROM base AS production
 RUN useradd --uid 1000 --user-group --no-create-home app
 COPY --from=packages /opt/venv /opt/venv

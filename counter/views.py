@@ -12,6 +12,9 @@ counter_app = Blueprint(
     static_folder="static",
     static_url_path="/static",
 )
+# A blueprint begins with Flask's context processor, which is not async: every page would wait
+# for a thread. The app's own, which is Quart's, adds the same.
+counter_app.template_context_processors.clear()
 
 
 @counter_app.get("/")

@@ -25,13 +25,15 @@ STOPPED_WITHIN = 60.0  # seconds
 class RunServer:
     """A server on a free port of 127.0.0.1 that dies with this process, however it dies.
 
-    `program_path` is the server program, by default the first that this machine has.
+    `program_path` is the server program, by default the first that this machine has;
+    `durable` puts the data on disk and flushes each commit, for measurements.
     Raises ServerError where there is none or it does not start.
     """
 
-    def __init__(self, program_path: str = "") -> None:
+    def __init__(self, program_path: str = "", *, durable: bool = False) -> None:
         self.program: Program = find_program(program_path)
-        self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=_roomy()))
+        self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=None if durable else _roomy()))
+        self._flags = () if durable else fast(self.program)
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
         self.root = Login("127.0.0.1", free_port(), "root", password)
@@ -44,7 +46,7 @@ class RunServer:
                 self.folder / "data",
                 self._log,
                 lambda connection: set_root_password(connection, password),
-                fast(self.program),
+                self._flags,
             )
             self.start()
         except BaseException:
@@ -56,7 +58,7 @@ class RunServer:
         data = self.folder / "data"
         forget_crash(data)
         address = tcp(self.root.host, self.root.port)
-        argv = arguments(self.program, data, *fast(self.program), *address)
+        argv = arguments(self.program, data, *self._flags, *address)
         since = self._log.stat().st_size
         with self._log.open("ab") as log:
             self._guard = subprocess.Popen(
