@@ -6,8 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import errors, schema
-from counter.operations import app_settings, health
+from counter import errors, operations
 from counter.views import counter_app
 
 
@@ -18,13 +17,8 @@ def create_app(**config_overrides: Any) -> Quart:
     app.config.update(config_overrides)
 
     db.init_app(app)
-    schema.init_app(app)
     errors.init_app(app)
-
+    operations.init_app(app)
     app.register_blueprint(counter_app)
-    app.register_blueprint(health)
-    if app.config["QUART_ENV"] == "development":
-        app.register_blueprint(app_settings)
-
     app.cli.add_command(mysql)
     return app

@@ -2,37 +2,32 @@
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart, current_app
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+from werkzeug.exceptions import ServiceUnavailable
 
-NOT_MIGRATED = "The database's schema is not the newest: run `alembic upgrade head`."
 AWAY = "The database does not answer now. Try again in a moment."
-
-NO_SUCH_TABLE = 1146
-# The server is there and says no: waiting does not help.
-REFUSALS = {
-    1044: "run `quart mysql setup`, or grant that user the database",
-    1045: "correct DB_USERNAME and DB_PASSWORD, or run `quart mysql setup`",
-    1049: "run `quart mysql setup`, or create the database",
-    1130: "let that user in from this host",
-    1698: "correct DB_USERNAME and DB_PASSWORD, or run `quart mysql setup`",
-}
+NOT_MIGRATED = "The database's schema is not the newest: run `alembic upgrade head`."
+REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
+RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
-
-class UnavailableError(Exception):
-    """The database can't be used now; the message is for whoever asked."""
+OUTAGES = (OperationalError, InterfaceError, TimeoutError, OSError)
+NO_SUCH_TABLE = 1146
+# A wrong account, database or host: the server is there and says no, so waiting is no help.
+REFUSALS = {1044, 1045, 1049, 1130, 1698}
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
@@ -62,7 +57,6 @@ def init_app(app: Quart) -> None:
             max_overflow=0,
             pool_pre_ping=True,
             pool_reset_on_return=None,  # transaction() ends each one itself: a round trip less
-            connect_args={"connect_timeout": app.config["DB_TIMEOUT"]},
         )
         yield
         await app.extensions["engine"].dispose()
@@ -72,8 +66,8 @@ def init_app(app: Quart) -> None:
 async def transaction() -> AsyncIterator[AsyncConnection]:
     """Give the block a connection of its own; commit at its end, roll back on an error.
 
-    Raises UnavailableError where the database is away, answers not within DB_TIMEOUT seconds,
-    or lacks the tables.
+    Raises ServiceUnavailable where the database is away, takes longer than DB_TIMEOUT
+    seconds for all of the block, or lacks a table.
     """
     engine: AsyncEngine = current_app.extensions["engine"]
     try:
@@ -82,10 +76,10 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
     except ProgrammingError as error:
         if _cause(error)[0] != NO_SUCH_TABLE:
             raise
-        raise UnavailableError(NOT_MIGRATED) from error
-    except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
-        current_app.logger.warning("database: %s", getattr(error, "orig", None) or repr(error))
-        raise UnavailableError(AWAY) from error
+        raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER) from error
+    except OUTAGES as error:
+        current_app.logger.warning("database: %s", _cause(error)[1])
+        raise ServiceUnavailable(AWAY, retry_after=RETRY_AFTER) from error
 
 
 async def wait(config: Mapping[str, Any]) -> None:
@@ -94,32 +88,26 @@ async def wait(config: Mapping[str, Any]) -> None:
     Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds.
     """
     place = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
-    start = shown = time.monotonic()
-    while failure := await _attempt(config):
-        number, text = failure
-        if remedy := REFUSALS.get(number):
-            raise SystemExit(f"No {place}: {text}. To mend it, {remedy}.")
-        waited = time.monotonic() - start
-        if waited > config["DB_WAIT"]:
-            raise SystemExit(f"No {place} after {waited:.0f} s (DB_WAIT): {text}.")
-        if time.monotonic() - shown >= PROGRESS_EVERY:
-            shown = time.monotonic()
-            print(f"Waiting for {place}: {waited:.0f} s", file=sys.stderr, flush=True)
-        await asyncio.sleep(0.2)
-
-
-async def _attempt(config: Mapping[str, Any]) -> tuple[int, str] | None:
-    """Log in once; return None, or why that failed."""
     engine = create_async_engine(url(config), poolclass=NullPool)
-    try:
-        async with asyncio.timeout(min(PROGRESS_EVERY, config["DB_WAIT"] + 1)), engine.connect():
-            return None
-    except (OperationalError, InterfaceError) as error:
-        return _cause(error)
-    except (TimeoutError, OSError) as error:
-        return 0, f"no answer ({error!r})"
-    finally:
-        await engine.dispose()
+    start = shown = time.monotonic()
+    with ExitStack() as stack:
+        # Ctrl-C and SIGTERM end it: servers only note them until a start is over.
+        for number in ENDINGS if threading.current_thread() is threading.main_thread() else ():
+            stack.callback(signal.signal, number, signal.signal(number, signal.SIG_DFL))
+        while True:
+            try:
+                # A login that takes longer than a request may is of no use.
+                async with asyncio.timeout(config["DB_TIMEOUT"]), engine.connect():
+                    return
+            except OUTAGES as error:
+                code, reason = _cause(error)
+            waited = time.monotonic() - start
+            if code in REFUSALS or waited > config["DB_WAIT"]:
+                raise SystemExit(f"No {place} in {waited:.0f} s (DB_WAIT): {reason}. {REMEDY}")
+            if time.monotonic() - shown >= PROGRESS_EVERY:
+                shown = time.monotonic()
+                print(f"Waiting for {place}: {waited:.0f} s", file=sys.stderr, flush=True)
+            await asyncio.sleep(0.2)
 
 
 def _end_in_one_line(app: Quart) -> None:
@@ -130,19 +118,19 @@ def _end_in_one_line(app: Quart) -> None:
     """
     asgi_app = app.asgi_app
 
-    async def run(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def run(*asgi: Any) -> None:
         try:
-            await asgi_app(scope, receive, send)
+            await asgi_app(*asgi)
         except SystemExit as end:
             print(end, file=sys.stderr, flush=True)
             os._exit(1)
 
-    app.asgi_app = run  # type: ignore[method-assign]  # Quart's way to wrap an app
+    app.asgi_app = run  # type: ignore[assignment, method-assign]  # its way
 
 
-def _cause(error: DBAPIError) -> tuple[int, str]:
-    """Return MySQL's number and text of an error; the number is 0 where the driver has none."""
-    match error.orig.args if error.orig else ():
+def _cause(error: Exception) -> tuple[int, str]:
+    """Return MySQL's number and text of an error; the number is 0 where it has none."""
+    match getattr(error, "orig", error).args:
         case (int(number), str(text), *_):
             return number, text
-    return 0, repr(error.orig)
+    return 0, str(error) or "it does not answer"

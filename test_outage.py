@@ -108,7 +108,7 @@ def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None
     # Four times as many as the pool has connections.
     clients = [http.client.HTTPConnection("127.0.0.1", app.port, timeout=30) for _ in range(40)]
     before = view(clients[0])
-    os.kill(server.pid, Signals.SIGSTOP)
+    server.freeze()
     try:
         start = time.monotonic()
         for client in clients:
@@ -120,7 +120,7 @@ def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None
         for answer in answers:
             answer.read()
     finally:
-        os.kill(server.pid, Signals.SIGCONT)
+        server.thaw()
     after = view_once_back(clients[0])
     # A view that was given up may have been counted if its UPDATE was on its way.
     assert before + 1 <= after <= before + 1 + len(clients)

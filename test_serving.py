@@ -2,6 +2,8 @@
 
 import http.client
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -132,5 +134,25 @@ def test_a_server_without_its_database_ends_with_one_line(
     )
     lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
     assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("No database counter at 127.0.0.1:"), done.stderr
+    place = f"{server_environ['DB_HOST']}:"
+    assert lines[0].startswith(f"No database counter at {place}"), done.stderr
     assert server_environ["DB_PASSWORD"] not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("server", ["quart run", "uvicorn"])
+def test_a_start_that_waits_for_its_database_can_be_ended(
+    server: str, number: signal.Signals, server_environ: dict[str, str]
+) -> None:
+    program, *arguments = SERVERS[server].format(port=free_port()).split()
+    with socket.create_server(("127.0.0.1", 0)) as stranger:  # greets nobody
+        environ = {"DB_HOST": "127.0.0.1", "DB_PORT": str(stranger.getsockname()[1])}
+        with subprocess.Popen(
+            [PROGRAMS / program, *arguments], cwd=PROJECT, env=server_environ | environ
+        ) as waiting:
+            refused, _ = stranger.accept()
+            refused.close()
+            held, _ = stranger.accept()  # it tries again: it waits
+            waiting.send_signal(number)
+            assert waiting.wait(5) == -number
+            held.close()

@@ -14,14 +14,12 @@ metadata = MetaData(
     }
 )
 
-THE_ROW = 1
-
 counter_table = Table(
     "counter",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("count", BIGINT(unsigned=True), nullable=False),
-    CheckConstraint(f"id = {THE_ROW}", name="single_row"),
+    CheckConstraint("id = 1", name="single_row"),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
 )
@@ -32,7 +30,7 @@ counter_table = Table(
 # takes longer than sending.
 COUNT_HIT = (
     insert(counter_table)
-    .values(id=THE_ROW, count=func.last_insert_id(1))
+    .values(id=1, count=func.last_insert_id(1))
     .on_duplicate_key_update(count=func.last_insert_id(counter_table.c.count + 1))
 )
 

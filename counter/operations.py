@@ -1,23 +1,35 @@
 """What those who run the app ask it: its health, and in development its settings."""
 
+from collections.abc import AsyncGenerator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from quart import Blueprint, Response, current_app
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from quart import Blueprint, Quart, current_app
+from sqlalchemy import Connection
+from werkzeug.exceptions import ServiceUnavailable
 
 import settings
-from counter.schema import at_head
-from db import NOT_MIGRATED, UnavailableError
+from db import NOT_MIGRATED, RETRY_AFTER, transaction
 
 health = Blueprint("health", __name__, url_prefix="/health")
-app_settings = Blueprint("app_settings", __name__)
 
 
-@health.after_request
-@app_settings.after_request
-async def never_store(response: Response) -> Response:
-    """Keep caches from answering instead of the app."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def init_app(app: Quart) -> None:
+    """Register the room; say at start-up what is missing, and serve all the same."""
+    app.register_blueprint(health)
+    if app.config["QUART_ENV"] == "development":
+        app.add_url_rule("/app-settings", view_func=app_settings)
+
+    @app.while_serving
+    async def check() -> AsyncGenerator[None]:
+        try:
+            await ready()
+        except ServiceUnavailable as error:
+            app.logger.warning(error.description)
+        yield
 
 
 @health.get("/live")
@@ -29,13 +41,23 @@ async def live() -> dict[str, str]:
 @health.get("/ready")
 async def ready() -> dict[str, str]:
     """Answer while requests can be served: the database answers and its schema is the newest."""
-    if not await at_head():
-        raise UnavailableError(NOT_MIGRATED)
+    async with transaction() as connection:
+        if await connection.run_sync(_revisions) != _heads():
+            raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER)
     return {"status": "ready"}
 
 
-@app_settings.get("/app-settings")
-async def show_settings() -> dict[str, Any]:
+async def app_settings() -> dict[str, Any]:
     """Show the active settings, the secret ones masked."""
-    names = sorted(name for name in vars(settings) if name.isupper() and name != "SECRETS")
+    names = [name for name in vars(settings) if name.isupper() and name != "SECRETS"]
     return {name: "***" if name in settings.SECRETS else current_app.config[name] for name in names}
+
+
+def _revisions(connection: Connection) -> set[str]:
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+@cache
+def _heads() -> set[str]:
+    migrations = Path(__file__).parent.with_name("migrations")
+    return set(ScriptDirectory(str(migrations)).get_heads())

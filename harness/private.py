@@ -35,13 +35,16 @@ class PrivateServer:
 
     def start(self, program_path: str = "") -> str:
         """Start the server unless one answers; return one line that tells what was done."""
-        if self.user.answer(timeout=1) is Answer.SERVICE:
+        try:
+            self.user.connect(timeout=1).close()
+        except LoginError as error:
+            if self.user.host not in LOOPBACK:
+                raise ServerError(
+                    f"{error}; DB_HOST is not this machine, "
+                    "and only a private server on 127.0.0.1 can be started"
+                ) from None
+        else:
             return f"a MySQL server answers at {self.user.address}"
-        if self.user.host not in LOOPBACK:
-            raise ServerError(
-                f"no server answers at {self.user.address}, and DB_HOST is not this machine: "
-                "only a private server on 127.0.0.1 can be started"
-            )
         with self._alone():
             return self._start_alone(program_path)
 

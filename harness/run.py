@@ -12,7 +12,7 @@ from signal import Signals
 from harness import guard
 from harness.accounts import set_root_password
 from harness.datadir import initialise
-from harness.login import Login
+from harness.login import Answer, Login
 from harness.process import free_port
 from harness.program import Program, find_program
 from harness.server import arguments, fast, forget_crash, tcp, wait_until_ready
@@ -78,6 +78,16 @@ class RunServer:
             self._guard.wait(STOPPED_WITHIN)
             # Only now: the end of its input tells a living guard to remove the data.
             self._guard.communicate()
+
+    def freeze(self) -> None:
+        """Stop the server as SIGSTOP does, and return once it answers no more."""
+        os.kill(self.pid, Signals.SIGSTOP)
+        while self.root.answer(timeout=0.2) is Answer.SERVICE:
+            pass  # its threads end their turn one by one
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        os.kill(self.pid, Signals.SIGCONT)
 
     def close(self) -> None:
         """End the server and remove its folder."""
