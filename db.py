@@ -17,14 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
 
-AWAY = "The database does not answer now. Try again in a moment."
 NOT_MIGRATED = "The database's schema is not the newest: run `alembic upgrade head`."
 REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
-OUTAGES = (OperationalError, InterfaceError, TimeoutError, OSError)
+OUTAGES = (OperationalError, InterfaceError, OSError)  # of which TimeoutError is one
 NO_SUCH_TABLE = 1146
 # A wrong account, database or host: the server is there and says no, so waiting is no help.
 REFUSALS = {1044, 1045, 1049, 1130, 1698}
@@ -55,6 +54,7 @@ def init_app(app: Quart) -> None:
             url(app.config),
             pool_size=app.config["DB_POOL_SIZE"],
             max_overflow=0,
+            pool_timeout=None,  # DB_TIMEOUT covers it
             pool_pre_ping=True,
             pool_reset_on_return=None,  # transaction() ends each one itself: a round trip less
         )
@@ -79,7 +79,7 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
         raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER) from error
     except OUTAGES as error:
         current_app.logger.warning("database: %s", _cause(error)[1])
-        raise ServiceUnavailable(AWAY, retry_after=RETRY_AFTER) from error
+        raise ServiceUnavailable("The database is away.", retry_after=RETRY_AFTER) from error
 
 
 async def wait(config: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ _problems: list[str] = []
 def _text(name: str, default: str | None = None) -> str:
     """Read a text; without a default it must be there and not be empty."""
     value = os.environ.get(name, default)
-    if value is None or (value == "" and default is None):
+    if not value and default is None:
         state = "is not set" if value is None else "is empty"
         _problems.append(f"{name} {state}: give it a value in the environment or in .quartenv")
     return value or ""
@@ -51,8 +51,6 @@ MYSQLD = _text("MYSQLD", default="")
 DB_POOL_SIZE = _integer("DB_POOL_SIZE", 10, 1, 1000)
 DB_WAIT = _integer("DB_WAIT", 30, 0, 3600)  # seconds, at start-up
 DB_TIMEOUT = _integer("DB_TIMEOUT", 4, 1, 3600)  # seconds, of a request
-
-SECRETS = frozenset({"SECRET_KEY", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD"})
 
 if _problems:
     raise SystemExit("\n".join(_problems))

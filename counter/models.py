@@ -24,10 +24,8 @@ counter_table = Table(
     mysql_charset="utf8mb4",
 )
 
-
-# One statement: the row's lock makes concurrent hits take turns, and LAST_INSERT_ID(n) hands n
-# back with the answer ("Information Functions" in the MySQL manual). Built once, as building
-# takes longer than sending.
+# One statement, built once: the row's lock makes concurrent hits take turns, and
+# LAST_INSERT_ID(n) hands n back with the answer ("Information Functions" in MySQL's manual).
 COUNT_HIT = (
     insert(counter_table)
     .values(id=1, count=func.last_insert_id(1))

@@ -8,7 +8,6 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from quart import Blueprint, Quart, current_app
-from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
 import settings
@@ -42,19 +41,17 @@ async def live() -> dict[str, str]:
 async def ready() -> dict[str, str]:
     """Answer while requests can be served: the database answers and its schema is the newest."""
     async with transaction() as connection:
-        if await connection.run_sync(_revisions) != _heads():
+        at = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
+        if set(at) != _heads():
             raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER)
     return {"status": "ready"}
 
 
 async def app_settings() -> dict[str, Any]:
     """Show the active settings, the secret ones masked."""
-    names = [name for name in vars(settings) if name.isupper() and name != "SECRETS"]
-    return {name: "***" if name in settings.SECRETS else current_app.config[name] for name in names}
-
-
-def _revisions(connection: Connection) -> set[str]:
-    return set(MigrationContext.configure(connection).get_current_heads())
+    names = [name for name in vars(settings) if name.isupper()]
+    secret = ("KEY", "PASSWORD")
+    return {name: "***" if name.endswith(secret) else current_app.config[name] for name in names}
 
 
 @cache
