@@ -37,7 +37,8 @@ def stop() -> None:
 @mysql.command()
 def status() -> None:
     """Tell what answers at DB_HOST and DB_PORT; exit with 3 where nothing usable does."""
-    answers, line = private_server().status()
+    with one_line_errors():
+        answers, line = private_server().status()
     click.echo(line)
     if not answers:
         raise SystemExit(3)
@@ -59,14 +60,19 @@ def logins() -> tuple[Login, Login]:
     address = settings.DB_HOST, settings.DB_PORT
     return (
         Login(*address, "root", settings.MYSQL_ROOT_PASSWORD),
-        Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD),
+        Login(
+            *address,
+            settings.DB_USERNAME,
+            settings.DB_PASSWORD,
+            database=settings.DATABASE_NAME,
+        ),
     )
 
 
 def private_server() -> PrivateServer:
     """Return the private server that serves the configured coordinates."""
     root, user = logins()
-    return PrivateServer(FOLDER, user, settings.DATABASE_NAME, root.password)
+    return PrivateServer(FOLDER, user, root.password)
 
 
 @contextmanager

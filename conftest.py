@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 import db
 import settings
@@ -71,8 +73,9 @@ async def create_test_app(create_db: Coordinates) -> AsyncIterator[Quart]:
     print("Starting app")
     await app.startup()
     # The tutorial's tests look into the table through this connection; no request uses it.
-    engine = app.extensions["engine"].execution_options(isolation_level="AUTOCOMMIT")
-    async with engine.connect() as app.sac:  # type: ignore[attr-defined]
+    engine = create_async_engine(db.url(app.config), poolclass=NullPool)
+    looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with looking.connect() as app.sac:  # type: ignore[attr-defined]
         yield app
     print("Closing down app")
     await app.shutdown()

@@ -12,7 +12,7 @@ from typing import Any
 
 from quart import Quart, current_app
 from sqlalchemy import URL
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
@@ -21,9 +21,8 @@ NOT_MIGRATED = "The database's schema is not the newest: run `alembic upgrade he
 REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
-OUTAGES = (OperationalError, InterfaceError, OSError)  # of which TimeoutError is one
+OUTAGES = (OperationalError, InterfaceError, InternalError, OSError)  # TimeoutError is one
 NO_SUCH_TABLE = 1146
 # A wrong account, database or host: the server is there and says no, so waiting is no help.
 REFUSALS = {1044, 1045, 1049, 1130, 1698}
@@ -49,7 +48,7 @@ def init_app(app: Quart) -> None:
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
-        await wait(app.config)
+        await wait(app.config, by_signal=app.extensions.get("by_signal", False))
         app.extensions["engine"] = create_async_engine(
             url(app.config),
             pool_size=app.config["DB_POOL_SIZE"],
@@ -82,24 +81,24 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
         raise ServiceUnavailable("The database is away.", retry_after=RETRY_AFTER) from error
 
 
-async def wait(config: Mapping[str, Any]) -> None:
+async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
     """Return once the database takes a login.
 
-    Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds.
+    Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds;
+    with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
     """
     place = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
     engine = create_async_engine(url(config), poolclass=NullPool)
     start = shown = time.monotonic()
     with ExitStack() as stack:
-        # Ctrl-C and SIGTERM end it: servers only note them until a start is over.
-        for number in ENDINGS if threading.current_thread() is threading.main_thread() else ():
+        for number in (signal.SIGINT, signal.SIGTERM) if by_signal else ():
             stack.callback(signal.signal, number, signal.signal(number, signal.SIG_DFL))
         while True:
             try:
                 # A login that takes longer than a request may is of no use.
                 async with asyncio.timeout(config["DB_TIMEOUT"]), engine.connect():
                     return
-            except OUTAGES as error:
+            except Exception as error:  # noqa: BLE001 (a stranger's bytes make any)
                 code, reason = _cause(error)
             waited = time.monotonic() - start
             if code in REFUSALS or waited > config["DB_WAIT"]:
@@ -119,6 +118,7 @@ def _end_in_one_line(app: Quart) -> None:
     asgi_app = app.asgi_app
 
     async def run(*asgi: Any) -> None:
+        app.extensions["by_signal"] = threading.current_thread() is threading.main_thread()
         try:
             await asgi_app(*asgi)
         except SystemExit as end:
@@ -130,7 +130,7 @@ def _end_in_one_line(app: Quart) -> None:
 
 def _cause(error: Exception) -> tuple[int, str]:
     """Return MySQL's number and text of an error; the number is 0 where it has none."""
-    match getattr(error, "orig", error).args:
+    match (cause := getattr(error, "orig", error)).args:
         case (int(number), str(text), *_):
             return number, text
-    return 0, str(error) or "it does not answer"
+    return 0, str(cause) or "it does not answer"

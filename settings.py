@@ -17,15 +17,15 @@ def _text(name: str, default: str | None = None) -> str:
     """Read a text; without a default it must be there and not be empty."""
     value = os.environ.get(name, default)
     if not value and default is None:
-        state = "is not set" if value is None else "is empty"
-        _problems.append(f"{name} {state}: give it a value in the environment or in .quartenv")
+        state = "not set" if value is None else "empty"
+        _problems.append(f"{name} is {state}: give it a value in the environment or in .quartenv")
     return value or ""
 
 
 def _integer(name: str, default: int, low: int, high: int) -> int:
     """Read a whole number from `low` to `high`."""
     value = os.environ.get(name, "") or str(default)
-    if value.isascii() and value.isdecimal() and low <= int(value) <= high:
+    if value.isascii() and value.isdecimal() and len(value) < 10 and low <= int(value) <= high:
         return int(value)
     _problems.append(f"{name} is {value!r}: it must be a whole number from {low} to {high}")
     return default

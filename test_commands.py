@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class Project:
             text=True,
             check=False,
         )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin to run `quart`."""
+        quart = Path(sys.executable).with_name("quart")
+        return subprocess.Popen([quart, *arguments], cwd=self.folder, env=self.environ)
 
     def login(self, user: str = "counter_user", password: str = AWKWARD) -> Login:
         """Return an account at the project's address."""
@@ -183,19 +189,77 @@ def test_a_database_elsewhere_is_not_started_here(project: Project) -> None:
 
 
 def test_a_start_that_was_cut_short_is_begun_anew(startable: Project) -> None:
-    (startable.folder / ".mysql/unfinished/mysql").mkdir(parents=True)
+    (startable.folder / ".mysql/unfinished-1/data/mysql").mkdir(parents=True)
     assert startable.quart("mysql", "start").returncode == 0
     assert startable.login().answer() is Answer.SERVICE
 
 
-def test_changed_settings_do_not_start_a_second_server(startable: Project) -> None:
+def test_another_port_does_not_start_a_second_server(startable: Project) -> None:
     startable.quart("mysql", "start")
     line = only_line(startable.quart("mysql", "start", DB_PORT=str(free_port())))
     assert "`quart mysql stop`" in line
-    line = only_line(startable.quart("mysql", "start", DB_PASSWORD="another"))  # noqa: S106
-    assert "`quart mysql setup`" in line
-    assert startable.quart("mysql", "setup", DB_PASSWORD="another").returncode == 0  # noqa: S106
-    assert startable.login(password="another").answer() is Answer.SERVICE  # noqa: S106
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["while it runs", "while it is stopped"])
+def test_changed_accounts_are_made_at_the_next_start(startable: Project, *, runs: bool) -> None:
+    startable.quart("mysql", "start")
+    if not runs:
+        startable.quart("mysql", "stop")
+    changed = {"DB_USERNAME": "shop", "DB_PASSWORD": "another", "DATABASE_NAME": "shop"}
+    done = startable.quart("mysql", "start", **changed)
+    assert done.returncode == 0, done.stderr
+    with startable.login("shop", "another").connect() as connection:
+        connection.select_db("shop")
+    wrong = changed | dict.fromkeys(["DB_PASSWORD", "MYSQL_ROOT_PASSWORD"], "wrong")
+    line = only_line(startable.quart("mysql", "start", **wrong))
+    assert "restore MYSQL_ROOT_PASSWORD" in line
+
+
+@pytest.mark.parametrize("after", [0.1, 0.4])
+def test_a_first_start_that_is_killed_leaves_nothing_that_runs(
+    startable: Project, after: float
+) -> None:
+    def programs() -> str:
+        argv = ["ps", "-ww", "-A", "-o", "args="]
+        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        return "\n".join(line for line in said.splitlines() if f"={startable.folder}" in line)
+
+    with startable.begin("mysql", "start") as starter:
+        while not programs():
+            time.sleep(0.005)
+        time.sleep(after)  # any moment will do: these are some
+        starter.kill()
+    deadline = time.monotonic() + 10
+    while "unfinished-" in programs():
+        assert time.monotonic() < deadline, programs()
+        time.sleep(0.02)
+    again = startable.quart("mysql", "start")
+    assert again.returncode == 0, again.stderr
+    assert startable.login().answer() is Answer.SERVICE
+
+
+def test_damaged_notes_are_one_line(startable: Project) -> None:
+    startable.quart("mysql", "start")
+    made_by, pid = (startable.folder / ".mysql/data" / name for name in ("made-by", "mysqld.pid"))
+    saved = pid.read_text()
+    pid.write_text("")
+    assert "has no process id" in only_line(startable.quart("mysql", "stop"))
+    pid.write_text(saved)
+    made_by.rename(startable.folder / "made-by")
+    assert "made-by cannot be used" in only_line(startable.quart("mysql", "status"))
+    startable.quart("mysql", "stop")
+    made_by.write_text("")
+    assert "does not name a version" in only_line(startable.quart("mysql", "start"))
+
+
+def test_what_a_server_refuses_to_set_up_is_one_line(project: Project, mysql_login: Login) -> None:
+    if mysql_login.user != "root":
+        pytest.skip("the tests' account is not root")
+    project.environ.update(mysql_login.environ(), DB_USERNAME="u", DATABASE_NAME="d" * 70)
+    done = project.quart("mysql", "setup")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "refused to set up" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")

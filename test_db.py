@@ -137,6 +137,20 @@ async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: C
         await db.wait({**vars(settings), **create_db, "DATABASE_NAME": "nowhere", "DB_WAIT": 60})
 
 
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH\r\n", b"\x01\x00\x00\x00", b"\x00" * 64])
+async def test_a_stranger_that_greets_ends_in_one_line(greeting: bytes) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SystemExit, match=f"No database .*:{port} as ") as end:
+            await db.wait(dict(vars(settings), DB_PORT=port, DB_WAIT=0))
+    assert "\n" not in str(end.value)
+
+
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "a stranger listens"])
 async def test_waiting_shows_progress_and_gives_up_with_one_line(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, listens: bool

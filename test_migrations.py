@@ -116,6 +116,21 @@ def test_an_upgrade_that_was_cut_short_is_taken_up_again(
 
 
 @pytest.mark.parametrize(
+    ("way", "start", "cut"),
+    [
+        ("upgrade", "DELETE FROM alembic_version", "head"),
+        ("downgrade", "DROP TABLE counter", "base"),
+    ],
+)
+def test_the_first_revision_that_was_cut_short_is_taken_up_again(
+    alembic: Alembic, connection: Connection, way: str, start: str, cut: str
+) -> None:
+    alembic("upgrade", TUTORIAL)
+    connection.execute(text(start))  # its table was made, or dropped, and the note is missing
+    alembic(way, cut)
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "INSERT INTO counter VALUES (2, 5)",

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from quart import Quart, Response, current_app, json, render_template, request
+from quart import Quart, Response, current_app, has_request_context, json, render_template, request
 from werkzeug.exceptions import HTTPException
 
 
@@ -22,14 +22,15 @@ async def http_error(error: HTTPException) -> Response:
 
 async def unexpected(error: Exception) -> Response:
     """Answer a fault of the program; Quart's own page would show variables, secrets too."""
-    current_app.logger.exception("%s %s", request.method, request.path, exc_info=error)
+    current_app.logger.exception("unexpected", exc_info=error)
     return await _answer(500, "Something went wrong here. It has been written to the log.")
 
 
 async def _answer(code: int, detail: str) -> Response:
     title = HTTPStatus(code).phrase
-    accepted = request.accept_mimetypes
-    best = accepted.best_match(["text/html", "application/json", "application/problem+json"])
+    kinds = ["text/html", "application/json", "application/problem+json"]
+    # A WebSocket's handshake is no request.
+    best = has_request_context() and request.accept_mimetypes.best_match(kinds)
     if best == "text/html":
         return Response(await render_template("error.html", title=title, detail=detail), code)
     # RFC 9457, Problem Details for HTTP APIs.

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import pytest
 from quart import Quart
+from quart.testing import WebsocketResponseError
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
@@ -54,6 +55,17 @@ async def test_a_wrong_method_names_the_right_ones(create_test_client: Client) -
     assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert "GET" in response.headers["Allow"]
     assert response.content_type == "application/problem+json"
+
+
+async def test_a_websocket_is_refused_quietly(
+    create_test_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("/", "/nothing"):
+        with pytest.raises(WebsocketResponseError) as refusal:
+            async with create_test_client.websocket(path) as websocket:
+                await websocket.receive()
+        assert refusal.value.response.status_code in (400, 404)
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("mode", ["", "debug", "testing"])

@@ -59,14 +59,15 @@ async def test_an_older_schema_is_said_at_start_up_and_is_not_ready(
     assert "alembic upgrade head" in caplog.text
 
 
-async def test_app_settings_masks_secrets(create_test_client: Client) -> None:
-    response = await create_test_client.get("/app-settings")
+async def test_app_settings_masks_secrets(create_db: Coordinates) -> None:
+    client = create_app(**create_db, QUART_ENV="development").test_client()
+    response = await client.get("/app-settings")
     shown = await response.get_json()
-    assert shown["DB_PORT"] == create_test_client.app.config["DB_PORT"]
+    assert shown["DB_PORT"] == create_db["DB_PORT"]
     for name in ("SECRET_KEY", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD"):
         assert shown[name] == "***"
     body = await response.get_data(as_text=True)
-    assert create_test_client.app.config["DB_PASSWORD"][:16] not in body
+    assert create_db["DB_PASSWORD"][:16] not in body
     assert "DB_URI" not in body
 
 

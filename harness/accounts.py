@@ -1,7 +1,10 @@
 """The database and the account that an application needs on a server."""
 
+import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+
+from harness import ServerError
 
 
 def identifier(name: str) -> str:
@@ -28,18 +31,25 @@ def set_up(connection: "Connection[Cursor]", database: str, user: str, password:
     """Create the database and the user, or give an existing user this password.
 
     The user may do everything in the database and in its throwaway siblings
-    `<database>_test_...`, and nothing elsewhere.
+    `<database>_test_...`, and nothing elsewhere. Raises ServerError where the server refuses.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE DATABASE IF NOT EXISTS {identifier(database)} CHARACTER SET utf8mb4"
-        )
-        cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
-        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (user, password))
-        for name in (_literally(database), _literally(throwaway_prefix(database)) + "%"):
-            # The doubled sign reaches the server as one: the driver formats the statement.
-            pattern = identifier(name).replace("%", "%%")
-            cursor.execute(f"GRANT ALL ON {pattern}.* TO %s@'%%'", (user,))
+    patterns = [_literally(database), _literally(throwaway_prefix(database)) + "%"]
+    try:
+        with connection.cursor() as cursor:
+            # Given without parameters, a statement is sent as it is; with them, %% becomes %.
+            cursor.execute(
+                f"CREATE DATABASE IF NOT EXISTS {identifier(database)} CHARACTER SET utf8mb4"
+            )
+            cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
+            cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (user, password))
+            for pattern in patterns:
+                name = identifier(pattern).replace("%", "%%")
+                cursor.execute(f"GRANT ALL ON {name}.* TO %s@'%%'", (user,))
+    except pymysql.MySQLError as error:
+        reason = error.args[-1]
+    else:
+        return
+    raise ServerError(f"the server refused to set up {database} for {user}: {reason}")
 
 
 def _literally(name: str) -> str:

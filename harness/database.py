@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pymysql
 
+from harness import ServerError
 from harness.accounts import identifier, throwaway_prefix
 from harness.login import Login
 from harness.masked import Masked
@@ -32,10 +33,14 @@ def throwaway_database(login: Login, database: str) -> Iterator[Coordinates]:
     server's URL without a database. Raises ServerError where the login fails.
     """
     name = f"{throwaway_prefix(database)}{os.getpid()}_{secrets.token_hex(4)}"  # at most 64 signs
-    with login.connect() as connection, connection.cursor() as cursor:
-        # Fails where the name exists: what is dropped below is our own.
-        cursor.execute(f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4")
+    ours = True
     try:
+        try:
+            with login.connect() as connection, connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4")
+        except (ServerError, pymysql.MySQLError):  # but not Ctrl-C, after which it may be there
+            ours = False
+            raise
         yield Coordinates(
             DB_HOST=login.host,
             DB_PORT=login.port,
@@ -45,12 +50,13 @@ def throwaway_database(login: Login, database: str) -> Iterator[Coordinates]:
             DB_URI=login.url(),
         )
     finally:
-        drop(login, name)
+        if ours:
+            drop(login, name)
 
 
 def drop(login: Login, name: str) -> None:
     """Drop a database, ending connections that still hold locks in it."""
-    statement = f"DROP DATABASE {identifier(name)}"
+    statement = f"DROP DATABASE IF EXISTS {identifier(name)}"
     with login.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = %s", (LOCK_WAIT,))
         try:

@@ -1,10 +1,12 @@
 """A new server's data folder: the system tables and the first accounts."""
 
+import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from signal import SIGTERM
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -12,9 +14,10 @@ from pymysql.cursors import Cursor
 from harness import ServerError
 from harness.login import Login
 from harness.program import Program
-from harness.server import arguments, cause, start, wait_until_ready
+from harness.server import Guarded, arguments, cause, size, wait_until_ready
 
-STOPPED_WITHIN = 60.0  # seconds
+INITIALISED_WITHIN = 120.0  # seconds
+STOPPED_WITHIN = 60.0
 # What mariadb-install-db feeds to the server. That script itself needs a program that
 # Debian's mariadb-server-core does not have, and as root it changes files of the system.
 SYSTEM_TABLES = (
@@ -34,39 +37,44 @@ def initialise(
     """Make the data folder `data`, and let `prepare` make its accounts as root.
 
     Root has no password before that, so meanwhile the server listens on a socket in a
-    folder that nobody else may enter.
+    folder that nobody else may enter. If this process is killed, all of it goes away.
     """
     data.mkdir(mode=0o700, parents=True)
-    _create_system_tables(program, data, log, flags)
-    with tempfile.TemporaryDirectory(prefix="mysql-") as folder:
-        login = Login("localhost", 0, "root", "", unix_socket=f"{folder}/sock")
-        since = log.stat().st_size
-        process = start(
-            arguments(program, data, *flags, "--skip-networking", f"--socket={folder}/sock"), log
-        )
+    # Not below TMPDIR, which may be too long for a socket's path.
+    with tempfile.TemporaryDirectory(prefix="mysql-", dir="/tmp") as name:
+        folders = [data, Path(name)]
+        _create_system_tables(program, data, log, flags, folders)
+        login = Login("localhost", 0, "root", "", unix_socket=f"{name}/sock")
+        since = size(log)
+        argv = arguments(program, data, *flags, "--skip-networking", f"--socket={name}/sock")
+        server = Guarded(argv, log, folders)
         try:
-            wait_until_ready(process, login, log, since)
+            wait_until_ready(server.process, login, log, since)
             with login.connect() as connection:
                 prepare(connection)
-            process.terminate()
-            process.wait(STOPPED_WITHIN)
+            os.kill(server.pid, SIGTERM)
+            server.wait(STOPPED_WITHIN)
         finally:
-            process.kill()
-            process.wait()
+            server.close()
 
 
-def _create_system_tables(program: Program, data: Path, log: Path, flags: Sequence[str]) -> None:
+def _create_system_tables(
+    program: Program, data: Path, log: Path, flags: Sequence[str], folders: Sequence[Path]
+) -> None:
+    source = None
     if program.family == "MariaDB":
         argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
-        script = _bootstrap_script(_share(program))
+        source = folders[-1] / "bootstrap.sql"
+        source.write_bytes(_bootstrap_script(_share(program)))
     else:
         argv = arguments(program, data, *flags, "--initialize-insecure")
-        script = b""
-    with log.open("ab") as output:
-        since = output.tell()
-        done = subprocess.run(argv, input=script, stdout=output, stderr=output, check=False)
-    if done.returncode != 0:
-        raise ServerError(f"the data folder could not be made: {cause(log, since)}")
+    since = size(log)
+    installer = Guarded(argv, log, folders, source)
+    try:
+        if installer.wait(INITIALISED_WITHIN) != 0:
+            raise ServerError(f"the data folder could not be made: {cause(log, since)}")
+    finally:
+        installer.close()
 
 
 def _bootstrap_script(share: Path) -> bytes:

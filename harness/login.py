@@ -40,6 +40,7 @@ class Login:
     user: str
     password: str = field(repr=False)
     unix_socket: str | None = None
+    database: str | None = None  # without which the login is refused
 
     @property
     def address(self) -> str:
@@ -76,6 +77,7 @@ class Login:
         connection = pymysql.connect(
             host=self.host,
             user=self.user,
+            database=self.database,
             password=self.password.encode(),  # as a str it would be sent in latin-1
             charset="utf8mb4",
             autocommit=True,

@@ -3,10 +3,13 @@
 import fcntl
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from signal import SIGTERM
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -16,21 +19,22 @@ from harness.accounts import set_root_password, set_up
 from harness.datadir import initialise
 from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
-from harness.server import arguments, forget_crash, start, tcp, wait_until_ready
+from harness.server import arguments, forget_crash, size, start, tcp, wait_until_ready
 
 STOPPED_WITHIN = 60.0  # seconds
 
 
 class PrivateServer:
-    """The server of the folder `folder`, at the very address and with the accounts of `user`.
+    """The server of the folder `folder`, at the address of `user` and with that account.
 
-    While it runs it holds a lock on the file `running`, inherited at its start, which ends
-    with the process however it ends: a pid file alone may name someone else's process.
+    `user` names a database, which is made with the account. While the server runs it holds
+    a lock on the file `running`, inherited at its start, which ends with the process however
+    that ends: a pid file alone may name someone else's process.
     """
 
-    def __init__(self, folder: Path, user: Login, database: str, root_password: str) -> None:
-        self.folder, self.user, self.database = folder, user, database
-        self.root_password = root_password
+    def __init__(self, folder: Path, user: Login, root_password: str) -> None:
+        self.folder, self.user = folder, user
+        self.root = replace(user, user="root", password=root_password, database=None)
         self.data, self.log = folder / "data", folder / "server.log"
 
     def start(self, program_path: str = "") -> str:
@@ -53,7 +57,7 @@ class PrivateServer:
         with self._alone():
             if not self._runs():
                 return "the private server does not run"
-            os.kill(self._pid(), 15)
+            os.kill(self._pid(), SIGTERM)
             deadline = time.monotonic() + STOPPED_WITHIN
             while self._runs():
                 if time.monotonic() > deadline:
@@ -63,36 +67,37 @@ class PrivateServer:
 
     def status(self) -> tuple[bool, str]:
         """Tell whether a server answers, and in one line which."""
-        runs = self._runs()
-        try:
-            self.user.connect(timeout=2).close()
-        except LoginError as error:
-            return (
-                False,
-                f"{error}{'; the private server runs with other settings' if runs else ''}",
-            )
-        who = f"the private server ({self._made_by()})" if runs else "a server of your own"
-        return True, f"{who} answers at {self.user.address}"
+        with self._usable():
+            runs = self._runs()
+            try:
+                self.user.connect(timeout=2).close()
+            except LoginError as error:
+                also = "; the private server runs with other settings" if runs else ""
+                return False, f"{error}{also}"
+            who = f"the private server ({self._made_by()})" if runs else "a server of your own"
+            return True, f"{who} answers at {self.user.address}"
 
     def _start_alone(self, program_path: str) -> str:
         answer = self.user.answer()
         if answer is Answer.SERVICE:  # another starter was quicker
             return f"a MySQL server answers at {self.user.address}"
-        if self._runs():
-            raise ServerError(
-                f"the private server runs, but not for {self.user.user} at {self.user.address}: "
-                "were the settings changed? Run `quart mysql setup` for another account, or "
-                "`quart mysql stop` before another port"
-            )
-        if answer is Answer.REFUSAL:
-            raise ServerError(
-                f"a MySQL server at {self.user.address} refuses {self.user.user}: "
-                "run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
-            )
         if answer is Answer.STRANGER:
             raise ServerError(
                 f"{self.user.address} is taken by something that is not a MySQL server: "
                 "stop it, or set another DB_PORT"
+            )
+        if self._runs():
+            if answer is Answer.NOTHING:
+                raise ServerError(
+                    f"the private server runs, but not at {self.user.address}: "
+                    "run `quart mysql stop` with the former settings, or restore DB_PORT"
+                )
+            self._let_in()
+            return f"the private server at {self.user.address} now lets in {self.user.user}"
+        if answer is Answer.REFUSAL:
+            raise ServerError(
+                f"a MySQL server at {self.user.address} refuses {self.user.user}: "
+                "run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
             )
         program = find_program(program_path)
         if self.data.exists():
@@ -103,26 +108,25 @@ class PrivateServer:
         return f"a private {program} answers at {self.user.address}, its data in {self.folder}"
 
     def _initialise(self, program: Program) -> None:
-        # Made beside and then renamed: a start that is cut short leaves no half of a folder.
-        unfinished = self.folder / "unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-
         def prepare(connection: "Connection[Cursor]") -> None:
-            set_up(connection, self.database, self.user.user, self.user.password)
-            set_root_password(connection, self.root_password)
+            self._set_up(connection)
+            set_root_password(connection, self.root.password)
 
+        # Made beside and then renamed: a start that is cut short leaves no half of a folder.
+        for left in self.folder.glob("unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.folder))
         try:
-            initialise(program, unfinished, self.log, prepare)
-        except BaseException:
+            initialise(program, unfinished / "data", self.log, prepare)
+            (unfinished / "data/made-by").write_text(str(program))
+            (unfinished / "data").rename(self.data)
+        finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise
-        (unfinished / "made-by").write_text(str(program))
-        unfinished.rename(self.data)
 
     def _launch(self, program: Program) -> None:
         forget_crash(self.data)
         argv = arguments(program, self.data, *tcp(self.user.host, self.user.port))
-        since = self.log.stat().st_size if self.log.exists() else 0
+        since = size(self.log)
         with (self.folder / "running").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = start(argv, self.log, pass_fds=[lock.fileno()])
@@ -133,12 +137,35 @@ class PrivateServer:
                 process.wait(STOPPED_WITHIN)
                 raise
         process.returncode = 0  # it is meant to outlive us
-        (self.data / "made-by").write_text(str(program))
+        if self._made_by() != str(program):  # a newer one, which has upgraded the data
+            newer = self.data / "made-by.new"
+            newer.write_text(str(program))
+            newer.replace(self.data / "made-by")
+        if self.user.answer() is Answer.REFUSAL:  # the settings have changed since
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Make the account and the database that the settings now name."""
+        try:
+            with self.root.connect() as connection:
+                self._set_up(connection)
+            self.user.connect().close()
+        except LoginError as error:
+            raise ServerError(
+                f"the private server was made with other settings: {error}; "
+                f"restore MYSQL_ROOT_PASSWORD, or stop it and move {self.folder} away"
+            ) from None
+
+    def _set_up(self, connection: "Connection[Cursor]") -> None:
+        set_up(connection, self.user.database or "", self.user.user, self.user.password)
 
     def _check_version(self, program: Program) -> None:
         made_by = self._made_by()
         family, _, version = made_by.partition(" ")
-        newer = tuple(map(int, version.split("."))) > program.version
+        try:
+            newer = tuple(map(int, version.split("."))) > program.version
+        except ValueError:
+            raise ServerError(f"{self.data}/made-by does not name a version: '{made_by}'") from None
         if family != program.family or newer:
             raise ServerError(
                 f"the data in {self.data} was made by {made_by}, which {program} cannot read: "
@@ -149,7 +176,10 @@ class PrivateServer:
         return (self.data / "made-by").read_text()
 
     def _pid(self) -> int:
-        return int((self.data / "mysqld.pid").read_text())
+        try:
+            return int((self.data / "mysqld.pid").read_text())
+        except (OSError, ValueError):
+            raise ServerError(f"the private server has no process id in {self.data}") from None
 
     def _runs(self) -> bool:
         path = self.folder / "running"
@@ -165,12 +195,16 @@ class PrivateServer:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let one starter or stopper work at a time; the others wait."""
-        try:
+        with self._usable():
             self.folder.mkdir(mode=0o700, exist_ok=True)
             with (self.folder / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise ServerError(
-                f"the folder {self.folder} cannot be used: {error.strerror}"
-            ) from None
+            where = error.filename or self.folder
+            raise ServerError(f"{where} cannot be used: {error.strerror}") from None

@@ -3,19 +3,16 @@
 import os
 import secrets
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from signal import Signals
 
-from harness import guard
 from harness.accounts import set_root_password
 from harness.datadir import initialise
 from harness.login import Answer, Login
 from harness.process import free_port
 from harness.program import Program, find_program
-from harness.server import arguments, fast, forget_crash, tcp, wait_until_ready
+from harness.server import Guarded, arguments, fast, forget_crash, size, tcp, wait_until_ready
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -38,8 +35,7 @@ class RunServer:
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
         self.root = Login("127.0.0.1", free_port(), "root", password)
         self._log = self.folder / "server.log"
-        self._guard: subprocess.Popen[bytes] | None = None
-        self.pid = 0  # the server's process, for signals
+        self._server: Guarded | None = None
         try:
             initialise(
                 self.program,
@@ -59,25 +55,20 @@ class RunServer:
         forget_crash(data)
         address = tcp(self.root.host, self.root.port)
         argv = arguments(self.program, data, *self._flags, *address)
-        since = self._log.stat().st_size
-        with self._log.open("ab") as log:
-            self._guard = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, str(self.folder), *argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the run, which then tears down
-            )
-        self.pid = int(self._guard.stdout.readline())  # type: ignore[union-attr]  # a PIPE
-        wait_until_ready(self._guard, self.root, self._log, since)
+        since = size(self._log)
+        self._server = Guarded(argv, self._log, [self.folder])
+        wait_until_ready(self._server.process, self.root, self._log, since)
+
+    @property
+    def pid(self) -> int:
+        """The server's process id, for signals."""
+        return self._server.pid if self._server else 0
 
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
-        if self._guard:
+        if self._server:
             os.kill(self.pid, signal)
-            self._guard.wait(STOPPED_WITHIN)
-            # Only now: the end of its input tells a living guard to remove the data.
-            self._guard.communicate()
+            self._server.wait(STOPPED_WITHIN)
 
     def freeze(self) -> None:
         """Stop the server as SIGSTOP does, and return once it answers no more."""
@@ -91,8 +82,8 @@ class RunServer:
 
     def close(self) -> None:
         """End the server and remove its folder."""
-        if self._guard and self._guard.poll() is None:
-            self._guard.communicate(timeout=STOPPED_WITHIN)  # closes its input
+        if self._server:
+            self._server.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

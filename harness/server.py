@@ -3,13 +3,15 @@
 import os
 import pwd
 import re
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import ServerError
-from harness.login import Answer, Login, LoginError
+from harness import ServerError, guard
+from harness.login import Answer, Login
 from harness.program import Program
 
 # For data that nobody misses after the machine: no commit waits for a disk, and buffers are
@@ -26,8 +28,9 @@ SMALL_LOG = {"MariaDB": "--innodb-log-file-size=8M", "MySQL": "--innodb-redo-log
 
 READY_WITHIN = 60.0  # seconds; MySQL 9 on a slow disk takes a few
 
+FULL = "the disk is full: make room"
 KNOWN_CAUSES = {
-    r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": "the disk is full: make room",
+    r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
     r"Address already in use": "its port is taken by something else: stop that, or set DB_PORT",
     r"Permission denied|[Ee]rrcode: 13": "it may not write to its data folder: check the owner",
 }
@@ -46,7 +49,9 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
     ]
     if program.family == "MySQL":
         argv.append("--mysqlx=OFF")
-    return [*argv, *as_user()]
+    if os.geteuid() == 0:  # both refuse to run as root unless they are told to
+        argv.append(f"--user={pwd.getpwuid(0).pw_name}")
+    return argv
 
 
 def forget_crash(data: Path) -> None:
@@ -55,7 +60,7 @@ def forget_crash(data: Path) -> None:
     MySQL does not start if the process whose id is in the socket's lock file lives, though
     after a restart of the machine that may be any process.
     """
-    for name in ("mysqld.sock", "mysqld.sock.lock"):
+    for name in ("mysqld.sock", "mysqld.sock.lock", "mysqld.pid"):
         (data / name).unlink(missing_ok=True)
 
 
@@ -82,22 +87,49 @@ def start(argv: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> subpr
         )
 
 
+class Guarded:
+    """A program that dies with this process, however it dies, and `folders` with it.
+
+    `process` is the guard, which ends when the program does; `pid` is the program's.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], log: Path, folders: Sequence[Path], source: Path | None = None
+    ) -> None:
+        feed = [f"--input={source}"] if source else []
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", guard.__file__, *feed, *folders, "--", *argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for the run, which then tears down
+            )
+        self.pid = int(self.process.stdout.readline())  # type: ignore[union-attr]  # a PIPE
+
+    def wait(self, seconds: float) -> int:
+        """Wait for the program's own end, and return its exit status."""
+        status = self.process.wait(seconds)
+        # Only now: the end of its input tells a living guard to remove the folders.
+        self.process.communicate()
+        return status
+
+    def close(self) -> None:
+        """Kill the program if it still runs, and remove its folders."""
+        if self.process.poll() is None:
+            self.process.communicate()
+
+
 def wait_until_ready(
     process: subprocess.Popen[bytes], login: Login, log: Path, since: int = 0
 ) -> None:
-    """Return once `login` gets an answer from the server; `since` is where its log begins.
+    """Return once the server answers `login`, be it with a refusal; `since` is its log's begin.
 
-    Raises ServerError where the server ends, refuses the account, or takes too long.
+    Raises ServerError where the server ends or takes too long.
     """
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
-        try:
-            with login.connect(timeout=5) as connection, connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except LoginError as error:
-            if error.answer is Answer.REFUSAL:
-                raise
-        else:
+        if login.answer(timeout=5) in (Answer.SERVICE, Answer.REFUSAL):
             return
         if process.poll() is not None:
             raise ServerError(f"the server did not start: {cause(log, since)}")
@@ -105,8 +137,15 @@ def wait_until_ready(
     raise ServerError(f"the server was not ready within {READY_WITHIN:.0f} s: see {log}")
 
 
+def size(log: Path) -> int:
+    """Return how many bytes a log has, which may not be there yet."""
+    return log.stat().st_size if log.exists() else 0
+
+
 def cause(log: Path, since: int = 0) -> str:
     """Say in one line why a server ended, from what it wrote to its log after `since` bytes."""
+    if shutil.disk_usage(log.parent).free < 4096:
+        return f"{FULL} ({log.parent})"  # which may have cut the log off
     with log.open("rb") as file:
         file.seek(since)
         text = file.read().decode(errors="replace")
@@ -115,8 +154,3 @@ def cause(log: Path, since: int = 0) -> str:
         if any(re.search(pattern, line) for line in errors):
             return f"{meaning} ({log})"
     return f"{errors[0] if errors else 'it gave no reason'} ({log})"
-
-
-def as_user() -> list[str]:
-    """Both servers refuse to run as root unless they are told to."""
-    return [f"--user={pwd.getpwuid(0).pw_name}"] if os.geteuid() == 0 else []

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,6 +37,13 @@ import time
 def test_it(create_test_client):
     print("now", flush=True)
     time.sleep(60)
+"""
+WAITS = """
+import os
+import db, settings
+
+async def test_it(create_db):
+    await db.wait({**vars(settings), **create_db, "DB_PORT": int(os.environ["STRANGER"])})
 """
 PASSES = """
 def test_it(create_db):
@@ -89,6 +97,21 @@ def test_the_database_is_dropped_after_ctrl_c(run_pytest: Pytest, mysql_login: L
         said = run.stdout.read()
     assert "KeyboardInterrupt" in said
     assert "Destroying db" in said
+    assert leftovers(mysql_login) == set()
+
+
+def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
+    run_pytest: Pytest, mysql_login: Login
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as stranger,
+        run_pytest(WAITS, STRANGER=str(stranger.getsockname()[1])) as run,
+    ):
+        held, _ = stranger.accept()
+        run.send_signal(signal.SIGINT)
+        said, _ = run.communicate()
+        held.close()
+    assert "KeyboardInterrupt" in said
     assert leftovers(mysql_login) == set()
 
 

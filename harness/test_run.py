@@ -34,6 +34,15 @@ def server(mysql_program: str) -> Iterator[RunServer]:
     server.close()
 
 
+ELSEWHERE = "harness.run._roomy = lambda: sys.argv[2]"
+
+
+def processes() -> str:
+    """Return the command lines of all that runs."""
+    argv = ["ps", "-ww", "-A", "-o", "args="]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
 def alive(pid: int) -> bool:
     """Tell whether a process runs."""
     return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0  # noqa: S607
@@ -65,6 +74,24 @@ def test_it_is_stopped_and_started_with_its_data(server: RunServer, by: signal.S
     with server.root.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES LIKE 'kept'")
         assert cursor.fetchall() == (("kept",),)
+
+
+@pytest.mark.parametrize("after", [0.1, 0.4])
+def test_nothing_outlives_a_run_that_is_killed_while_it_makes_its_server(
+    mysql_program: str, tmp_path: Path, after: float
+) -> None:
+    holder = HOLDER.replace("import sys, time", f"import sys, time, harness.run\n{ELSEWHERE}")
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, mysql_program, str(tmp_path)], cwd=PROJECT
+    ) as run:
+        while not list(tmp_path.glob("harness-*/data")):
+            time.sleep(0.005)
+        time.sleep(after)  # any moment will do: these are some
+        run.kill()
+    deadline = time.monotonic() + GONE_WITHIN
+    while str(tmp_path) in processes():
+        assert time.monotonic() < deadline, "a process lives on"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])

@@ -31,7 +31,7 @@ def run_migrations_offline() -> None:
 
 def run_migrations_online() -> None:
     """Migrate the configured database, waited for as the app waits for it."""
-    asyncio.run(db.wait(vars(settings)))
+    asyncio.run(db.wait(vars(settings), by_signal=True))
     engine = create_engine(db.url(vars(settings), "mysql+pymysql"), poolclass=pool.NullPool)
     with engine.connect() as connection:
         migrate(connection)

@@ -25,8 +25,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_counter")),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
+        if_not_exists=True,  # a run that was cut short before it noted this is taken up again
     )
 
 
 def downgrade() -> None:
-    op.drop_table("counter")
+    op.drop_table("counter", if_exists=True)
