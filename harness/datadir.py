@@ -14,7 +14,7 @@ from pymysql.cursors import Cursor
 from harness import ServerError
 from harness.login import Login
 from harness.program import Program
-from harness.server import Guarded, arguments, cause, size, wait_until_ready
+from harness.server import Guarded, arguments, cause, make_ready, size, wait_until_ready
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
@@ -40,6 +40,7 @@ def initialise(
     folder that nobody else may enter. If this process is killed, all of it goes away.
     """
     data.mkdir(mode=0o700, parents=True)
+    make_ready(data)
     # Not below TMPDIR, which may be too long for a socket's path.
     with tempfile.TemporaryDirectory(prefix="mysql-", dir="/tmp") as name:
         folders = [data, Path(name)]

@@ -19,7 +19,7 @@ from harness.accounts import set_root_password, set_up
 from harness.datadir import initialise
 from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
-from harness.server import arguments, forget_crash, size, start, tcp, wait_until_ready
+from harness.server import arguments, make_ready, size, start, tcp, wait_until_ready
 
 STOPPED_WITHIN = 60.0  # seconds
 
@@ -124,7 +124,7 @@ class PrivateServer:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _launch(self, program: Program) -> None:
-        forget_crash(self.data)
+        make_ready(self.data)
         argv = arguments(program, self.data, *tcp(self.user.host, self.user.port))
         since = size(self.log)
         with (self.folder / "running").open("a") as lock:

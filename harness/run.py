@@ -12,7 +12,7 @@ from harness.datadir import initialise
 from harness.login import Answer, Login
 from harness.process import free_port
 from harness.program import Program, find_program
-from harness.server import Guarded, arguments, fast, forget_crash, size, tcp, wait_until_ready
+from harness.server import Guarded, arguments, fast, make_ready, size, tcp, wait_until_ready
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -52,7 +52,7 @@ class RunServer:
     def start(self) -> None:
         """Start the server, on the data that it had when it stopped."""
         data = self.folder / "data"
-        forget_crash(data)
+        make_ready(data)
         address = tcp(self.root.host, self.root.port)
         argv = arguments(self.program, data, *self._flags, *address)
         since = size(self._log)

@@ -44,6 +44,7 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
         f"--datadir={data}",
         "--socket=mysqld.sock",  # relative to the data folder: a longer path than 107 bytes fails
         "--pid-file=mysqld.pid",
+        f"--tmpdir={tmpdir(data)}",
         "--skip-log-bin",
         *more,
     ]
@@ -54,12 +55,21 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
     return argv
 
 
-def forget_crash(data: Path) -> None:
-    """Remove what a killed server leaves beside its data.
+def tmpdir(data: Path) -> Path:
+    """Return the folder for a server's temporary files, beside its data.
+
+    Not /tmp: a MariaDB that starts removes all temporary tables there, others' too.
+    """
+    return data.with_name("tmp")
+
+
+def make_ready(data: Path) -> None:
+    """Make what a server needs beside its data, and remove what a killed one left.
 
     MySQL does not start if the process whose id is in the socket's lock file lives, though
     after a restart of the machine that may be any process.
     """
+    tmpdir(data).mkdir(mode=0o700, exist_ok=True)
     for name in ("mysqld.sock", "mysqld.sock.lock", "mysqld.pid"):
         (data / name).unlink(missing_ok=True)
 
