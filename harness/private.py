@@ -78,7 +78,7 @@ class PrivateServer:
             return True, f"{who} answers at {self.user.address}"
 
     def _start_alone(self, program_path: str) -> str:
-        answer = self.user.answer()
+        answer = self.user.answer(timeout=1)
         if answer is Answer.SERVICE:  # another starter was quicker
             return f"a MySQL server answers at {self.user.address}"
         if answer is Answer.STRANGER:
