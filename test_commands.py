@@ -145,7 +145,8 @@ def test_where_a_server_answers_none_is_started(
     project: Project, server_environ: dict[str, str]
 ) -> None:
     names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD")
-    done = project.quart("mysql", "start", **{name: server_environ[name] for name in names})
+    environ = {name: server_environ[name] for name in names}
+    done = project.quart("mysql", "start", DATABASE_NAME="information_schema", **environ)
     assert done.stdout.startswith("a MySQL server answers at"), done.stderr
     assert not (project.folder / ".mysql").exists()
 

@@ -78,8 +78,11 @@ class PrivateServer:
             return True, f"{who} answers at {self.user.address}"
 
     def _start_alone(self, program_path: str) -> str:
-        answer = self.user.answer(timeout=1)
-        if answer is Answer.SERVICE:  # another starter was quicker
+        try:
+            self.user.connect(timeout=1).close()
+        except LoginError as error:
+            answer, reason = error.answer, str(error)
+        else:  # another starter was quicker
             return f"a MySQL server answers at {self.user.address}"
         if answer is Answer.STRANGER:
             raise ServerError(
@@ -96,8 +99,7 @@ class PrivateServer:
             return f"the private server at {self.user.address} now lets in {self.user.user}"
         if answer is Answer.REFUSAL:
             raise ServerError(
-                f"a MySQL server at {self.user.address} refuses {self.user.user}: "
-                "run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
+                f"{reason}; run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
             )
         program = find_program(program_path)
         if self.data.exists():
