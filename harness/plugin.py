@@ -91,5 +91,6 @@ def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
         if gone and all(login.host in LOOPBACK for login in logins):
             return None
         if not gone or time.monotonic() > deadline:
-            logins[-1].connect()  # raises, with the reason
+            logins[-1].connect().close()  # raises, with the reason, unless it was only slow
+            return logins[-1]
         time.sleep(0.2)
