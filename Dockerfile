@@ -19,10 +19,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 RUN /usr/local/bin/pip install --root-user-action=ignore pipenv==2026.10.3 \
     && python -m venv --without-pip "$VIRTUAL_ENV"
 COPY Pipfile Pipfile.lock ./
-RUN pipenv install --deploy
+RUN pipenv sync
 
 FROM packages AS development
-RUN pipenv install --deploy --dev
+RUN pipenv sync --dev
 # What Python and pytest leave behind would be root's, in the host's folder. A .env there would
 # win over the environment in `pipenv run`.
 ENV PIPENV_DONT_LOAD_ENV=1 \
@@ -40,6 +40,7 @@ COPY alembic.ini application.py commands.py db.py manage.py settings.py ./
 COPY counter counter
 COPY harness harness
 COPY migrations migrations
+COPY web web
 # Tests need packages that are not here.
 RUN find . -name 'test_*.py' -delete && python -m compileall -q .
 USER 1000

@@ -6,18 +6,19 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import errors, operations
 from counter.views import counter_app
+from web import errors, operations, pages
 
 
 def create_app(**config_overrides: Any) -> Quart:
     """Return the app with the settings, each overridable by its name, as tests do."""
-    app = Quart(__name__, static_folder=None)  # each room has its own
+    app = Quart(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.from_object("settings")
     app.config.update(config_overrides)
 
     db.init_app(app)
     errors.init_app(app)
+    pages.init_app(app)
     operations.init_app(app)
     app.register_blueprint(counter_app)
     app.cli.add_command(mysql)

@@ -75,7 +75,8 @@ async def create_test_app(create_db: Coordinates) -> AsyncIterator[Quart]:
     # The tutorial's tests look into the table through this connection; no request uses it.
     engine = create_async_engine(db.url(app.config), poolclass=NullPool)
     looking = engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with looking.connect() as app.sac:  # type: ignore[attr-defined]
+    async with looking.connect() as connection:
+        app.sac = connection  # type: ignore[attr-defined]
         yield app
     print("Closing down app")
     await app.shutdown()

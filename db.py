@@ -12,20 +12,22 @@ from typing import Any
 
 from quart import Quart, current_app
 from sqlalchemy import URL
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
 
-NOT_MIGRATED = "The database's schema is not the newest: run `alembic upgrade head`."
+NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
 REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
 
-OUTAGES = (OperationalError, InterfaceError, InternalError, OSError)  # TimeoutError is one
+# Numbers of errors: "Server Error Message Reference" in MySQL's manual, MariaDB's from 4000.
 NO_SUCH_TABLE = 1146
 # A wrong account, database or host: the server is there and says no, so waiting is no help.
-REFUSALS = {1044, 1045, 1049, 1130, 1698}
+REFUSALS = {1044, 1045, 1049, 1130, 1698, 3118, 3159, 4151}
+# Full, shutting down, blocked, a lock not had, a deadlock, read-only: it may be well soon.
+BUSY = {1040, 1053, 1129, 1203, 1205, 1213, 1290, 1836}
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
@@ -66,18 +68,23 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
     """Give the block a connection of its own; commit at its end, roll back on an error.
 
     Raises ServiceUnavailable where the database is away, takes longer than DB_TIMEOUT
-    seconds for all of the block, or lacks a table.
+    seconds for all of the block, or lacks a table. Other errors are the block's own.
     """
-    engine: AsyncEngine = current_app.extensions["engine"]
     try:
-        async with asyncio.timeout(current_app.config["DB_TIMEOUT"]), engine.begin() as connection:
+        engine: AsyncEngine = current_app.extensions["engine"]
+    except KeyError:
+        raise RuntimeError("The app is not started: in a test, use create_test_app.") from None
+    limit = asyncio.timeout(current_app.config["DB_TIMEOUT"])
+    try:
+        async with limit, engine.begin() as connection:
             yield connection
-    except ProgrammingError as error:
-        if _cause(error)[0] != NO_SUCH_TABLE:
+    except (DBAPIError, TimeoutError) as error:
+        number, reason = _cause(error)
+        if number == NO_SUCH_TABLE:
+            raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER) from error
+        if not (limit.expired() or _is_outage(error)):
             raise
-        raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER) from error
-    except OUTAGES as error:
-        current_app.logger.warning("database: %s", _cause(error)[1])
+        current_app.logger.warning("database: %s", reason)
         raise ServiceUnavailable("The database is away.", retry_after=RETRY_AFTER) from error
 
 
@@ -117,15 +124,24 @@ def _end_in_one_line(app: Quart) -> None:
     """
     asgi_app = app.asgi_app
 
-    async def run(*asgi: Any) -> None:
+    async def run(scope: Any, *channel: Any) -> None:
+        if scope["type"] != "lifespan":
+            return await asgi_app(scope, *channel)
         app.extensions["by_signal"] = threading.current_thread() is threading.main_thread()
         try:
-            await asgi_app(*asgi)
+            await asgi_app(scope, *channel)
         except SystemExit as end:
             print(end, file=sys.stderr, flush=True)
             os._exit(1)
 
     app.asgi_app = run  # type: ignore[assignment, method-assign]  # its way
+
+
+def _is_outage(error: Exception) -> bool:
+    """Tell whether the database, not the statement, is at fault; 2000 to 2999 are the driver's."""
+    number = _cause(error)[0]
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or 2000 <= number < 3000 or number in BUSY | REFUSALS
 
 
 def _cause(error: Exception) -> tuple[int, str]:

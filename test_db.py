@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from quart import Quart
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import ServiceUnavailable
 
 import db
 import settings
 from application import create_app
 from conftest import ALEMBIC_INI
+from counter.models import count_hit
 from harness.accounts import set_up
 from harness.database import Coordinates
 from harness.login import Login
@@ -102,10 +104,46 @@ async def test_a_query_that_takes_too_long_ends_as_unavailable(
 
 
 @pytest.mark.usefixtures("app")
-async def test_a_faulty_statement_is_no_outage() -> None:
-    with pytest.raises(Exception, match="syntax"):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELEC 1",
+        "SELECT colour FROM counter",
+        "INSERT INTO counter VALUES (2, 1)",
+        "INSERT INTO counter VALUES (1, -1)",
+        "INSERT INTO counter VALUES (1, NULL)",
+    ],
+)
+async def test_a_faulty_statement_is_no_outage(statement: str) -> None:
+    with pytest.raises(DBAPIError):
         async with db.transaction() as connection:
-            await connection.execute(text("SELEC 1"))
+            await connection.execute(text(statement))
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionResetError, RuntimeError])
+async def test_what_else_fails_in_the_block_is_no_outage(error: type[Exception]) -> None:
+    with pytest.raises(error):  # noqa: PT012 (the block is what is tested)
+        async with db.transaction() as connection:
+            await connection.execute(text("SELECT 1"))
+            raise error
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_row_that_stays_locked_is_unavailable() -> None:
+    async with db.transaction() as holder:
+        await count_hit(holder)
+        with pytest.raises(ServiceUnavailable):  # noqa: PT012 (the block is what is tested)
+            async with db.transaction() as waiter:
+                await waiter.execute(text("SET innodb_lock_wait_timeout = 1"))
+                await count_hit(waiter)
+
+
+async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> None:
+    async with create_app(**create_db).app_context():
+        with pytest.raises(RuntimeError, match="The app is not started"):
+            async with db.transaction():
+                pass
 
 
 async def test_the_app_logs_in_with_any_password(awkward_account: dict[str, Any]) -> None:

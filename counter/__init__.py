@@ -1,1 +1,1 @@
-"""The counter: tables and queries, pages, health, and the answers to errors."""
+"""The counter: its table and queries, and the page that counts."""

@@ -52,7 +52,7 @@ def test_the_tutorials_tests_pass_and_show_the_order_of_events(
 ) -> None:
     (project_copy / "counter/test_counter.py").write_text(TESTS)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:randomly"],
+        [sys.executable, "-m", "pytest", "-s", "-q"],
         cwd=project_copy,
         env=server_environ,
         capture_output=True,

@@ -1,16 +1,11 @@
 """The page that counts."""
 
-from quart import Blueprint, Response, abort, render_template, request
+from quart import Blueprint, abort, render_template, request
 
 from counter.models import count_hit, read_count
 from db import transaction
 
-counter_app = Blueprint(
-    "counter_app", __name__, template_folder="templates", static_folder="static"
-)
-# A blueprint begins with Flask's context processor, which is not async: every page would wait
-# for a thread. The app's own, which is Quart's, adds the same.
-counter_app.template_context_processors.clear()
+counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 
 LOADING_AHEAD = ("Sec-Purpose", "Purpose", "X-Moz")  # the header, and its older names
 
@@ -27,10 +22,3 @@ async def page() -> str:
         else:
             count = await count_hit(connection)
     return await render_template("counter.html", count=count)
-
-
-@counter_app.after_app_request
-async def never_store(response: Response) -> Response:
-    """Keep caches from answering for the app; only files may be kept, and say so themselves."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response

@@ -5,7 +5,8 @@ Concurrent first hits of the tutorial's app left several rows: the highest count
 The new table is filled beside the old one and takes its place by a single RENAME. MySQL
 commits each such statement by itself, so a run that is cut short has lost nothing, and the
 next one begins anew with what the table `counter` then holds. The app must not count
-meanwhile: what comes between the copy and the RENAME is lost.
+meanwhile: what comes between the copy and the RENAME is lost. A count that the older table's
+32 bits cannot hold stops a downgrade, and stays.
 
 Revision ID: 8d1f6c0a4b27
 Revises: 2abbbb3287d2

@@ -22,17 +22,21 @@ async def http_error(error: HTTPException) -> Response:
 
 async def unexpected(error: Exception) -> Response:
     """Answer a fault of the program; Quart's own page would show variables, secrets too."""
-    current_app.logger.exception("unexpected", exc_info=error)
+    where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
+    current_app.logger.exception("%s met an unexpected error", where, exc_info=error)
     return await _answer(500, "Something went wrong here. It has been written to the log.")
 
 
 async def _answer(code: int, detail: str) -> Response:
     title = HTTPStatus(code).phrase
-    kinds = ["text/html", "application/json", "application/problem+json"]
-    # A WebSocket's handshake is no request.
-    best = has_request_context() and request.accept_mimetypes.best_match(kinds)
-    if best == "text/html":
+    if _wants_page():
         return Response(await render_template("error.html", title=title, detail=detail), code)
     # RFC 9457, Problem Details for HTTP APIs.
     problem = {"type": "about:blank", "title": title, "status": code, "detail": detail}
     return Response(json.dumps(problem), code, content_type="application/problem+json")
+
+
+def _wants_page() -> bool:
+    kinds = ["text/html", "application/json", "application/problem+json"]
+    # A WebSocket's handshake is no request.
+    return has_request_context() and request.accept_mimetypes.best_match(kinds) == "text/html"

@@ -1,0 +1,1 @@
+"""What every page and every app here needs: the base page, answers to errors, health."""

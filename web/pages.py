@@ -1,0 +1,21 @@
+"""What all pages share, beside the base template and its files: how they are kept and made."""
+
+from quart import Quart, Response
+
+
+def init_app(app: Quart) -> None:
+    """Keep caches from answering for `app`, and its pages from waiting for a thread."""
+    app.after_request(never_store)
+
+    @app.before_serving
+    async def render_without_threads() -> None:
+        # A blueprint begins with Flask's context processor, which is not async: Quart would
+        # run it in a thread for every page. The app's own, which is Quart's, adds the same.
+        for processors in app.template_context_processors.values():
+            processors[:] = [p for p in processors if p.__module__ != "flask.templating"]
+
+
+async def never_store(response: Response) -> Response:
+    """Let only files be kept, which say so themselves."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
