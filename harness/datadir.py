@@ -20,11 +20,7 @@ INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
 # What mariadb-install-db feeds to the server. That script itself needs a program that
 # Debian's mariadb-server-core does not have, and as root it changes files of the system.
-SYSTEM_TABLES = (
-    "mysql_system_tables.sql",
-    "mysql_performance_tables.sql",
-    "mysql_system_tables_data.sql",
-)
+SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
 
 
 def initialise(
@@ -66,7 +62,7 @@ def _create_system_tables(
     if program.family == "MariaDB":
         argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
         source = folders[-1] / "bootstrap.sql"
-        source.write_bytes(_bootstrap_script(_share(program)))
+        source.write_bytes(_bootstrap_script(system_tables(_share(program))))
     else:
         argv = arguments(program, data, *flags, "--initialize-insecure")
     since = size(log)
@@ -78,11 +74,23 @@ def _create_system_tables(
         installer.close()
 
 
-def _bootstrap_script(share: Path) -> bytes:
+def system_tables(share: Path) -> list[Path]:
+    """Return the SQL files of a MariaDB in the order in which they make the system tables.
+
+    MariaDB 11 renamed them. Raises ServerError where `share` lacks one.
+    """
+    for family in ("mariadb", "mysql"):
+        files = [share / f"{family}_{name}" for name in SYSTEM_TABLES]
+        if all(file.exists() for file in files):
+            return files
+    raise ServerError(f"the server is installed without its SQL files, such as {files[0]}")
+
+
+def _bootstrap_script(files: Sequence[Path]) -> bytes:
     lines = ["create database mysql;", "use mysql;", "set @auth_root_socket=null;"]
-    for name in SYSTEM_TABLES:
-        text = (share / name).read_text()
+    for file in files:
         # As the installer does: no account for this machine's name.
+        text = file.read_text()
         lines += [line for line in text.splitlines() if "@current_hostname" not in line]
     return "\n".join([*lines, ""]).encode()
 
@@ -95,7 +103,4 @@ def _share(program: Program) -> Path:
         check=False,
     ).stdout
     found = re.search(r"^character-sets-dir\s+(\S.*?)/?$", said, re.M)
-    share = Path(found[1]).parent if found else Path("/usr/share/mysql")
-    if not (share / SYSTEM_TABLES[0]).exists():
-        raise ServerError(f"{program.path} is installed without {share / SYSTEM_TABLES[0]}")
-    return share
+    return Path(found[1]).parent if found else Path("/usr/share/mysql")
