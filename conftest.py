@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def mysql_wait() -> float:
 
 
 @pytest.fixture(scope="session")
+def mysqld() -> str:
+    """Name the program of private servers as `quart mysql start` does."""
+    return settings.MYSQLD
+
+
+@pytest.fixture(scope="session")
 def server_environ(mysql_login: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
     return Masked(os.environ | mysql_login.environ())
@@ -53,6 +60,17 @@ def project_copy(tmp_path: Path) -> Path:
     folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder
+
+
+@pytest.fixture
+def checkout(project_copy: Path) -> Path:
+    """Return a copy of the project in which all is installed that script/bootstrap installs."""
+    venv, pipenv = PROJECT / ".venv", PROJECT / ".pipenv"
+    if Path(sys.prefix).resolve() != venv.resolve() or not (pipenv / "bin/pipenv").exists():
+        pytest.skip("this environment was not made by script/bootstrap")
+    for folder in (venv, pipenv):
+        (project_copy / folder.name).symlink_to(folder)
+    return project_copy
 
 
 @pytest.fixture(scope="module")

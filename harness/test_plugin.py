@@ -49,6 +49,10 @@ PASSES = """
 def test_it(create_db):
     print(create_db["DB_HOST"], create_db["DB_PORT"])
 """
+NEEDS_A_PROGRAM = """
+def test_it(mysql_program):
+    pass
+"""
 
 Pytest = Callable[..., "subprocess.Popen[str]"]
 
@@ -143,6 +147,27 @@ def test_without_a_server_one_is_started_for_the_run(run_pytest: Pytest) -> None
     assert "1 passed" in said, said
     assert port not in said
     assert "127.0.0.1" in said
+
+
+def test_a_server_for_the_run_is_of_the_program_that_the_project_names(
+    run_pytest: Pytest, mysql_program: str
+) -> None:
+    nothing = {"DB_HOST": "localhost", "DB_PORT": str(free_port()), "MYSQLD": "/nowhere/mysqld"}
+    said, _ = run_pytest(PASSES, **nothing).communicate()
+    assert "there is no server program at /nowhere/mysqld" in said
+    said, _ = run_pytest(PASSES, f"--mysqld={mysql_program}", **nothing).communicate()
+    assert "1 passed" in said, said
+
+
+def test_a_test_of_servers_takes_the_program_that_the_project_names(run_pytest: Pytest) -> None:
+    said, _ = run_pytest(NEEDS_A_PROGRAM, "-rs", MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 skipped" in said, said
+    assert "there is no server program at /nowhere/mysqld" in said
+
+
+def test_a_server_that_answers_needs_no_program(run_pytest: Pytest) -> None:
+    said, _ = run_pytest(PASSES, MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 passed" in said, said
 
 
 def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
