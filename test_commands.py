@@ -117,6 +117,17 @@ def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Proj
     assert startable.query("SELECT n FROM counter.kept") == ((42,),)
 
 
+def test_the_status_tells_another_server_from_the_private_one(
+    startable: Project, mysql_login: Login
+) -> None:
+    elsewhere = mysql_login.environ() | {"DATABASE_NAME": "information_schema"}
+    own = f"a server of your own answers at {mysql_login.address}"
+    assert startable.quart("mysql", "status", **elsewhere).stdout == f"{own}\n"
+    startable.quart("mysql", "start")
+    said = startable.quart("mysql", "status", **elsewhere).stdout
+    assert said == f"{own}; the private server runs with other settings\n"
+
+
 def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Project) -> None:
     startable.quart("mysql", "start")
     assert os.getsid(startable.pid()) != os.getsid(0)

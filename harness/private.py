@@ -68,14 +68,19 @@ class PrivateServer:
     def status(self) -> tuple[bool, str]:
         """Tell whether a server answers, and in one line which."""
         with self._usable():
-            runs = self._runs()
+            also = "; the private server runs with other settings" if self._runs() else ""
             try:
-                self.user.connect(timeout=2).close()
+                with self.user.connect(timeout=2) as connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT @@datadir")
+                    ((data,),) = cursor.fetchall()
             except LoginError as error:
-                also = "; the private server runs with other settings" if runs else ""
                 return False, f"{error}{also}"
-            who = f"the private server ({self._made_by()})" if runs else "a server of your own"
-            return True, f"{who} answers at {self.user.address}"
+            if Path(data).resolve() == self.data.resolve():
+                return (
+                    True,
+                    f"the private server ({self._made_by()}) answers at {self.user.address}",
+                )
+            return True, f"a server of your own answers at {self.user.address}{also}"
 
     def _start_alone(self, program_path: str) -> str:
         try:
