@@ -28,7 +28,7 @@ ALEMBIC_INI = PROJECT / "alembic.ini"
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
-    """Root if its password is set, as only root may create databases; else the app's user."""
+    """Return the app's user, after root if that has a password: each may make test databases."""
     address = settings.DB_HOST, settings.DB_PORT
     user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD)
     root = Login(*address, "root", settings.MYSQL_ROOT_PASSWORD)

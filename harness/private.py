@@ -214,4 +214,4 @@ class PrivateServer:
             yield
         except OSError as error:
             where = error.filename or self.folder
-            raise ServerError(f"{where} cannot be used: {error.strerror}") from None
+            raise ServerError(f"cannot use {where}: {error.strerror}") from None
