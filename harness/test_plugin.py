@@ -6,14 +6,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness import ServerError
 from harness.login import Login
-from harness.plugin import configured_login
 from harness.process import free_port
 from harness.test_database import databases
 
@@ -186,19 +183,3 @@ def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_login: Login) -
     said = [run.communicate()[0] for run in runs]
     assert ["1 passed" in text for text in said] == [True] * 3, said
     assert leftovers(mysql_login) == set()
-
-
-def test_a_server_elsewhere_is_waited_for() -> None:
-    elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
-    with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
-        configured_login([elsewhere], wait=0.3)
-
-
-def test_a_server_of_this_machine_is_not_waited_for() -> None:
-    assert configured_login([Login("127.0.0.1", free_port(), "root", "")], wait=60) is None
-    assert configured_login([], wait=60) is None
-
-
-def test_the_first_account_that_is_let_in_is_taken(mysql_login: Login) -> None:
-    wrong = replace(mysql_login, password="wrong")  # noqa: S106
-    assert configured_login([wrong, mysql_login], wait=0) == mysql_login
