@@ -94,6 +94,8 @@ class PrivateServer:
                 f"{self.user.address} is taken by something that is not a MySQL server: "
                 "stop it, or set another DB_PORT"
             )
+        if answer is Answer.FULL:
+            raise ServerError(reason)
         if self._runs():
             if answer is Answer.NOTHING:
                 raise ServerError(
