@@ -14,7 +14,7 @@ from pymysql.cursors import Cursor
 from harness import ServerError
 from harness.login import Login
 from harness.program import Program
-from harness.server import Guarded, arguments, cause, make_ready, size, wait_until_ready
+from harness.server import Guarded, arguments, cause, log_size, make_ready, wait_until_ready
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
@@ -42,7 +42,7 @@ def initialise(
         folders = [data, Path(name)]
         _create_system_tables(program, data, log, flags, folders)
         login = Login("localhost", 0, "root", "", unix_socket=f"{name}/sock")
-        since = size(log)
+        since = log_size(log)
         argv = arguments(program, data, *flags, "--skip-networking", f"--socket={name}/sock")
         server = Guarded(argv, log, folders)
         try:
@@ -65,7 +65,7 @@ def _create_system_tables(
         source.write_bytes(_bootstrap_script(system_tables(_share(program))))
     else:
         argv = arguments(program, data, *flags, "--initialize-insecure")
-    since = size(log)
+    since = log_size(log)
     installer = Guarded(argv, log, folders, source)
     try:
         if installer.wait(INITIALISED_WITHIN) != 0:

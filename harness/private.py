@@ -19,7 +19,7 @@ from harness.accounts import set_root_password, set_up
 from harness.datadir import initialise
 from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
-from harness.server import arguments, make_ready, size, start, tcp, wait_until_ready
+from harness.server import arguments, listen_flags, log_size, make_ready, start, wait_until_ready
 
 STOPPED_WITHIN = 60.0  # seconds
 
@@ -134,8 +134,8 @@ class PrivateServer:
 
     def _launch(self, program: Program) -> None:
         make_ready(self.data)
-        argv = arguments(program, self.data, *tcp(self.user.host, self.user.port))
-        since = size(self.log)
+        argv = arguments(program, self.data, *listen_flags(self.user.host, self.user.port))
+        since = log_size(self.log)
         with (self.folder / "running").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = start(argv, self.log, pass_fds=[lock.fileno()])

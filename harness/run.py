@@ -12,7 +12,15 @@ from harness.datadir import initialise
 from harness.login import Answer, Login
 from harness.process import free_port
 from harness.program import Program, find_program
-from harness.server import Guarded, arguments, fast, make_ready, size, tcp, wait_until_ready
+from harness.server import (
+    Guarded,
+    arguments,
+    listen_flags,
+    log_size,
+    make_ready,
+    throwaway_flags,
+    wait_until_ready,
+)
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -30,7 +38,7 @@ class RunServer:
     def __init__(self, program_path: str = "", *, durable: bool = False) -> None:
         self.program: Program = find_program(program_path)
         self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=None if durable else _roomy()))
-        self._flags = () if durable else fast(self.program)
+        self._flags = () if durable else throwaway_flags(self.program)
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
         self.root = Login("127.0.0.1", free_port(), "root", password)
@@ -53,9 +61,9 @@ class RunServer:
         """Start the server, on the data that it had when it stopped."""
         data = self.folder / "data"
         make_ready(data)
-        address = tcp(self.root.host, self.root.port)
+        address = listen_flags(self.root.host, self.root.port)
         argv = arguments(self.program, data, *self._flags, *address)
-        since = size(self._log)
+        since = log_size(self._log)
         self._server = Guarded(argv, self._log, [self.folder])
         wait_until_ready(self._server.process, self.root, self._log, since)
 

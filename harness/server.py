@@ -16,7 +16,7 @@ from harness.program import Program
 
 # For data that nobody misses after the machine: no commit waits for a disk, and buffers are
 # small. Still each commit reaches the operating system, so a killed server loses nothing.
-FAST = (
+THROWAWAY = (
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
@@ -74,14 +74,14 @@ def make_ready(data: Path) -> None:
         (data / name).unlink(missing_ok=True)
 
 
-def tcp(host: str, port: int) -> tuple[str, str]:
+def listen_flags(host: str, port: int) -> tuple[str, str]:
     """Return the flags of a server that listens at `host` and `port`."""
     return f"--bind-address={'127.0.0.1' if host == 'localhost' else host}", f"--port={port}"
 
 
-def fast(program: Program) -> tuple[str, ...]:
+def throwaway_flags(program: Program) -> tuple[str, ...]:
     """Return the flags of a server for tests."""
-    return (*FAST, SMALL_LOG[program.family])
+    return (*THROWAWAY, SMALL_LOG[program.family])
 
 
 def start(argv: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
@@ -147,7 +147,7 @@ def wait_until_ready(
     raise ServerError(f"the server was not ready within {READY_WITHIN:.0f} s: see {log}")
 
 
-def size(log: Path) -> int:
+def log_size(log: Path) -> int:
     """Return how many bytes a log has, which may not be there yet."""
     return log.stat().st_size if log.exists() else 0
 
