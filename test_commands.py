@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from harness.database import drop
 from harness.login import Answer, Login
 from harness.masked import Masked
 from harness.process import free_port
+from harness.test_run import MOMENTS, processes, server_runs, wait_until
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
@@ -224,24 +224,15 @@ def test_changed_settings_are_taken_over_at_the_next_start(startable: Project) -
         startable.quart("mysql", "stop")
 
 
-@pytest.mark.parametrize("after", [0.1, 0.4])
-def test_a_first_start_that_is_killed_leaves_nothing_that_runs(
-    startable: Project, after: float
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_outlives_a_first_start_that_is_killed_while_the_server_gets(
+    startable: Project, moment: str
 ) -> None:
-    def programs() -> str:
-        argv = ["ps", "-ww", "-A", "-o", "args="]
-        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        return "\n".join(line for line in said.splitlines() if f"={startable.folder}" in line)
-
     with startable.begin("mysql", "start") as starter:
-        while not programs():
-            time.sleep(0.005)
-        time.sleep(after)  # any moment will do: these are some
+        wait_until(lambda: server_runs(startable.folder, MOMENTS[moment]))
         starter.kill()
-    deadline = time.monotonic() + 10
-    while "unfinished-" in programs():
-        assert time.monotonic() < deadline, programs()
-        time.sleep(0.02)
+    wait_until(lambda: not processes(startable.folder))
+    assert list(startable.folder.glob(".mysql/unfinished-*")) == []
     again = startable.quart("mysql", "start")
     assert again.returncode == 0, again.stderr
     assert startable.login().answer() is Answer.SERVICE

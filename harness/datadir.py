@@ -33,13 +33,14 @@ def initialise(
     """Make the data folder `data`, and let `prepare` make its accounts as root.
 
     Root has no password before that, so meanwhile the server listens on a socket in a
-    folder that nobody else may enter. If this process is killed, all of it goes away.
+    folder that nobody else may enter. If this process is killed, all of it goes away, and
+    so does the folder that `data` is in.
     """
     data.mkdir(mode=0o700, parents=True)
     make_ready(data)
     # Not below TMPDIR, which may be too long for a socket's path.
     with tempfile.TemporaryDirectory(prefix="mysql-", dir="/tmp") as name:
-        folders = [data, Path(name)]
+        folders = [data.parent, Path(name)]
         _create_system_tables(program, data, log, flags, folders)
         login = Login("localhost", 0, "root", "", unix_socket=f"{name}/sock")
         since = log_size(log)
