@@ -140,7 +140,9 @@ class PrivateServer:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = start(argv, self.log, pass_fds=[lock.fileno()])
             try:
-                wait_until_ready(process, self.user, self.log, since)
+                # The settings may name another account than when it was made.
+                ready = (Answer.SERVICE, Answer.REFUSAL)
+                wait_until_ready(process, self.user, self.log, since, ready)
             except BaseException:
                 process.terminate()
                 process.wait(STOPPED_WITHIN)

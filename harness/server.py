@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from harness import ServerError, guard
@@ -29,9 +29,10 @@ SMALL_LOG = {"MariaDB": "--innodb-log-file-size=8M", "MySQL": "--innodb-redo-log
 READY_WITHIN = 60.0  # seconds; MySQL 9 on a slow disk takes a few
 
 FULL = "the disk is full: make room"
+TAKEN = "its port is taken by something else: stop that, or set DB_PORT"
 KNOWN_CAUSES = {
     r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
-    r"Address already in use": "its port is taken by something else: stop that, or set DB_PORT",
+    r"Address already in use": TAKEN,
     r"Permission denied|[Ee]rrcode: 13": "it may not write to its data folder: check the owner",
 }
 
@@ -126,20 +127,23 @@ class Guarded:
 
     def close(self) -> None:
         """Kill the program if it still runs, and remove its folders."""
-        if self.process.poll() is None:
-            self.process.communicate()
+        self.process.communicate()
 
 
 def wait_until_ready(
-    process: subprocess.Popen[bytes], login: Login, log: Path, since: int = 0
+    process: subprocess.Popen[bytes],
+    login: Login,
+    log: Path,
+    since: int = 0,
+    ready: Container[Answer] = (Answer.SERVICE,),
 ) -> None:
-    """Return once the server answers `login`, be it with a refusal; `since` is its log's begin.
+    """Return once the server answers `login` as one of `ready`; `since` is its log's begin.
 
     Raises ServerError where the server ends or takes too long.
     """
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
-        if login.answer(timeout=5) in (Answer.SERVICE, Answer.REFUSAL):
+        if login.answer(timeout=5) in ready:
             return
         if process.poll() is not None:
             raise ServerError(f"the server did not start: {cause(log, since)}")

@@ -3,16 +3,19 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from harness import ServerError
 from harness.login import Answer, Login
+from harness.process import free_port
 from harness.run import RunServer
 
 PROJECT = Path(__file__).parents[1]
@@ -89,6 +92,44 @@ def test_it_is_stopped_and_started_with_its_data(server: RunServer, by: signal.S
     with server.root.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES LIKE 'kept'")
         assert cursor.fetchall() == (("kept",),)
+
+
+def test_a_second_stop_is_harmless(server: RunServer) -> None:
+    server.stop()
+    server.stop()
+    server.start()
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
+    server: RunServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = iter([server.root.port, free_port()])
+    monkeypatch.setattr("harness.run.free_port", lambda: next(ports))
+    with closing(RunServer(mysql_program)) as other:
+        assert other.root.port != server.root.port
+        assert other.root.answer() is Answer.SERVICE
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_a_server_whose_ports_are_all_taken_is_given_up(
+    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as another:
+        another.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("harness.run.free_port", lambda: another.getsockname()[1])
+        with pytest.raises(ServerError, match="its port is taken by something else"):
+            RunServer(mysql_program)
+
+
+def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> None:
+    server.stop()
+    with socket.socket() as another:
+        another.bind((server.root.host, server.root.port))
+        with pytest.raises(ServerError, match="its port is taken by something else"):
+            server.start()
+    server.start()
+    assert server.root.answer() is Answer.SERVICE
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
