@@ -94,6 +94,19 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.removeprefix("Error: ")
 
 
+def test_the_app_starts_without_the_harness(project: Project) -> None:
+    show = "import manage, sys; print([name for name in sys.modules if 'harness' in name])"
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Project) -> None:
     started = startable.quart("mysql", "start")
     assert started.returncode == 0, started.stderr
