@@ -1,16 +1,20 @@
-"""`quart mysql`: the private server of development, and the accounts on one's own."""
+"""`quart mysql`: the private server of development, and the accounts on one's own.
+
+Every start of the app imports this module; the harness only a command that needs it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import settings
-from harness import ServerError
-from harness.accounts import set_up
-from harness.login import Login
-from harness.private import PrivateServer
+
+if TYPE_CHECKING:
+    from harness.login import Login
+    from harness.private import PrivateServer
 
 FOLDER = Path(__file__).with_name(".mysql")
 
@@ -47,6 +51,8 @@ def status() -> None:
 @mysql.command()
 def setup() -> None:
     """Create the database and its user on a server that runs, as root."""
+    from harness.accounts import set_up
+
     root, user = logins()
     with one_line_errors():
         with root.connect() as connection:
@@ -55,8 +61,10 @@ def setup() -> None:
     click.echo(f"{user.address} has the database {settings.DATABASE_NAME} for {user.user}")
 
 
-def logins() -> tuple[Login, Login]:
+def logins() -> "tuple[Login, Login]":
     """Return root and the app's user at the configured address."""
+    from harness.login import Login
+
     address = settings.DB_HOST, settings.DB_PORT
     return (
         Login(*address, "root", settings.MYSQL_ROOT_PASSWORD),
@@ -69,8 +77,10 @@ def logins() -> tuple[Login, Login]:
     )
 
 
-def private_server() -> PrivateServer:
+def private_server() -> "PrivateServer":
     """Return the private server that serves the configured coordinates."""
+    from harness.private import PrivateServer
+
     root, user = logins()
     return PrivateServer(FOLDER, user, root.password)
 
@@ -78,6 +88,8 @@ def private_server() -> PrivateServer:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn a server's trouble into one line on stderr and exit status 1."""
+    from harness import ServerError
+
     try:
         yield
     except ServerError as error:

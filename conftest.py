@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ ALEMBIC_INI = PROJECT / "alembic.ini"
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
-    """Root if its password is set, as only root may create databases; else the app's user."""
+    """Return the app's user, after root if that has a password: each may make test databases."""
     address = settings.DB_HOST, settings.DB_PORT
     user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD)
     root = Login(*address, "root", settings.MYSQL_ROOT_PASSWORD)
@@ -38,6 +39,12 @@ def mysql_configured() -> Sequence[Login]:
 def mysql_wait() -> float:
     """Wait for a server on another machine as long as the app does."""
     return settings.DB_WAIT
+
+
+@pytest.fixture(scope="session")
+def mysqld() -> str:
+    """Name the program of private servers as `quart mysql start` does."""
+    return settings.MYSQLD
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +60,17 @@ def project_copy(tmp_path: Path) -> Path:
     folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder
+
+
+@pytest.fixture
+def checkout(project_copy: Path) -> Path:
+    """Return a copy of the project in which all is installed that script/bootstrap installs."""
+    venv, pipenv = PROJECT / ".venv", PROJECT / ".pipenv"
+    if Path(sys.prefix).resolve() != venv.resolve() or not (pipenv / "bin/pipenv").exists():
+        pytest.skip("this environment was not made by script/bootstrap")
+    for folder in (venv, pipenv):
+        (project_copy / folder.name).symlink_to(folder)
+    return project_copy
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ def _text(name: str, default: str | None = None) -> str:
     if not value and default is None:
         state = "not set" if value is None else "empty"
         _problems.append(f"{name} is {state}: give it a value in the environment or in .quartenv")
+    elif value and value != value.encode(errors="ignore").decode():
+        _problems.append(f"{name} has bytes that are not UTF-8: it must be a text in UTF-8")
     return value or ""
 
 

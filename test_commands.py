@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from harness.database import drop
 from harness.login import Answer, Login
 from harness.masked import Masked
 from harness.process import free_port
+from harness.test_run import MOMENTS, processes, server_runs, wait_until
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
@@ -94,6 +94,19 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.removeprefix("Error: ")
 
 
+def test_the_app_starts_without_the_harness(project: Project) -> None:
+    show = "import manage, sys; print([name for name in sys.modules if 'harness' in name])"
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Project) -> None:
     started = startable.quart("mysql", "start")
     assert started.returncode == 0, started.stderr
@@ -115,6 +128,17 @@ def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Proj
     os.kill(startable.pid(), 9)  # as at the end of a machine
     assert startable.quart("mysql", "start").returncode == 0
     assert startable.query("SELECT n FROM counter.kept") == ((42,),)
+
+
+def test_the_status_tells_another_server_from_the_private_one(
+    startable: Project, mysql_login: Login
+) -> None:
+    elsewhere = mysql_login.environ() | {"DATABASE_NAME": "information_schema"}
+    own = f"a server of your own answers at {mysql_login.address}"
+    assert startable.quart("mysql", "status", **elsewhere).stdout == f"{own}\n"
+    startable.quart("mysql", "start")
+    said = startable.quart("mysql", "status", **elsewhere).stdout
+    assert said == f"{own}; the private server runs with other settings\n"
 
 
 def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Project) -> None:
@@ -213,24 +237,15 @@ def test_changed_settings_are_taken_over_at_the_next_start(startable: Project) -
         startable.quart("mysql", "stop")
 
 
-@pytest.mark.parametrize("after", [0.1, 0.4])
-def test_a_first_start_that_is_killed_leaves_nothing_that_runs(
-    startable: Project, after: float
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_outlives_a_first_start_that_is_killed_while_the_server_gets(
+    startable: Project, moment: str
 ) -> None:
-    def programs() -> str:
-        argv = ["ps", "-ww", "-A", "-o", "args="]
-        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        return "\n".join(line for line in said.splitlines() if f"={startable.folder}" in line)
-
     with startable.begin("mysql", "start") as starter:
-        while not programs():
-            time.sleep(0.005)
-        time.sleep(after)  # any moment will do: these are some
+        wait_until(lambda: server_runs(startable.folder, MOMENTS[moment]))
         starter.kill()
-    deadline = time.monotonic() + 10
-    while "unfinished-" in programs():
-        assert time.monotonic() < deadline, programs()
-        time.sleep(0.02)
+    wait_until(lambda: not processes(startable.folder))
+    assert list(startable.folder.glob(".mysql/unfinished-*")) == []
     again = startable.quart("mysql", "start")
     assert again.returncode == 0, again.stderr
     assert startable.login().answer() is Answer.SERVICE
@@ -244,7 +259,7 @@ def test_damaged_notes_are_one_line(startable: Project) -> None:
     assert "has no process id" in only_line(startable.quart("mysql", "stop"))
     pid.write_text(saved)
     made_by.rename(startable.folder / "made-by")
-    assert "made-by cannot be used" in only_line(startable.quart("mysql", "status"))
+    assert only_line(startable.quart("mysql", "status")).startswith(f"cannot use {made_by}: No")
     startable.quart("mysql", "stop")
     made_by.write_text("")
     assert "does not name a version" in only_line(startable.quart("mysql", "start"))

@@ -26,16 +26,6 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def checkout(project_copy: Path) -> Path:
-    """Return a copy of the project in which all is installed that script/bootstrap installs."""
-    if Path(sys.prefix) != PROJECT / ".venv" or not PIPENV.exists():
-        pytest.skip("this environment was not made by script/bootstrap")
-    for name in (".venv", ".pipenv"):
-        (project_copy / name).symlink_to(PROJECT / name)
-    return project_copy
-
-
-@pytest.fixture
 def environ(mysql_program: str) -> Masked:
     """Return an environment with a port of its own for the private server and pipenv found."""
     own = {

@@ -1,11 +1,21 @@
 """Throwaway MySQL and MariaDB for tests, and a private server for development.
 
-The room stands alone: it knows nothing of the application, and needs only
-PyMySQL, and pytest where `harness.plugin` is used.
+The room stands alone: it knows nothing of the application. Each module is built on those
+that are named before it, and needs PyMySQL if anything:
 
-    login -> program -> server -> private (the development server)
-                               -> run (a server for one test run) -> plugin
-    login -> accounts, database ------------------------------------^
+    login       an account at an address, and what it meets there
+    accounts    the database and the account that an application needs
+    masked      mappings that a report may show
+    database    throwaway databases
+    program     the server program of this machine
+    guard       a process that ends a server with the run that wanted it
+    server      a server's process
+    datadir     a new server's data
+    private     the server of development
+    process     any program that a test starts and that listens
+    run         the server of a test run
+    plugin      the fixtures; needs pytest
+    migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
 """
 
 

@@ -14,17 +14,13 @@ from pymysql.cursors import Cursor
 from harness import ServerError
 from harness.login import Login
 from harness.program import Program
-from harness.server import Guarded, arguments, cause, make_ready, size, wait_until_ready
+from harness.server import Guarded, arguments, cause, log_size, make_ready, wait_until_ready
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
 # What mariadb-install-db feeds to the server. That script itself needs a program that
 # Debian's mariadb-server-core does not have, and as root it changes files of the system.
-SYSTEM_TABLES = (
-    "mysql_system_tables.sql",
-    "mysql_performance_tables.sql",
-    "mysql_system_tables_data.sql",
-)
+SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
 
 
 def initialise(
@@ -37,16 +33,17 @@ def initialise(
     """Make the data folder `data`, and let `prepare` make its accounts as root.
 
     Root has no password before that, so meanwhile the server listens on a socket in a
-    folder that nobody else may enter. If this process is killed, all of it goes away.
+    folder that nobody else may enter. If this process is killed, all of it goes away, and
+    so does the folder that `data` is in.
     """
     data.mkdir(mode=0o700, parents=True)
     make_ready(data)
     # Not below TMPDIR, which may be too long for a socket's path.
     with tempfile.TemporaryDirectory(prefix="mysql-", dir="/tmp") as name:
-        folders = [data, Path(name)]
+        folders = [data.parent, Path(name)]
         _create_system_tables(program, data, log, flags, folders)
         login = Login("localhost", 0, "root", "", unix_socket=f"{name}/sock")
-        since = size(log)
+        since = log_size(log)
         argv = arguments(program, data, *flags, "--skip-networking", f"--socket={name}/sock")
         server = Guarded(argv, log, folders)
         try:
@@ -66,10 +63,10 @@ def _create_system_tables(
     if program.family == "MariaDB":
         argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
         source = folders[-1] / "bootstrap.sql"
-        source.write_bytes(_bootstrap_script(_share(program)))
+        source.write_bytes(_bootstrap_script(system_tables(_share(program))))
     else:
         argv = arguments(program, data, *flags, "--initialize-insecure")
-    since = size(log)
+    since = log_size(log)
     installer = Guarded(argv, log, folders, source)
     try:
         if installer.wait(INITIALISED_WITHIN) != 0:
@@ -78,11 +75,23 @@ def _create_system_tables(
         installer.close()
 
 
-def _bootstrap_script(share: Path) -> bytes:
+def system_tables(share: Path) -> list[Path]:
+    """Return the SQL files of a MariaDB in the order in which they make the system tables.
+
+    MariaDB 11 renamed them. Raises ServerError where `share` lacks one.
+    """
+    for family in ("mariadb", "mysql"):
+        files = [share / f"{family}_{name}" for name in SYSTEM_TABLES]
+        if all(file.exists() for file in files):
+            return files
+    raise ServerError(f"the server is installed without its SQL files, such as {files[0]}")
+
+
+def _bootstrap_script(files: Sequence[Path]) -> bytes:
     lines = ["create database mysql;", "use mysql;", "set @auth_root_socket=null;"]
-    for name in SYSTEM_TABLES:
-        text = (share / name).read_text()
+    for file in files:
         # As the installer does: no account for this machine's name.
+        text = file.read_text()
         lines += [line for line in text.splitlines() if "@current_hostname" not in line]
     return "\n".join([*lines, ""]).encode()
 
@@ -95,7 +104,4 @@ def _share(program: Program) -> Path:
         check=False,
     ).stdout
     found = re.search(r"^character-sets-dir\s+(\S.*?)/?$", said, re.M)
-    share = Path(found[1]).parent if found else Path("/usr/share/mysql")
-    if not (share / SYSTEM_TABLES[0]).exists():
-        raise ServerError(f"{program.path} is installed without {share / SYSTEM_TABLES[0]}")
-    return share
+    return Path(found[1]).parent if found else Path("/usr/share/mysql")

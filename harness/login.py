@@ -12,6 +12,7 @@ from pymysql.cursors import Cursor
 from harness import ServerError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TOO_MANY_CONNECTIONS = 1040
 
 
 class Answer(Enum):
@@ -20,6 +21,7 @@ class Answer(Enum):
     NOTHING = auto()  # no one listens there
     STRANGER = auto()  # someone does, who does not speak MySQL
     REFUSAL = auto()  # a MySQL server that lets this account not in
+    FULL = auto()  # a MySQL server that has no connection left
     SERVICE = auto()  # a MySQL server that answers queries
 
 
@@ -117,8 +119,12 @@ class Login:
 
     def _explain(self, error: Exception) -> LoginError:
         match error.args:
-            # Below 2000 the number is the server's own: there is one, and it said no.
-            case (int(number), str(text)) if 1000 <= number < 2000:
+            case (int(number), str(text)) if number == TOO_MANY_CONNECTIONS:
+                line = f"the server at {self.address} is full: {text}"
+                return LoginError(line, Answer.FULL)
+            # Below 1000 the number is the system's, from 2000 to 2999 the driver's. Any other
+            # is the server's own: there is one, and it said no.
+            case (int(number), str(text)) if number >= 1000 and number // 1000 != 2:
                 line = f"the server at {self.address} refused {self.user}: {text}"
                 return LoginError(line, Answer.REFUSAL)
         line = f"what listens at {self.address} does not answer as a MySQL server"

@@ -1,7 +1,7 @@
 """The pytest plugin: `pytest_plugins = ["harness.plugin"]` in a project's conftest.py.
 
-A project says which server it is configured for by overriding the fixture
-`mysql_configured`; its own fixtures build on `mysql_login`.
+A project says which server it is configured for by overriding the fixtures
+`mysql_configured`, `mysql_wait` and `mysqld`; its own fixtures build on `mysql_login`.
 """
 
 import time
@@ -47,17 +47,26 @@ def mysql_wait() -> float:
 
 
 @pytest.fixture(scope="session")
-def mysql_program(request: pytest.FixtureRequest) -> str:
+def mysqld() -> str:
+    """Name the program of private servers; by default the first that this machine has."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
     """Return the path of a server program for tests that start one; skip where there is none."""
     try:
-        return str(find_program(request.config.getoption("--mysqld")).path)
+        return str(find_program(request.config.getoption("--mysqld") or mysqld).path)
     except ServerError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
 def mysql_login(
-    request: pytest.FixtureRequest, mysql_configured: Sequence[Login], mysql_wait: float
+    request: pytest.FixtureRequest,
+    mysql_configured: Sequence[Login],
+    mysql_wait: float,
+    mysqld: str,
 ) -> Iterator[Login]:
     """Return an account that may create databases.
 
@@ -68,7 +77,7 @@ def mysql_login(
     if login:
         yield login
         return
-    server = RunServer(program)
+    server = RunServer(program or mysqld)
     try:
         yield server.root
     finally:

@@ -19,7 +19,7 @@ from harness.accounts import set_root_password, set_up
 from harness.datadir import initialise
 from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
-from harness.server import arguments, make_ready, size, start, tcp, wait_until_ready
+from harness.server import arguments, listen_flags, log_size, make_ready, start, wait_until_ready
 
 STOPPED_WITHIN = 60.0  # seconds
 
@@ -68,14 +68,19 @@ class PrivateServer:
     def status(self) -> tuple[bool, str]:
         """Tell whether a server answers, and in one line which."""
         with self._usable():
-            runs = self._runs()
+            also = "; the private server runs with other settings" if self._runs() else ""
             try:
-                self.user.connect(timeout=2).close()
+                with self.user.connect(timeout=2) as connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT @@datadir")
+                    ((data,),) = cursor.fetchall()
             except LoginError as error:
-                also = "; the private server runs with other settings" if runs else ""
                 return False, f"{error}{also}"
-            who = f"the private server ({self._made_by()})" if runs else "a server of your own"
-            return True, f"{who} answers at {self.user.address}"
+            if Path(data).resolve() == self.data.resolve():
+                return (
+                    True,
+                    f"the private server ({self._made_by()}) answers at {self.user.address}",
+                )
+            return True, f"a server of your own answers at {self.user.address}{also}"
 
     def _start_alone(self, program_path: str) -> str:
         try:
@@ -89,6 +94,8 @@ class PrivateServer:
                 f"{self.user.address} is taken by something that is not a MySQL server: "
                 "stop it, or set another DB_PORT"
             )
+        if answer is Answer.FULL:
+            raise ServerError(reason)
         if self._runs():
             if answer is Answer.NOTHING:
                 raise ServerError(
@@ -127,13 +134,15 @@ class PrivateServer:
 
     def _launch(self, program: Program) -> None:
         make_ready(self.data)
-        argv = arguments(program, self.data, *tcp(self.user.host, self.user.port))
-        since = size(self.log)
+        argv = arguments(program, self.data, *listen_flags(self.user.host, self.user.port))
+        since = log_size(self.log)
         with (self.folder / "running").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = start(argv, self.log, pass_fds=[lock.fileno()])
             try:
-                wait_until_ready(process, self.user, self.log, since)
+                # The settings may name another account than when it was made.
+                ready = (Answer.SERVICE, Answer.REFUSAL)
+                wait_until_ready(process, self.user, self.log, since, ready)
             except BaseException:
                 process.terminate()
                 process.wait(STOPPED_WITHIN)
@@ -209,4 +218,4 @@ class PrivateServer:
             yield
         except OSError as error:
             where = error.filename or self.folder
-            raise ServerError(f"{where} cannot be used: {error.strerror}") from None
+            raise ServerError(f"cannot use {where}: {error.strerror}") from None

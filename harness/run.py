@@ -4,18 +4,30 @@ import os
 import secrets
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from signal import Signals
 
+from harness import ServerError
 from harness.accounts import set_root_password
 from harness.datadir import initialise
 from harness.login import Answer, Login
 from harness.process import free_port
 from harness.program import Program, find_program
-from harness.server import Guarded, arguments, fast, make_ready, size, tcp, wait_until_ready
+from harness.server import (
+    TAKEN,
+    Guarded,
+    arguments,
+    listen_flags,
+    log_size,
+    make_ready,
+    throwaway_flags,
+    wait_until_ready,
+)
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
+PORTS = 3  # that a first start tries
 STOPPED_WITHIN = 60.0  # seconds
 
 
@@ -30,10 +42,10 @@ class RunServer:
     def __init__(self, program_path: str = "", *, durable: bool = False) -> None:
         self.program: Program = find_program(program_path)
         self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=None if durable else _roomy()))
-        self._flags = () if durable else fast(self.program)
+        self._flags = () if durable else throwaway_flags(self.program)
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
-        self.root = Login("127.0.0.1", free_port(), "root", password)
+        self.root = Login("127.0.0.1", 0, "root", password)
         self._log = self.folder / "server.log"
         self._server: Guarded | None = None
         try:
@@ -44,20 +56,24 @@ class RunServer:
                 lambda connection: set_root_password(connection, password),
                 self._flags,
             )
-            self.start()
+            self._start_first()
         except BaseException:
             self.close()
             raise
 
     def start(self) -> None:
-        """Start the server, on the data that it had when it stopped."""
+        """Start the server, on the data and at the port that it had when it stopped."""
         data = self.folder / "data"
         make_ready(data)
-        address = tcp(self.root.host, self.root.port)
+        address = listen_flags(self.root.host, self.root.port)
         argv = arguments(self.program, data, *self._flags, *address)
-        since = size(self._log)
+        since = log_size(self._log)
         self._server = Guarded(argv, self._log, [self.folder])
-        wait_until_ready(self._server.process, self.root, self._log, since)
+        try:
+            wait_until_ready(self._server.process, self.root, self._log, since)
+        except BaseException:
+            self.stop(Signals.SIGKILL)
+            raise
 
     @property
     def pid(self) -> int:
@@ -67,7 +83,8 @@ class RunServer:
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
         if self._server:
-            os.kill(self.pid, signal)
+            if self._server.process.poll() is None:  # else the id may be another's by now
+                os.kill(self.pid, signal)
             self._server.wait(STOPPED_WITHIN)
 
     def freeze(self) -> None:
@@ -85,6 +102,18 @@ class RunServer:
         if self._server:
             self._server.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start_first(self) -> None:
+        """Start the server at a free port, or at another if that is taken meanwhile."""
+        for tries_left in reversed(range(PORTS)):
+            self.root = replace(self.root, port=free_port())
+            try:
+                self.start()
+            except ServerError as error:
+                if TAKEN not in str(error) or not tries_left:
+                    raise
+            else:
+                return
 
 
 def _roomy() -> Path | None:

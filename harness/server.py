@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from harness import ServerError, guard
@@ -16,7 +16,7 @@ from harness.program import Program
 
 # For data that nobody misses after the machine: no commit waits for a disk, and buffers are
 # small. Still each commit reaches the operating system, so a killed server loses nothing.
-FAST = (
+THROWAWAY = (
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
@@ -29,9 +29,10 @@ SMALL_LOG = {"MariaDB": "--innodb-log-file-size=8M", "MySQL": "--innodb-redo-log
 READY_WITHIN = 60.0  # seconds; MySQL 9 on a slow disk takes a few
 
 FULL = "the disk is full: make room"
+TAKEN = "its port is taken by something else: stop that, or set DB_PORT"
 KNOWN_CAUSES = {
     r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
-    r"Address already in use": "its port is taken by something else: stop that, or set DB_PORT",
+    r"Address already in use": TAKEN,
     r"Permission denied|[Ee]rrcode: 13": "it may not write to its data folder: check the owner",
 }
 
@@ -74,14 +75,14 @@ def make_ready(data: Path) -> None:
         (data / name).unlink(missing_ok=True)
 
 
-def tcp(host: str, port: int) -> tuple[str, str]:
+def listen_flags(host: str, port: int) -> tuple[str, str]:
     """Return the flags of a server that listens at `host` and `port`."""
     return f"--bind-address={'127.0.0.1' if host == 'localhost' else host}", f"--port={port}"
 
 
-def fast(program: Program) -> tuple[str, ...]:
+def throwaway_flags(program: Program) -> tuple[str, ...]:
     """Return the flags of a server for tests."""
-    return (*FAST, SMALL_LOG[program.family])
+    return (*THROWAWAY, SMALL_LOG[program.family])
 
 
 def start(argv: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
@@ -126,20 +127,23 @@ class Guarded:
 
     def close(self) -> None:
         """Kill the program if it still runs, and remove its folders."""
-        if self.process.poll() is None:
-            self.process.communicate()
+        self.process.communicate()
 
 
 def wait_until_ready(
-    process: subprocess.Popen[bytes], login: Login, log: Path, since: int = 0
+    process: subprocess.Popen[bytes],
+    login: Login,
+    log: Path,
+    since: int = 0,
+    ready: Container[Answer] = (Answer.SERVICE,),
 ) -> None:
-    """Return once the server answers `login`, be it with a refusal; `since` is its log's begin.
+    """Return once the server answers `login` as one of `ready`; `since` is its log's begin.
 
     Raises ServerError where the server ends or takes too long.
     """
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
-        if login.answer(timeout=5) in (Answer.SERVICE, Answer.REFUSAL):
+        if login.answer(timeout=5) in ready:
             return
         if process.poll() is not None:
             raise ServerError(f"the server did not start: {cause(log, since)}")
@@ -147,7 +151,7 @@ def wait_until_ready(
     raise ServerError(f"the server was not ready within {READY_WITHIN:.0f} s: see {log}")
 
 
-def size(log: Path) -> int:
+def log_size(log: Path) -> int:
     """Return how many bytes a log has, which may not be there yet."""
     return log.stat().st_size if log.exists() else 0
 

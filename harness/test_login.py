@@ -1,14 +1,20 @@
 """Logins: what they meet, told apart, and never with the password."""
 
+import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness import ServerError
 from harness.login import Answer, Login
+from harness.private import PrivateServer
 from harness.process import free_port
+from harness.run import RunServer
 
 
 def test_it_meets_a_server(mysql_login: Login) -> None:
@@ -23,6 +29,44 @@ def test_it_is_refused(mysql_login: Login) -> None:
         stranger.connect()
     report = str(error.traceback[-1].getsource()) + str(error.getrepr(funcargs=True))
     assert password not in report
+
+
+def test_a_locked_account_is_refused(mysql_login: Login) -> None:
+    if mysql_login.user != "root":
+        pytest.skip("the tests' account is not root")
+    name = f"locked_{os.getpid()}"
+    locked = replace(mysql_login, user=name, password="hidden")  # noqa: S106 (a test's own)
+    with mysql_login.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'hidden' ACCOUNT LOCK")
+        try:
+            assert locked.answer() is Answer.REFUSAL
+            with pytest.raises(ServerError, match=r"refused .* locked"):
+                locked.connect()
+        finally:
+            cursor.execute(f"DROP USER {name}")
+
+
+@pytest.fixture(scope="module")
+def full(mysql_program: str) -> Iterator[Login]:
+    """Return an account on a server that has no connection left."""
+    with closing(RunServer(mysql_program)) as server, ExitStack() as stack:
+        with server.root.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL max_connections = 10")
+        with suppress(ServerError):
+            while True:
+                stack.enter_context(server.root.connect())
+        yield server.root
+
+
+def test_it_meets_a_full_server(full: Login) -> None:
+    assert full.answer() is Answer.FULL
+    with pytest.raises(ServerError, match=f"the server at {full.address} is full: Too many"):
+        full.connect()
+
+
+def test_in_the_place_of_a_full_server_none_is_started(full: Login, tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"is full: Too many connections$"):
+        PrivateServer(tmp_path, full, full.password).start("/nowhere")
 
 
 def test_it_meets_nothing() -> None:

@@ -6,14 +6,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness import ServerError
 from harness.login import Login
-from harness.plugin import configured_login
 from harness.process import free_port
 from harness.test_database import databases
 
@@ -48,6 +45,10 @@ async def test_it(create_db):
 PASSES = """
 def test_it(create_db):
     print(create_db["DB_HOST"], create_db["DB_PORT"])
+"""
+NEEDS_A_PROGRAM = """
+def test_it(mysql_program):
+    pass
 """
 
 Pytest = Callable[..., "subprocess.Popen[str]"]
@@ -145,6 +146,27 @@ def test_without_a_server_one_is_started_for_the_run(run_pytest: Pytest) -> None
     assert "127.0.0.1" in said
 
 
+def test_a_server_for_the_run_is_of_the_program_that_the_project_names(
+    run_pytest: Pytest, mysql_program: str
+) -> None:
+    nothing = {"DB_HOST": "localhost", "DB_PORT": str(free_port()), "MYSQLD": "/nowhere/mysqld"}
+    said, _ = run_pytest(PASSES, **nothing).communicate()
+    assert "there is no server program at /nowhere/mysqld" in said
+    said, _ = run_pytest(PASSES, f"--mysqld={mysql_program}", **nothing).communicate()
+    assert "1 passed" in said, said
+
+
+def test_a_test_of_servers_takes_the_program_that_the_project_names(run_pytest: Pytest) -> None:
+    said, _ = run_pytest(NEEDS_A_PROGRAM, "-rs", MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 skipped" in said, said
+    assert "there is no server program at /nowhere/mysqld" in said
+
+
+def test_a_server_that_answers_needs_no_program(run_pytest: Pytest) -> None:
+    said, _ = run_pytest(PASSES, MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 passed" in said, said
+
+
 def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
     run_pytest: Pytest,
 ) -> None:
@@ -161,19 +183,3 @@ def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_login: Login) -
     said = [run.communicate()[0] for run in runs]
     assert ["1 passed" in text for text in said] == [True] * 3, said
     assert leftovers(mysql_login) == set()
-
-
-def test_a_server_elsewhere_is_waited_for() -> None:
-    elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
-    with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
-        configured_login([elsewhere], wait=0.3)
-
-
-def test_a_server_of_this_machine_is_not_waited_for() -> None:
-    assert configured_login([Login("127.0.0.1", free_port(), "root", "")], wait=60) is None
-    assert configured_login([], wait=60) is None
-
-
-def test_the_first_account_that_is_let_in_is_taken(mysql_login: Login) -> None:
-    wrong = replace(mysql_login, password="wrong")  # noqa: S106
-    assert configured_login([wrong, mysql_login], wait=0) == mysql_login

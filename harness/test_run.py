@@ -1,21 +1,25 @@
 """The server of a test run lives exactly as long as the run."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from harness import ServerError
 from harness.login import Answer, Login
+from harness.process import free_port
 from harness.run import RunServer
 
 PROJECT = Path(__file__).parents[1]
-GONE_WITHIN = 10.0  # seconds
+WITHIN = 10.0  # seconds; no step takes longer
 
 HOLDER = """
 import sys, time
@@ -24,6 +28,13 @@ server = RunServer(sys.argv[1])
 print(server.root.port, server.pid, server.folder, flush=True)
 time.sleep(600)
 """
+
+
+# What a server that is being made has among its arguments: MariaDB or MySQL.
+MOMENTS = {
+    "its system tables": r" --(bootstrap|initialize-insecure)\b",
+    "its accounts": r" --skip-networking\b",
+}
 
 
 @pytest.fixture
@@ -37,23 +48,30 @@ def server(mysql_program: str) -> Iterator[RunServer]:
 ELSEWHERE = "harness.run._roomy = lambda: sys.argv[2]"
 
 
-def processes() -> str:
-    """Return the command lines of all that runs."""
+def processes(folder: Path) -> list[str]:
+    """Return the command lines that name a folder."""
     argv = ["ps", "-ww", "-A", "-o", "args="]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    return [line for line in said.splitlines() if str(folder) in line]
+
+
+def server_runs(folder: Path, flag: str) -> bool:
+    """Tell whether a server with that flag, and not only its guard, runs in a folder."""
+    servers = [line for line in processes(folder) if "guard.py" not in line]
+    return any(re.search(flag, line) for line in servers)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells of."""
+    deadline = time.monotonic() + WITHIN
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
     """Tell whether a process runs."""
     return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0  # noqa: S607
-
-
-def wait_until_gone(pid: int, folder: Path) -> None:
-    """Wait for the end of a server and of its data."""
-    deadline = time.monotonic() + GONE_WITHIN
-    while alive(pid) or folder.exists():
-        assert time.monotonic() < deadline, (alive(pid), list(folder.glob("*")))
-        time.sleep(0.02)
 
 
 def test_close_leaves_nothing(server: RunServer) -> None:
@@ -76,22 +94,56 @@ def test_it_is_stopped_and_started_with_its_data(server: RunServer, by: signal.S
         assert cursor.fetchall() == (("kept",),)
 
 
-@pytest.mark.parametrize("after", [0.1, 0.4])
-def test_nothing_outlives_a_run_that_is_killed_while_it_makes_its_server(
-    mysql_program: str, tmp_path: Path, after: float
+def test_a_second_stop_is_harmless(server: RunServer) -> None:
+    server.stop()
+    server.stop()
+    server.start()
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
+    server: RunServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = iter([server.root.port, free_port()])
+    monkeypatch.setattr("harness.run.free_port", lambda: next(ports))
+    with closing(RunServer(mysql_program)) as other:
+        assert other.root.port != server.root.port
+        assert other.root.answer() is Answer.SERVICE
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_a_server_whose_ports_are_all_taken_is_given_up(
+    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as another:
+        another.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("harness.run.free_port", lambda: another.getsockname()[1])
+        with pytest.raises(ServerError, match="its port is taken by something else"):
+            RunServer(mysql_program)
+
+
+def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> None:
+    server.stop()
+    with socket.socket() as another:
+        another.bind((server.root.host, server.root.port))
+        with pytest.raises(ServerError, match="its port is taken by something else"):
+            server.start()
+    server.start()
+    assert server.root.answer() is Answer.SERVICE
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
+    mysql_program: str, tmp_path: Path, moment: str
 ) -> None:
     holder = HOLDER.replace("import sys, time", f"import sys, time, harness.run\n{ELSEWHERE}")
     with subprocess.Popen(
         [sys.executable, "-c", holder, mysql_program, str(tmp_path)], cwd=PROJECT
     ) as run:
-        while not list(tmp_path.glob("harness-*/data")):
-            time.sleep(0.005)
-        time.sleep(after)  # any moment will do: these are some
+        wait_until(lambda: server_runs(tmp_path, MOMENTS[moment]))
         run.kill()
-    deadline = time.monotonic() + GONE_WITHIN
-    while str(tmp_path) in processes():
-        assert time.monotonic() < deadline, "a process lives on"
-        time.sleep(0.02)
+    wait_until(lambda: not processes(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])
@@ -107,7 +159,7 @@ def test_nothing_outlives_a_killed_run(mysql_program: str, *, frozen: bool) -> N
         if frozen:
             os.kill(int(pid), signal.SIGSTOP)
         holder.kill()
-    wait_until_gone(int(pid), Path(folder))
+    wait_until(lambda: not alive(int(pid)) and not Path(folder).exists())
 
 
 def test_only_its_own_root_may_enter(server: RunServer) -> None:

@@ -1,0 +1,61 @@
+"""The configured server, as the plugin asks it: taken, waited for, or done without."""
+
+import contextlib
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from harness import ServerError
+from harness.login import Login
+from harness.plugin import configured_login
+from harness.process import free_port
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Pass on what comes until it ends."""
+    with contextlib.suppress(OSError):  # the other side has gone
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def be_slow_once(listener: socket.socket, server: Login) -> None:
+    """Hold the first caller's greeting until it gives up, let the second to `server`, then end."""
+    with listener:
+        hasty, _ = listener.accept()
+        with hasty:
+            assert hasty.recv(1) == b""
+        patient, _ = listener.accept()
+    with patient, socket.create_connection((server.host, server.port)) as link:
+        back = threading.Thread(target=pass_on, args=(link, patient))
+        back.start()
+        pass_on(patient, link)
+        back.join()
+
+
+def test_a_server_that_is_slow_to_greet_is_let_in(mysql_login: Login) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    slow = replace(mysql_login, host="127.0.0.1", port=listener.getsockname()[1])
+    with ThreadPoolExecutor() as pool:
+        relay = pool.submit(be_slow_once, listener, mysql_login)
+        assert configured_login([slow], wait=0) == slow
+        relay.result()
+
+
+def test_a_server_elsewhere_is_waited_for() -> None:
+    elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
+    with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
+        configured_login([elsewhere], wait=0.3)
+
+
+def test_a_server_of_this_machine_is_not_waited_for() -> None:
+    assert configured_login([Login("127.0.0.1", free_port(), "root", "")], wait=60) is None
+    assert configured_login([], wait=60) is None
+
+
+def test_the_first_account_that_is_let_in_is_taken(mysql_login: Login) -> None:
+    wrong = replace(mysql_login, password="wrong")  # noqa: S106
+    assert configured_login([wrong, mysql_login], wait=0) == mysql_login
