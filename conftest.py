@@ -19,11 +19,9 @@ from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.masked import Masked
 from harness.migrations import migrate
+from testing import ALEMBIC_INI, PROJECT
 
 pytest_plugins = ["harness.plugin"]
-
-PROJECT = Path(__file__).parent
-ALEMBIC_INI = PROJECT / "alembic.ini"
 
 
 @pytest.fixture(scope="session")

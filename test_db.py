@@ -14,12 +14,12 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
-from conftest import ALEMBIC_INI
 from counter.models import count_hit
 from harness.accounts import set_up
 from harness.database import Coordinates
 from harness.login import Login
 from harness.migrations import migrate
+from testing import ALEMBIC_INI
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 

@@ -9,14 +9,9 @@ from signal import Signals
 
 import pytest
 
-import settings
-from conftest import ALEMBIC_INI
-from db import url
-from harness.database import throwaway_database
-from harness.migrations import migrate
 from harness.process import Serving, free_port, serving
 from harness.run import RunServer
-from test_serving import PROGRAMS, PROJECT, view
+from testing import PROGRAMS, PROJECT, migrated_database, view
 
 WITHIN = 5.0  # seconds
 BACK_WITHIN = 15.0
@@ -35,8 +30,7 @@ def app(server: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Serve the app on that server."""
     log = tmp_path_factory.mktemp("app") / "log"
     port = free_port()
-    with throwaway_database(server.root, settings.DATABASE_NAME) as coordinates:
-        migrate(url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+    with migrated_database(server.root) as coordinates:
         environ = {**os.environ, **coordinates.environ()}
         argv = ["--port", str(port), "manage:app"]
         with serving([PROGRAMS / "uvicorn", *argv], port, environ, PROJECT, log) as app:

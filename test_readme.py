@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 import settings
-from conftest import PROJECT
 from harness.masked import Masked
 from harness.process import free_port, serving
-from test_serving import view
+from testing import PROJECT, view
 
 README = (PROJECT / "README.md").read_text()
 PIPENV = PROJECT / ".pipenv/bin/pipenv"

@@ -1,11 +1,9 @@
 """The app as real processes serve it: exact under load, and ended cleanly."""
 
 import http.client
-import re
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import settings
-from conftest import ALEMBIC_INI
-from counter.test_views import stored_count
-from db import url
-from harness.database import Coordinates, throwaway_database
+from harness.database import Coordinates
 from harness.login import Login
-from harness.migrations import migrate
 from harness.process import Serving, free_port, serving
-
-PROJECT = Path(__file__).parent
-PROGRAMS = Path(sys.executable).parent
+from testing import PROGRAMS, PROJECT, connected, migrated_database, stored_count, view
 
 SERVERS = {
     "quart run": "quart run --port {port}",
@@ -40,8 +31,7 @@ Serve = Callable[[str], AbstractContextManager[Serving]]
 @pytest.fixture
 def fresh_db(mysql_login: Login) -> Iterator[Coordinates]:
     """Make a migrated database for one test."""
-    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
-        migrate(url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+    with migrated_database(mysql_login) as coordinates:
         yield coordinates
 
 
@@ -56,16 +46,6 @@ def serve(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path)
         return serving([PROGRAMS / program, *arguments], port, environ, PROJECT, tmp_path / "log")
 
     return start
-
-
-def view(connection: http.client.HTTPConnection) -> int:
-    """View the page and return the number on it."""
-    connection.request("GET", "/")
-    response = connection.getresponse()
-    body = response.read().decode()
-    found = re.search(r"<h1>Counter: (\d+)</h1>", body)
-    assert found, (response.status, body)
-    return int(found[1])
 
 
 def views(port: int, clients: int, each: int) -> list[int]:
@@ -92,7 +72,8 @@ def test_2000_views_by_32_clients_at_once_get_the_numbers_1_to_2000(
     assert len(numbers) == 2000
     assert [n for n, times in Counter(numbers).items() if times > 1] == []
     assert sorted(numbers) == list(range(1, 2001))
-    assert stored_count(fresh_db) == 2000
+    with connected(fresh_db) as connection:
+        assert stored_count(connection) == 2000
 
 
 @pytest.mark.parametrize("server", SERVERS)

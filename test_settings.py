@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parent
+from testing import PROGRAMS, PROJECT
+
 GOOD = {
     "SECRET_KEY": "k",
     "DB_HOST": "127.0.0.1",
@@ -75,7 +76,7 @@ def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
 def test_every_program_shows_that_line_and_no_traceback(server_environ: dict[str, str]) -> None:
     for argv in ("quart run", "alembic current", "uvicorn manage:app", "hypercorn manage:app"):
         said = subprocess.run(
-            [Path(sys.executable).parent / argv.split()[0], *argv.split()[1:]],
+            [PROGRAMS / argv.split()[0], *argv.split()[1:]],
             cwd=PROJECT,
             env={**server_environ, "DB_PORT": "abc"},
             capture_output=True,

@@ -1,24 +1,23 @@
 """The page that counts."""
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
 from quart.typing import TestClientProtocol as Client
-from sqlalchemy import create_engine, delete, select
+from sqlalchemy import Connection
 
-import db
 from counter.models import counter_table
 from harness.database import Coordinates
+from testing import connected, stored_count
 
 
-def stored_count(coordinates: Coordinates) -> int:
-    """Return what the table says, read beside the app."""
-    engine = create_engine(db.url(coordinates, "mysql+pymysql"))
-    with engine.connect() as connection:
-        count = connection.scalar(select(counter_table.c.count))
-    engine.dispose()
-    return count or 0
+@pytest.fixture
+def beside(create_db: Coordinates) -> Iterator[Connection]:
+    """Look into the database beside the app."""
+    with connected(create_db) as connection:
+        yield connection
 
 
 async def view(client: Client) -> int:
@@ -30,11 +29,11 @@ async def view(client: Client) -> int:
 
 
 async def test_each_view_shows_the_next_number_and_the_table_agrees(
-    create_test_client: Client, create_db: Coordinates
+    create_test_client: Client, beside: Connection
 ) -> None:
-    before = stored_count(create_db)
+    before = stored_count(beside)
     assert [await view(create_test_client) for _ in range(3)] == [before + n for n in (1, 2, 3)]
-    assert stored_count(create_db) == before + 3
+    assert stored_count(beside) == before + 3
 
 
 async def test_the_page_is_html_that_no_cache_keeps(
@@ -56,12 +55,12 @@ async def test_the_files_that_the_page_names_are_served(
         assert (await create_test_client.get(file)).status_code == HTTPStatus.OK
 
 
-async def test_head_counts_nothing(create_test_client: Client, create_db: Coordinates) -> None:
-    before = stored_count(create_db)
+async def test_head_counts_nothing(create_test_client: Client, beside: Connection) -> None:
+    before = stored_count(beside)
     response = await create_test_client.head("/")
     assert response.status_code == HTTPStatus.OK
     assert response.headers["Cache-Control"] == "no-store"
-    assert stored_count(create_db) == before
+    assert stored_count(beside) == before
 
 
 @pytest.mark.parametrize(
@@ -74,42 +73,34 @@ async def test_head_counts_nothing(create_test_client: Client, create_db: Coordi
     ],
 )
 async def test_a_prefetch_is_refused_and_counts_nothing(
-    create_test_client: Client, create_db: Coordinates, header: str, value: str
+    create_test_client: Client, beside: Connection, header: str, value: str
 ) -> None:
-    before = stored_count(create_db)
+    before = stored_count(beside)
     response = await create_test_client.get("/", headers={header: value})
     # A page that was given in advance would be shown later without being counted.
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert stored_count(create_db) == before
+    assert stored_count(beside) == before
 
 
 async def test_post_is_not_allowed_and_counts_nothing(
-    create_test_client: Client, create_db: Coordinates
+    create_test_client: Client, beside: Connection
 ) -> None:
-    before = stored_count(create_db)
+    before = stored_count(beside)
     response = await create_test_client.post("/")
     assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert {"GET", "HEAD"} <= {name.strip() for name in response.headers["Allow"].split(",")}
-    assert stored_count(create_db) == before
+    assert stored_count(beside) == before
 
 
 async def test_an_emptied_table_counts_from_one(
-    create_test_client: Client, create_db: Coordinates
+    create_test_client: Client, beside: Connection
 ) -> None:
-    engine = create_engine(db.url(create_db, "mysql+pymysql"))
-    with engine.begin() as connection:
-        connection.execute(delete(counter_table))
-    engine.dispose()
+    beside.execute(counter_table.delete())
     assert (await create_test_client.head("/")).status_code == HTTPStatus.OK
     assert [await view(create_test_client) for _ in range(2)] == [1, 2]
 
 
-async def test_counts_beyond_32_bits(create_test_client: Client, create_db: Coordinates) -> None:
+async def test_counts_beyond_32_bits(create_test_client: Client, beside: Connection) -> None:
     await view(create_test_client)
-    engine = create_engine(db.url(create_db, "mysql+pymysql"))
-    with engine.begin() as connection:
-        connection.execute(counter_table.update().values(count=2**63))
+    beside.execute(counter_table.update().values(count=2**63))
     assert await view(create_test_client) == 2**63 + 1
-    with engine.begin() as connection:
-        connection.execute(counter_table.update().values(count=0))
-    engine.dispose()

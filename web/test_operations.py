@@ -10,10 +10,10 @@ from quart.typing import TestClientProtocol as Client
 import db
 import settings
 from application import create_app
-from conftest import ALEMBIC_INI
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.migrations import migrate
+from testing import ALEMBIC_INI
 
 
 @pytest.fixture(scope="module")

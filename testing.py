@@ -1,0 +1,55 @@
+"""What several test modules use: databases, a look into them beside the app, the page over HTTP."""
+
+import http.client
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, select
+from sqlalchemy.pool import NullPool
+
+import settings
+from counter.models import counter_table
+from db import url
+from harness.database import Coordinates, throwaway_database
+from harness.login import Login
+from harness.migrations import migrate
+
+PROJECT = Path(__file__).parent
+ALEMBIC_INI = PROJECT / "alembic.ini"
+PROGRAMS = Path(sys.executable).parent
+
+
+@contextmanager
+def migrated_database(login: Login) -> Iterator[Coordinates]:
+    """Make a throwaway database with the newest schema."""
+    with throwaway_database(login, settings.DATABASE_NAME) as coordinates:
+        migrate(url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+        yield coordinates
+
+
+@contextmanager
+def connected(coordinates: Coordinates) -> Iterator[Connection]:
+    """Connect to a database beside the app; each statement is committed at once."""
+    engine = create_engine(
+        url(coordinates, "mysql+pymysql"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+def stored_count(connection: Connection) -> int:
+    """Return what the counter's table says."""
+    return connection.scalar(select(counter_table.c.count)) or 0
+
+
+def view(client: http.client.HTTPConnection) -> int:
+    """View the page and return the number on it."""
+    client.request("GET", "/")
+    response = client.getresponse()
+    body = response.read().decode()
+    found = re.search(r"<h1>Counter: (\d+)</h1>", body)
+    assert found, (response.status, body)
+    return int(found[1])
