@@ -5,10 +5,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from signal import Signals
 
 import pytest
 
+from harness.login import LoginError
 from harness.process import Serving, free_port, serving
 from harness.run import RunServer
 from testing import PROGRAMS, PROJECT, migrated_database, view
@@ -123,5 +125,37 @@ def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None
         client.close()
 
 
-def test_no_password_is_in_the_log(app: Serving, server: RunServer) -> None:
-    assert server.root.password[:16] not in app.log.read_text()
+@contextmanager
+def full(server: RunServer) -> Iterator[None]:
+    """Take all connections of the server, the app's too, until the block ends."""
+    with ExitStack() as held:
+        root = held.enter_context(server.root.connect()).cursor()
+        root.execute("SELECT @@max_connections")
+        held.callback(root.execute, "SET GLOBAL max_connections = %s", root.fetchone())
+        root.execute("SET GLOBAL max_connections = 10")  # MariaDB takes no less
+        root.execute("SELECT id FROM information_schema.processlist WHERE db IS NOT NULL")
+        for (connection,) in root.fetchall():
+            root.execute("KILL %s", (connection,))
+        while root.execute("SELECT 1 FROM information_schema.processlist WHERE db IS NOT NULL"):
+            pass  # they end one by one
+        with pytest.raises(LoginError, match="Too many connections"):  # noqa: PT012 (a loop)
+            while True:
+                held.enter_context(server.root.connect())
+        yield
+
+
+def test_a_full_server(server: RunServer, client: http.client.HTTPConnection) -> None:
+    before = view(client)
+    with full(server):
+        check_that_it_says_so(client)
+    assert view_once_back(client) == before + 1
+
+
+def test_no_password_is_in_the_log_of_an_outage(
+    server: RunServer, app: Serving, client: http.client.HTTPConnection
+) -> None:
+    with full(server):
+        assert ask(client, "/", "text/html")[0].status == 503
+    said = app.log.read_text()
+    assert "database: Too many connections" in said
+    assert server.root.password[:16] not in said
