@@ -6,14 +6,13 @@ from http import HTTPStatus
 import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
+from sqlalchemy import text
 
-import db
 import settings
 from application import create_app
-from harness.database import Coordinates, throwaway_database
+from harness.database import throwaway_database
 from harness.login import Login
-from harness.migrations import migrate
-from testing import ALEMBIC_INI
+from testing import connected, migrated_database
 
 
 @pytest.fixture(scope="module")
@@ -47,30 +46,35 @@ async def test_without_tables_the_page_says_what_to_do(unmigrated_app: Quart) ->
     assert "alembic upgrade head" in await response.get_data(as_text=True)
 
 
-async def test_an_older_schema_is_said_at_start_up_and_is_not_ready(
-    mysql_login: Login, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("revision", ["2abbbb3287d2", "ffffffffffff"], ids=["older", "newer"])
+async def test_another_schema_is_said_at_start_up_and_is_not_ready(
+    mysql_login: Login, caplog: pytest.LogCaptureFixture, revision: str
 ) -> None:
-    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
-        migrate(db.url(coordinates, "mysql+pymysql"), ALEMBIC_INI, "2abbbb3287d2")
+    with migrated_database(mysql_login) as coordinates:
+        with connected(coordinates) as connection:
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
         app = create_app(**coordinates, TESTING=True)
         async with app.test_app():
             response = await app.test_client().get("/health/ready")
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "alembic upgrade head" in caplog.text
+    said = await response.get_data(as_text=True)
+    assert "another schema than this program" in said
+    assert "alembic upgrade head" in said
+    assert "another schema than this program" in caplog.text
 
 
-async def test_app_settings_masks_secrets(create_db: Coordinates) -> None:
-    client = create_app(**create_db, QUART_ENV="development").test_client()
+async def test_app_settings_masks_secrets() -> None:
+    secrets = dict.fromkeys(["SECRET_KEY", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD"], "never-shown")
+    more = {"DB_PORT": 65432, "DB_URI": "mysql://root:never-shown@127.0.0.1"}
+    client = create_app(**secrets, **more, QUART_ENV="development").test_client()
     response = await client.get("/app-settings")
     shown = await response.get_json()
-    assert shown["DB_PORT"] == create_db["DB_PORT"]
-    for name in ("SECRET_KEY", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD"):
+    assert shown["DB_PORT"] == 65432
+    for name in secrets:
         assert shown[name] == "***"
-    body = await response.get_data(as_text=True)
-    assert create_db["DB_PASSWORD"][:16] not in body
-    assert "DB_URI" not in body
+    assert "never-shown" not in await response.get_data(as_text=True)
 
 
-async def test_app_settings_is_not_there_in_production(create_db: Coordinates) -> None:
-    client = create_app(**create_db, QUART_ENV="production").test_client()
+async def test_app_settings_is_not_there_in_production() -> None:
+    client = create_app(QUART_ENV="production").test_client()
     assert (await client.get("/app-settings")).status_code == HTTPStatus.NOT_FOUND
