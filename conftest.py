@@ -46,6 +46,14 @@ def mysqld() -> str:
 
 
 @pytest.fixture(scope="session")
+def mysql_root(mysql_login: Login) -> Login:
+    """Return root's account, which may create others; skip where the tests have another."""
+    if mysql_login.user != "root":
+        pytest.skip("the tests' account is not root")
+    return mysql_login
+
+
+@pytest.fixture(scope="session")
 def server_environ(mysql_login: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
     return Masked(os.environ | mysql_login.environ())

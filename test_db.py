@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -32,10 +33,10 @@ async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
 
 
 @pytest.fixture(scope="module")
-def awkward_account(create_db: Coordinates, mysql_login: Login) -> Iterator[dict[str, Any]]:
+def awkward_account(create_db: Coordinates, mysql_root: Login) -> Iterator[dict[str, Any]]:
     """Make a user whose name has signs that mean something elsewhere, and whose password too."""
     user = f"u%{create_db['DATABASE_NAME'][-8:]}"
-    with mysql_login.connect() as connection:
+    with mysql_root.connect() as connection:
         set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
         yield {**create_db, "DB_USERNAME": user, "DB_PASSWORD": AWKWARD}
         with connection.cursor() as cursor:
@@ -97,7 +98,7 @@ async def test_a_cancelled_request_harms_no_other(app: Quart) -> None:
 async def test_a_query_that_takes_too_long_ends_as_unavailable(
     app: Quart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "DB_TIMEOUT", 1)
+    monkeypatch.setitem(app.config, "DB_TIMEOUT", 0.2)
     with pytest.raises(ServiceUnavailable):
         async with db.transaction() as connection:
             await connection.execute(text("DO SLEEP(60)"))
@@ -144,6 +145,18 @@ async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> No
         with pytest.raises(RuntimeError, match="The app is not started"):
             async with db.transaction():
                 pass
+
+
+async def test_the_end_of_the_app_closes_its_connections(
+    create_db: Coordinates, mysql_login: Login
+) -> None:
+    app = create_app(**create_db)
+    async with app.test_app(), app.app_context(), db.transaction() as connection:
+        number = await connection.scalar(text("SELECT CONNECTION_ID()"))
+    deadline = time.monotonic() + 5  # the server takes its time
+    with mysql_login.connect() as looking, looking.cursor() as cursor:
+        while cursor.execute(f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"):
+            assert time.monotonic() < deadline, "a connection is still open"
 
 
 async def test_the_app_logs_in_with_any_password(awkward_account: dict[str, Any]) -> None:
@@ -193,12 +206,12 @@ async def test_a_stranger_that_greets_ends_in_one_line(greeting: bytes) -> None:
 async def test_waiting_shows_progress_and_gives_up_with_one_line(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, listens: bool
 ) -> None:
-    monkeypatch.setattr(db, "PROGRESS_EVERY", 0.5)
+    monkeypatch.setattr(db, "PROGRESS_EVERY", 0.2)
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
         if listens:  # and never greets, as MySQL would
             port.listen()
-        config = dict(vars(settings), DB_PORT=port.getsockname()[1], DB_WAIT=2, DB_TIMEOUT=1)
+        config = dict(vars(settings), DB_PORT=port.getsockname()[1], DB_WAIT=0.5, DB_TIMEOUT=0.3)
         with pytest.raises(SystemExit) as end:
             await db.wait(config)
     assert str(end.value).startswith(
