@@ -1,19 +1,30 @@
 """What the README promises is there, and its commands run."""
 
 import http.client
+import json
 import os
 import re
+import runpy
+import shutil
 import signal
 import subprocess
-import sys
+from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from pymysql import MySQLError
+from quart.typing import TestClientProtocol as Client
 
 import settings
+from application import create_app
+from db import url
+from harness.database import drop, throwaway_database
+from harness.login import Login
 from harness.masked import Masked
+from harness.migrations import migrate
 from harness.process import free_port, serving
-from testing import PROJECT, view
+from testing import ALEMBIC_INI, PROGRAMS, PROJECT, view
 
 README = (PROJECT / "README.md").read_text()
 PIPENV = PROJECT / ".pipenv/bin/pipenv"
@@ -41,15 +52,67 @@ def environ(mysql_program: str) -> Masked:
     return Masked(inherited | own)
 
 
-def test_the_settings_table_has_every_setting_and_its_default() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| .+ \| (.+) \|$", README, re.M)
-    names = {name for name in vars(settings) if name.isupper()}
-    assert {name for name, _ in rows} == names
-    source = (PROJECT / "settings.py").read_text()
-    for name, default in rows:
-        if default.startswith("`"):
-            number = re.search(rf'{name} = _integer\("{name}", (\d+)', source)
-            assert default.strip("`") == (number[1] if number else "production")
+def test_the_settings_table_has_every_setting_and_its_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| .+ \| (.+) \|$", README, re.M))
+    assert set(table) == {name for name in vars(settings) if name.isupper()}
+    module = str(tmp_path / "settings.py")  # where it finds no `.quartenv`
+    shutil.copy(PROJECT / "settings.py", module)
+    for name in table:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(module)
+    required = {line.split()[0] for line in str(end.value).splitlines()}
+    assert required == {name for name in table if table[name] == "required"}
+    for name in required:
+        monkeypatch.setenv(name, "given")
+    defaults = runpy.run_path(module)
+    said = {"required": "given", "empty": "", "the first found": ""}
+    for name, default in table.items():
+        assert str(defaults[name]) == said.get(default, default.strip("`")), name
+
+
+async def test_the_example_of_a_test_passes(tmp_path: Path, create_test_client: Client) -> None:
+    (code,) = blocks("python")
+    example = tmp_path / "example.py"
+    example.write_text(code)
+    await runpy.run_path(str(example))["test_the_first_view"](create_test_client)
+
+
+async def test_the_sql_by_hand_makes_an_account_for_the_app_and_for_its_tests(
+    mysql_root: Login,
+) -> None:
+    name = f"readme{os.getpid()}"
+    own = {"counter": name, "counter_user": name, "counter_password": "by-hand"}
+    (sql,) = blocks("sql")
+    sql = re.sub("counter_user|counter_password|counter", lambda found: own[found[0]], sql)
+    account = replace(mysql_root, user=name, password="by-hand")  # noqa: S106 (the README's)
+    try:
+        with mysql_root.connect() as connection, connection.cursor() as cursor:
+            for statement in sql.strip().removesuffix(";").split(";"):
+                cursor.execute(statement)
+        with throwaway_database(account, name) as coordinates:
+            for database in (name, coordinates["DATABASE_NAME"]):
+                config = coordinates | {"DATABASE_NAME": database}
+                migrate(url(config, "mysql+pymysql"), ALEMBIC_INI)
+                app = create_app(**config)
+                async with app.test_app():
+                    assert (await app.test_client().get("/")).status_code == HTTPStatus.OK
+        with pytest.raises(MySQLError, match="denied"), throwaway_database(account, "another"):
+            pass
+    finally:
+        drop(mysql_root, name)
+        with mysql_root.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP USER IF EXISTS {name}")
+
+
+def test_the_lock_names_no_index() -> None:
+    lock = json.loads((PROJECT / "Pipfile.lock").read_text())
+    assert lock["_meta"]["sources"] == []
+    for name, package in (lock["default"] | lock["develop"]).items():
+        assert "index" not in package, name
+    assert "://" not in json.dumps(lock)
 
 
 def test_the_map_names_what_is_there() -> None:
@@ -64,7 +127,7 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
 ) -> None:
     assert "script/server" in blocks("sh")[0]
     port = int(environ["PORT"])
-    quart = Path(sys.executable).with_name("quart")
+    quart = PROGRAMS / "quart"
     try:
         for count in (1, 2):  # the second start finds the server and its data
             with serving(
@@ -115,7 +178,7 @@ def test_the_commands_by_hand_run(checkout: Path, environ: Masked) -> None:
             assert done.returncode == 0, (command, done.stdout, done.stderr)
     finally:
         subprocess.run(
-            [Path(sys.executable).with_name("quart"), "mysql", "stop"],
+            [PROGRAMS / "quart", "mysql", "stop"],
             cwd=checkout,
             env=environ,
             check=True,
