@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -138,6 +139,23 @@ async def test_a_row_that_stays_locked_is_unavailable() -> None:
             async with db.transaction() as waiter:
                 await waiter.execute(text("SET innodb_lock_wait_timeout = 1"))
                 await count_hit(waiter)
+
+
+async def test_an_account_that_may_have_no_more_connections_is_unavailable(
+    awkward_account: dict[str, Any], mysql_root: Login, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(**awkward_account)
+    limit = "ALTER USER %s@'%%' WITH MAX_USER_CONNECTIONS %s"
+    with mysql_root.connect() as connection, connection.cursor() as root:
+        root.execute(limit, (app.config["DB_USERNAME"], 1))
+        try:
+            async with app.test_app(), app.app_context(), AsyncExitStack() as held:
+                with pytest.raises(ServiceUnavailable):  # noqa: PT012 (a loop)
+                    while True:
+                        await held.enter_async_context(db.transaction())
+        finally:
+            root.execute(limit, (app.config["DB_USERNAME"], 0))
+    assert "max_user_connections" in caplog.text
 
 
 async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> None:
