@@ -17,43 +17,43 @@ def databases(login: Login) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def test_it_is_there_in_the_block_and_gone_after_it(mysql_login: Login) -> None:
-    with throwaway_database(mysql_login, "thing") as coordinates:
+def test_it_is_there_in_the_block_and_gone_after_it(mysql_root: Login) -> None:
+    with throwaway_database(mysql_root, "thing") as coordinates:
         name = coordinates["DATABASE_NAME"]
         assert name.startswith("thing_test_")
-        assert name in databases(mysql_login)
-    assert name not in databases(mysql_login)
+        assert name in databases(mysql_root)
+    assert name not in databases(mysql_root)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_it_is_gone_after_an_error(mysql_login: Login, error: type[BaseException]) -> None:
-    with pytest.raises(error), throwaway_database(mysql_login, "thing") as coordinates:
+def test_it_is_gone_after_an_error(mysql_root: Login, error: type[BaseException]) -> None:
+    with pytest.raises(error), throwaway_database(mysql_root, "thing") as coordinates:
         raise error
-    assert coordinates["DATABASE_NAME"] not in databases(mysql_login)
+    assert coordinates["DATABASE_NAME"] not in databases(mysql_root)
 
 
-def test_names_differ_and_fit_however_long_the_project_is_called(mysql_login: Login) -> None:
+def test_names_differ_and_fit_however_long_the_project_is_called(mysql_root: Login) -> None:
     long = "x" * 64
     with (
-        throwaway_database(mysql_login, long) as one,
-        throwaway_database(mysql_login, long) as other,
+        throwaway_database(mysql_root, long) as one,
+        throwaway_database(mysql_root, long) as other,
     ):
         assert one["DATABASE_NAME"] != other["DATABASE_NAME"]
-        assert {one["DATABASE_NAME"], other["DATABASE_NAME"]} <= databases(mysql_login)
+        assert {one["DATABASE_NAME"], other["DATABASE_NAME"]} <= databases(mysql_root)
 
 
-def test_databases_with_like_names_stay(mysql_login: Login) -> None:
-    with throwaway_database(mysql_login, "thing") as mine:
-        with throwaway_database(mysql_login, "thing"):
-            before = databases(mysql_login)
-        assert mine["DATABASE_NAME"] in databases(mysql_login)
-        assert len(before - databases(mysql_login)) == 1
+def test_databases_with_like_names_stay(mysql_root: Login) -> None:
+    with throwaway_database(mysql_root, "thing") as mine:
+        with throwaway_database(mysql_root, "thing"):
+            before = databases(mysql_root)
+        assert mine["DATABASE_NAME"] in databases(mysql_root)
+        assert len(before - databases(mysql_root)) == 1
 
 
-def test_text_is_utf8mb4(mysql_login: Login) -> None:
+def test_text_is_utf8mb4(mysql_root: Login) -> None:
     with (
-        throwaway_database(mysql_login, "thing") as coordinates,
-        mysql_login.connect() as connection,
+        throwaway_database(mysql_root, "thing") as coordinates,
+        mysql_root.connect() as connection,
     ):
         connection.select_db(coordinates["DATABASE_NAME"])
         with connection.cursor() as cursor:
@@ -61,25 +61,25 @@ def test_text_is_utf8mb4(mysql_login: Login) -> None:
             assert cursor.fetchone() == ("utf8mb4",)
 
 
-def test_a_forgotten_transaction_does_not_keep_it(mysql_login: Login) -> None:
+def test_a_forgotten_transaction_does_not_keep_it(mysql_root: Login) -> None:
     forgotten: Connection[Cursor]
-    with throwaway_database(mysql_login, "thing") as coordinates:
-        forgotten = mysql_login.connect()
+    with throwaway_database(mysql_root, "thing") as coordinates:
+        forgotten = mysql_root.connect()
         forgotten.select_db(coordinates["DATABASE_NAME"])
         with forgotten.cursor() as cursor:
             cursor.execute("CREATE TABLE t (n INT)")
             cursor.execute("BEGIN")
             cursor.execute("INSERT INTO t VALUES (1)")
-    assert coordinates["DATABASE_NAME"] not in databases(mysql_login)
+    assert coordinates["DATABASE_NAME"] not in databases(mysql_root)
     forgotten.close()
 
 
-def test_many_at_once(mysql_login: Login) -> None:
-    before = databases(mysql_login)
+def test_many_at_once(mysql_root: Login) -> None:
+    before = databases(mysql_root)
     barrier = threading.Barrier(8)
 
     def one() -> None:
-        with throwaway_database(mysql_login, "thing"):
+        with throwaway_database(mysql_root, "thing"):
             barrier.wait()
 
     threads = [threading.Thread(target=one) for _ in range(8)]
@@ -87,7 +87,7 @@ def test_many_at_once(mysql_login: Login) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {name for name in databases(mysql_login) - before if name.startswith("thing")} == set()
+    assert {name for name in databases(mysql_root) - before if name.startswith("thing")} == set()
 
 
 def test_a_report_shows_no_secret() -> None:

@@ -79,30 +79,30 @@ def leftovers(login: Login) -> set[str]:
 
 @pytest.mark.parametrize("module", [FAILS, FAILS_IN_SETUP], ids=["failure", "error in set-up"])
 def test_the_database_is_dropped_after_a(
-    run_pytest: Pytest, mysql_login: Login, module: str
+    run_pytest: Pytest, mysql_root: Login, module: str
 ) -> None:
     said, _ = run_pytest(module).communicate()
     assert "Creating db" in said
     assert "Destroying db" in said
-    assert leftovers(mysql_login) == set()
+    assert leftovers(mysql_root) == set()
 
 
-def test_the_database_is_dropped_after_ctrl_c(run_pytest: Pytest, mysql_login: Login) -> None:
+def test_the_database_is_dropped_after_ctrl_c(run_pytest: Pytest, mysql_root: Login) -> None:
     with run_pytest(HANGS) as run:
         assert run.stdout
         for line in run.stdout:
             if line.endswith("now\n"):
                 break
-        assert len(leftovers(mysql_login)) == 1
+        assert len(leftovers(mysql_root)) == 1
         run.send_signal(signal.SIGINT)
         said = run.stdout.read()
     assert "KeyboardInterrupt" in said
     assert "Destroying db" in said
-    assert leftovers(mysql_login) == set()
+    assert leftovers(mysql_root) == set()
 
 
 def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
-    run_pytest: Pytest, mysql_login: Login
+    run_pytest: Pytest, mysql_root: Login
 ) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as stranger,
@@ -113,10 +113,10 @@ def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
         said, _ = run.communicate()
         held.close()
     assert "KeyboardInterrupt" in said
-    assert leftovers(mysql_login) == set()
+    assert leftovers(mysql_root) == set()
 
 
-def test_a_failed_migration_leaves_no_database(run_pytest: Pytest, mysql_login: Login) -> None:
+def test_a_failed_migration_leaves_no_database(run_pytest: Pytest, mysql_root: Login) -> None:
     module = f"""
 import pytest, conftest
 from pathlib import Path
@@ -128,13 +128,13 @@ def no_migrations():
 {PASSES}"""
     said, _ = run_pytest(module).communicate()
     assert "1 error" in said, said
-    assert leftovers(mysql_login) == set()
+    assert leftovers(mysql_root) == set()
 
 
-def test_a_failures_report_shows_no_password(run_pytest: Pytest, mysql_login: Login) -> None:
+def test_a_failures_report_shows_no_password(run_pytest: Pytest, mysql_root: Login) -> None:
     said, _ = run_pytest(FAILS, "--showlocals").communicate()
     assert "1 failed" in said
-    assert mysql_login.password[:16] not in said
+    assert mysql_root.password[:16] not in said
 
 
 @pytest.mark.usefixtures("mysql_program")
@@ -178,8 +178,8 @@ def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
     assert "Access denied" in said
 
 
-def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_login: Login) -> None:
+def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_root: Login) -> None:
     runs = [run_pytest(PASSES) for _ in range(3)]
     said = [run.communicate()[0] for run in runs]
     assert ["1 passed" in text for text in said] == [True] * 3, said
-    assert leftovers(mysql_login) == set()
+    assert leftovers(mysql_root) == set()

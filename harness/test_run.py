@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,26 @@ def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
     assert server.root.answer() is Answer.SERVICE
 
 
+@contextmanager
+def turning_away(port: int) -> Iterator[None]:
+    """Listen at a port, and end each connection at once."""
+
+    def turn_away() -> None:
+        with suppress(OSError):  # the listener was shut down
+            while True:
+                listener.accept()[0].close()
+
+    # It may be bound though connections of the former server linger: SO_REUSEADDR is set.
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = threading.Thread(target=turn_away)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
 def test_a_server_whose_ports_are_all_taken_is_given_up(
     mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,10 +145,8 @@ def test_a_server_whose_ports_are_all_taken_is_given_up(
 
 def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> None:
     server.stop()
-    with socket.socket() as another:
-        another.bind((server.root.host, server.root.port))
-        with pytest.raises(ServerError, match="its port is taken by something else"):
-            server.start()
+    with turning_away(server.root.port), pytest.raises(ServerError, match="its port is taken"):
+        server.start()
     server.start()
     assert server.root.answer() is Answer.SERVICE
 
