@@ -7,7 +7,7 @@ from quart import Quart
 import db
 from commands import mysql
 from counter.views import counter_app
-from web import errors, operations, pages
+from web import errors, operations, pages, serving
 
 
 def create_app(**config_overrides: Any) -> Quart:
@@ -20,6 +20,7 @@ def create_app(**config_overrides: Any) -> Quart:
     errors.init_app(app)
     pages.init_app(app)
     operations.init_app(app)
+    serving.init_app(app)
     app.register_blueprint(counter_app)
     app.cli.add_command(mysql)
     return app

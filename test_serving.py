@@ -135,6 +135,24 @@ def test_quart_run_serves_where_host_and_port_say(
         assert f"Running on http://localhost:{port} " in app.log.read_text()
 
 
+def test_a_taken_port_is_one_line_that_says_what_to_do(
+    fresh_db: Coordinates, server_environ: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = subprocess.run(
+            [PROGRAMS / "quart", "run", "--host", "127.0.0.1", "--port", port],
+            cwd=PROJECT,
+            env=server_environ | fresh_db.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"127.0.0.1:{port}: Address already in use: stop what listens")
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_shell_has_the_app(server_environ: dict[str, str], fresh_db: Coordinates) -> None:
     done = subprocess.run(
         [PROGRAMS / "quart", "shell"],
