@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+import aiomysql
 from quart import Quart, current_app
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
 
 NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
+NOT_STARTED = "The app is not started: in a test, use create_test_app."
 REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
@@ -74,7 +76,7 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
     try:
         engine: AsyncEngine = current_app.extensions["engine"]
     except KeyError:
-        raise RuntimeError("The app is not started: in a test, use create_test_app.") from None
+        raise RuntimeError(NOT_STARTED) from None
     limit = asyncio.timeout(current_app.config["DB_TIMEOUT"])
     try:
         async with limit, engine.begin() as connection:
@@ -87,6 +89,20 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
             raise
         current_app.logger.warning("database: %s", reason)
         raise ServiceUnavailable("The database is away.", retry_after=RETRY_AFTER) from error
+
+
+async def connect(config: Mapping[str, Any]) -> aiomysql.Connection:
+    """Return a connection beside the engine's, for what the pool's cannot do."""
+    to = url(config)
+    return await aiomysql.connect(
+        host=to.host,
+        port=to.port,
+        user=to.username,
+        password=to.password,
+        db=to.database,
+        charset="utf8mb4",
+        autocommit=None,  # as the server has it: a round trip less
+    )
 
 
 async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:

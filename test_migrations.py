@@ -20,6 +20,7 @@ from harness.process import free_port
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
 
 TUTORIAL = "2abbbb3287d2"
+ONE_ROW = "8d1f6c0a4b27"
 
 Alembic = Callable[..., subprocess.CompletedProcess[str]]
 Upgrade = Callable[[str], None]
@@ -71,16 +72,26 @@ def test_models_and_migrations_are_in_step(alembic: Alembic) -> None:
     assert "No new upgrade operations detected" in alembic("check").stdout
 
 
+def counters(connection: Connection) -> list[tuple[str, int, int]]:
+    """Return each counter's name, count and start."""
+    return [
+        tuple(row) for row in connection.execute(text("SELECT name, count, start FROM counter"))
+    ]
+
+
 def test_down_and_up_again_keeps_the_count(
     alembic: Alembic, upgrade: Upgrade, connection: Connection
 ) -> None:
     upgrade("head")
-    connection.execute(text("UPDATE counter SET count = 41"))
+    for name, count in (("default/home", 41), ("other/one", 99)):
+        connection.execute(
+            text(f"INSERT INTO counter VALUES ('{name}', {count}, 0, UTC_TIMESTAMP(), NOW())")
+        )
     alembic("downgrade", TUTORIAL)
     assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 41)]
     connection.execute(text("INSERT INTO counter (count) VALUES (NULL)"))  # as it could there
     upgrade("head")
-    assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 41)]
+    assert counters(connection) == [("default/home", 41, 41)]
     alembic("downgrade", "base")
     assert inspect(connection).get_table_names() == ["alembic_version"]
 
@@ -111,7 +122,7 @@ def test_a_database_made_by_the_tutorial_keeps_its_count(
     if rows:
         connection.execute(text(f"INSERT INTO counter VALUES {rows}"))
     upgrade("head")
-    assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, count)]
+    assert counters(connection) == ([("default/home", count, count)] if count else [])
 
 
 def test_an_upgrade_that_was_cut_short_is_taken_up_again(
@@ -119,12 +130,28 @@ def test_an_upgrade_that_was_cut_short_is_taken_up_again(
 ) -> None:
     upgrade(TUTORIAL)
     connection.execute(text("INSERT INTO counter VALUES (4, 12)"))
+    for before, after in ((TUTORIAL, ONE_ROW), (ONE_ROW, "head")):
+        upgrade(after)
+        # All was done but the note of it, and a table of an earlier try is left.
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{before}'"))
+        connection.execute(text("CREATE TABLE counter_new (id INT)"))
+        upgrade(after)
+    assert counters(connection) == [("default/home", 12, 12)]
+
+
+def test_a_downgrade_that_was_cut_short_is_taken_up_again(
+    alembic: Alembic, upgrade: Upgrade, connection: Connection
+) -> None:
     upgrade("head")
-    # All was done but the note of it, and a table of an earlier try is left.
-    connection.execute(text(f"UPDATE alembic_version SET version_num = '{TUTORIAL}'"))
-    connection.execute(text("CREATE TABLE counter_new (id INT)"))
-    upgrade("head")
-    assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 12)]
+    for name, count in (("default/home", 7), ("other/one", 99)):
+        connection.execute(text(f"INSERT INTO counter VALUES ('{name}', {count}, 0, NOW(), NOW())"))
+    head = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    alembic("downgrade", ONE_ROW)
+    # All was done but the constraint and the note of it.
+    connection.execute(text("ALTER TABLE counter DROP CONSTRAINT ck_counter_single_row"))
+    connection.execute(text(f"UPDATE alembic_version SET version_num = '{head}'"))
+    alembic("downgrade", ONE_ROW)
+    assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 7)]
 
 
 @pytest.mark.parametrize(
@@ -145,17 +172,18 @@ def test_the_first_revision_that_was_cut_short_is_taken_up_again(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO counter VALUES (2, 5)",
-        "INSERT INTO counter VALUES (1, 5)",
+        "INSERT INTO counter VALUES ('a/b', 5, 0, NOW(), NOW())",
         "UPDATE counter SET count = NULL",
         "UPDATE counter SET count = -1",
-        "UPDATE counter SET id = 2",
+        "UPDATE counter SET updated = NULL",
     ],
 )
-def test_the_schema_holds_one_row_and_a_number(
+def test_the_schema_holds_a_name_once_and_a_number(
     upgrade: Upgrade, connection: Connection, statement: str
 ) -> None:
     upgrade("head")
+    connection.execute(text("INSERT INTO counter VALUES ('a/b', 0, 0, NOW(), NOW())"))
+    connection.execute(text("INSERT INTO counter VALUES ('A/b', 0, 0, NOW(), NOW())"))
     with pytest.raises(DBAPIError):
         connection.execute(text(statement))
     connection.execute(text(f"UPDATE counter SET count = {2**64 - 1}"))
@@ -167,7 +195,7 @@ def test_tables_say_utf8mb4_and_innodb(upgrade: Upgrade, connection: Connection)
     made = connection.execute(text("SHOW CREATE TABLE counter")).one()[1]
     assert "CHARSET=utf8mb4" in made
     assert "ENGINE=InnoDB" in made
-    assert "ck_counter_single_row" in made
+    assert "CHARACTER SET ascii COLLATE ascii_bin" in made
 
 
 def test_offline_sql_makes_the_same_database(
@@ -179,7 +207,7 @@ def test_offline_sql_makes_the_same_database(
         statements = [line for line in script.splitlines() if not line.startswith("--")]
         for statement in filter(str.strip, "\n".join(statements).split(";")):
             cursor.execute(statement)
-    assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 0)]
+    assert counters(connection) == []
     assert "No new upgrade operations detected" in alembic("check").stdout
 
 

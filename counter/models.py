@@ -1,7 +1,11 @@
-"""The counter's table, and one function a query, connection first."""
+"""The counters' tables, and one function a query, connection first."""
 
-from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, func, select
-from sqlalchemy.dialects.mysql import BIGINT, insert
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, select
+from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 metadata = MetaData(
@@ -13,31 +17,57 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+TABLE: Any = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+NAME = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/key
+COUNT = BIGINT(unsigned=True)
+MOMENT = DATETIME(fsp=6)  # all times are UTC
 
 counter_table = Table(
     "counter",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("count", BIGINT(unsigned=True), nullable=False),
-    CheckConstraint("id = 1", name="single_row"),
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
+    Column("name", NAME, primary_key=True),
+    Column("count", COUNT, nullable=False),
+    Column("start", COUNT, nullable=False, server_default="0"),  # what no hour has
+    Column("created", MOMENT, nullable=False),
+    Column("updated", MOMENT, nullable=False),
+    **TABLE,
 )
 
-# One statement, built once: the row's lock makes concurrent hits take turns, and
-# LAST_INSERT_ID(n) hands n back with the answer ("Information Functions" in MySQL's manual).
-COUNT_HIT = (
-    insert(counter_table)
-    .values(id=1, count=func.last_insert_id(1))
-    .on_duplicate_key_update(count=func.last_insert_id(counter_table.c.count + 1))
+hour_table = Table(
+    "counter_hour",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("hour", DateTime, primary_key=True),
+    Column("count", COUNT, nullable=False),
+    **TABLE,
+)
+
+# What a writer was told when its batch of that number was committed: see counter/batch.py.
+receipt_table = Table(
+    "receipt",
+    metadata,
+    Column("writer", COUNT, primary_key=True, autoincrement=False),
+    Column("number", COUNT, primary_key=True, autoincrement=False),
+    Column("counts", LONGTEXT(charset="ascii", collation="ascii_bin"), nullable=False),
+    Column("made", DateTime, nullable=False),
+    Index(None, "made"),
+    **TABLE,
 )
 
 
-async def count_hit(connection: AsyncConnection) -> int:
-    """Add one and return the new count, which no other hit gets."""
-    return (await connection.execute(COUNT_HIT)).lastrowid
+@dataclass(frozen=True)
+class Counter:
+    """A counter as it is stored; the times are UTC."""
+
+    name: str
+    count: int
+    created: datetime
+    updated: datetime
 
 
-async def read_count(connection: AsyncConnection) -> int | None:
-    """Return the count, or None before the first hit."""
-    return await connection.scalar(select(counter_table.c.count))
+async def read_counter(connection: AsyncConnection, name: str) -> Counter | None:
+    """Return the counter, or None before its first hit."""
+    c = counter_table.c
+    query = select(c.name, c.count, c.created, c.updated).where(c.name == name)
+    row = (await connection.execute(query)).one_or_none()
+    return Counter(*row) if row else None

@@ -1,24 +1,38 @@
 """The page that counts."""
 
-from quart import Blueprint, abort, render_template, request
+from quart import Blueprint, abort, current_app, render_template, request
 
-from counter.models import count_hit, read_count
+from counter import tally
+from counter.models import read_counter
 from db import transaction
 
 counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 
-LOADING_AHEAD = ("Sec-Purpose", "Purpose", "X-Moz")  # the header, and its older names
+PLACE = "\N{WHITE SQUARE}"  # where the number goes
+HOME = "default/home"  # the counter of the page
+LOADING_AHEAD = {b"sec-purpose", b"purpose", b"x-moz"}  # the header, and its older names
 
 
 @counter_app.get("/")
-async def page() -> str:
+async def home() -> str:
     """Count a view and show which one it was; HEAD only looks."""
-    if any("prefetch" in request.headers.get(name, "").lower() for name in LOADING_AHEAD):
+    headers = request.scope["headers"]
+    if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
         # Refused, a browser asks again when the person really comes, and that is counted.
         abort(503, "This page counts its views, so it is not given in advance.")
-    async with transaction() as connection:
-        if request.method == "HEAD":
-            count = await read_count(connection) or 0
-        else:
-            count = await count_hit(connection)
-    return await render_template("counter.html", count=count)
+    page = await _template()  # before counting: who is counted is shown the number
+    if request.method == "HEAD":
+        async with transaction() as connection:
+            counter = await read_counter(connection, HOME)
+        count = counter.count if counter else 0
+    else:
+        count = await tally.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
+    return page.replace(PLACE, str(count))
+
+
+async def _template() -> str:
+    """Render the page once: that takes longer than to count, and only the number changes."""
+    kept: dict[str, str] = current_app.extensions.setdefault("counter_page", {})
+    if "html" not in kept or current_app.debug:
+        kept["html"] = await render_template("counter.html", count=PLACE)
+    return kept["html"]

@@ -1,0 +1,209 @@
+"""The tally: hits that arrive while a batch is written go together in the next one."""
+
+import asyncio
+import logging
+import math
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+
+from quart import Quart, current_app
+from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
+
+import db
+from counter.batch import NAME
+from counter.hits import Batch, Hit
+from counter.writer import NotWrittenError, SchemaError, TooLargeError, UnsureError, Writer
+from db import NOT_MIGRATED, NOT_STARTED, RETRY_AFTER
+
+LARGEST = 1_000_000  # that one hit adds
+MOST = 1000  # hits of a batch
+BOUND = 10_000  # hits that wait
+ENDS_WITHIN = 5.0  # seconds
+PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
+
+FULL = "Too many hits wait for the database. This one was not counted."
+ENDING = "This server is ending. The hit was not counted."
+LATE = "The database is away. The hit was not counted."
+LOST = "The database was lost before it answered. The hit may have been counted."
+LARGE = "The count would exceed 18446744073709551615. The hit was not counted."
+FAULT = "The hit was not counted, for a reason that is in the log."
+
+log = logging.getLogger(__name__)
+
+
+def init_app(app: Quart) -> None:
+    """Run a tally while `app` serves."""
+
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None]:
+        # Half of a request's time: a connection that died in silence leaves time for another.
+        writer = Writer(lambda: db.connect(app.config), app.config["DB_TIMEOUT"] / 2)
+        tally = app.extensions["tally"] = Tally(writer)
+        yield
+        await tally.close(ENDS_WITHIN)
+
+
+def current() -> "Tally":
+    """Return the running app's tally."""
+    try:
+        return current_app.extensions["tally"]  # type: ignore[no-any-return]  # of any extension
+    except KeyError:
+        raise RuntimeError(NOT_STARTED) from None
+
+
+class Tally:
+    """Gives each hit a number of its own, once it is durable.
+
+    One task writes one batch after the other. A hit ends with its number, or with a
+    ServiceUnavailable that tells whether it was counted; none waits beyond its deadline.
+    """
+
+    def __init__(self, writer: Writer, bound: int = BOUND) -> None:
+        self._writer, self._bound = writer, bound
+        self._waiting: deque[Hit] = deque()
+        self._batch: Batch | None = None  # being written, or its outcome unknown
+        self._most = MOST
+        self._number = 0
+        self._ending = False
+        self._wake = asyncio.Event()
+        self._clock: asyncio.Handle | None = None
+        self._due = math.inf  # when the clock rings: the first deadline of all
+        self._task = asyncio.create_task(self._run(), name="tally")
+
+    async def hit(self, name: str, by: int, within: float) -> int:
+        """Add `by` to the counter; return its count right after that.
+
+        Raises ServiceUnavailable within `within` seconds where the database is away,
+        UnprocessableEntity where the count would become too large, and ValueError where the
+        name is not `namespace/key` or `by` not from 1 to LARGEST.
+        """
+        if not NAME.fullmatch(name) or not 1 <= by <= LARGEST:
+            raise ValueError(f"not a hit: {by!r} on {name!r}")
+        if self._ending or len(self._waiting) >= self._bound:
+            raise _unavailable(ENDING if self._ending else FULL)
+        loop = asyncio.get_running_loop()
+        hit = Hit(name, by, loop.time() + within, loop.create_future())
+        self._waiting.append(hit)
+        self._wake.set()
+        if hit.deadline < self._due:
+            self._set_clock(hit.deadline)
+        return await hit.answer
+
+    async def close(self, within: float) -> None:
+        """Refuse new hits, write those that wait, and end within so many seconds."""
+        self._ending = True
+        self._wake.set()
+        try:
+            await asyncio.wait([self._task], timeout=within)
+        finally:
+            self._task.cancel()
+            for hit in self._unanswered():
+                hit.fail(_unavailable(LOST if hit.sent else ENDING))
+            self._writer.close()
+            self._set_clock(math.inf)
+
+    async def _run(self) -> None:
+        pause = PAUSE
+        while self._waiting or self._batch or not self._ending:
+            try:
+                await self._turn()
+                pause = PAUSE
+            except (NotWrittenError, UnsureError) as error:
+                if pause == PAUSE:  # one line for each outage
+                    log.warning("hits wait for the database: %r", error.__cause__)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except SchemaError as error:
+                log.warning("hits are given up: %s", error)
+                self._give_up(NOT_MIGRATED)
+            except Exception:  # whatever it is, nobody may hang
+                log.exception("hits are given up")
+                self._give_up(FAULT)
+
+    async def _turn(self) -> None:
+        """Write the batch whose outcome is unknown, or the next one."""
+        if not (self._waiting or self._batch):
+            self._wake.clear()
+            await self._wake.wait()
+        if self._batch and self._batch.is_over():
+            self._batch = None  # nobody waits for its outcome: whether it is in will not change
+        if self._waiting or self._batch:
+            await self._writer.reach()  # first, so that hits that wait here can be withdrawn
+            self._batch = self._batch or self._next()
+        if self._batch:
+            await self._write(self._batch)
+
+    async def _write(self, batch: Batch) -> None:
+        try:
+            totals = await self._writer.write(batch.number, batch.sums, again=batch.unsure)
+        except UnsureError:
+            batch.unsure = True
+            raise
+        except NotWrittenError:
+            if not batch.unsure:
+                self._put_back(batch)
+            raise
+        except TooLargeError:
+            self._halve(batch)
+        else:
+            batch.answer(totals)
+            self._batch, self._most = None, min(2 * self._most, MOST)
+
+    def _next(self) -> Batch | None:
+        hits: list[Hit] = []
+        while self._waiting and len(hits) < self._most:
+            hit = self._waiting.popleft()
+            if not hit.is_over():  # withdrawn, or its caller is gone
+                hits.append(hit)
+        self._number += 1
+        return Batch(self._number, hits) if hits else None
+
+    def _give_up(self, reason: str) -> None:
+        """Fail the batch; before there is one, all that wait, who would meet the same."""
+        batch, self._batch = self._batch, None
+        if batch and batch.unsure:
+            reason = LOST
+        for hit in batch.hits if batch else self._waiting:
+            hit.fail(_unavailable(reason))
+        if not batch:
+            self._waiting.clear()
+
+    def _put_back(self, batch: Batch) -> None:
+        for hit in batch.hits:
+            hit.sent = False
+        self._waiting.extendleft(reversed(batch.hits))
+        self._batch = None
+
+    def _halve(self, batch: Batch) -> None:
+        """Look for the hit that is too large, and fail it alone."""
+        if len(batch.hits) == 1:
+            batch.hits[0].fail(UnprocessableEntity(LARGE))
+            self._batch = None
+        else:
+            self._put_back(batch)
+            self._most = len(batch.hits) // 2
+
+    def _expire(self) -> None:
+        """Fail the hits whose deadline has passed, and come again for the others."""
+        now = asyncio.get_running_loop().time()
+        for hit in self._unanswered():
+            if hit.deadline <= now:
+                hit.fail(_unavailable(LOST if hit.sent else LATE))
+        self._waiting = deque(hit for hit in self._waiting if not hit.is_over())
+        self._set_clock(min((hit.deadline for hit in self._unanswered()), default=math.inf))
+
+    def _set_clock(self, due: float) -> None:
+        if self._clock:
+            self._clock.cancel()
+        self._due, self._clock = due, None
+        if due < math.inf:
+            self._clock = asyncio.get_running_loop().call_at(due, self._expire)
+
+    def _unanswered(self) -> Iterator[Hit]:
+        sent = self._batch.hits if self._batch else []
+        return (hit for hit in (*sent, *self._waiting) if not hit.is_over())
+
+
+def _unavailable(reason: str) -> ServiceUnavailable:
+    return ServiceUnavailable(reason, retry_after=RETRY_AFTER)

@@ -1,0 +1,142 @@
+"""One attempt to write a batch, on a connection of the writer's own, and what came of it."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pymysql.constants.ER import DUP_ENTRY
+from pymysql.constants.SERVER_STATUS import SERVER_MORE_RESULTS_EXISTS
+
+from counter import batch
+
+# Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
+# in doubt stays for a day: its first packet might still be on its way.
+KEPT = 256
+OUT_OF_RANGE = 1690
+# Of a table, a column, the syntax, a right.
+NOT_OURS = {1146, 1054, 1064, 1142, 1143}
+
+Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
+
+
+class NotWrittenError(Exception):
+    """The batch is not in the database, and another attempt may be luckier."""
+
+
+class UnsureError(Exception):
+    """The answer was lost: the batch may be in, or come in yet."""
+
+
+class TooLargeError(Exception):
+    """The batch is not in, as it would lift a count above 2**64 - 1."""
+
+
+class SchemaError(Exception):
+    """The batch is not in, and will not be: the schema is not this program's."""
+
+
+class Writer:
+    """Writes batches of hits; what `write` returns is committed.
+
+    After UnsureError the same batch may be written `again` under the same number: the receipt
+    sees to it that it is counted once. An attempt ends after `limit` seconds.
+    """
+
+    def __init__(self, connect: Connect, limit: float) -> None:
+        self._connect, self._limit = connect, limit
+        self._id = secrets.randbits(63)
+        self._receipts_from = 1  # since this batch, none was in doubt
+        self._connection: Any = None
+
+    async def reach(self) -> None:
+        """Connect where there is no living connection.
+
+        Raises NotWrittenError and SchemaError.
+        """
+        if self._connection:
+            # A server that hung up has said so; this is how aiomysql's own pool asks.
+            reader = self._connection._reader  # noqa: SLF001
+            if not (reader.eof_received or reader.exception()):
+                return
+        self.close()
+        try:
+            async with asyncio.timeout(self._limit):
+                self._connection = await self._connect()
+                await self._run(batch.SESSION, [])
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, Exception):
+                raise
+            raise (SchemaError if _number(error) in NOT_OURS else NotWrittenError)(error) from error
+
+    async def write(
+        self, number: int, hits: Mapping[str, int], *, again: bool = False
+    ) -> dict[str, int]:
+        """Add `hits`, by counter's name; return each counter's count after them.
+
+        Raises UnsureError, NotWrittenError, TooLargeError and SchemaError.
+        """
+        needless = range(self._receipts_from, number)
+        if len(needless) < KEPT:
+            needless = range(0)
+        statements = batch.statements(self._id, number, hits, needless)
+        answers: list[str] = []
+        try:
+            async with asyncio.timeout(self._limit):
+                if again and (known := await self._receipt(number)):
+                    return batch.totals(hits, known)
+                await self._run(statements, answers)
+                counts = next(filter(None, answers))
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, Exception):
+                raise
+            at_commit = len(answers) == len(statements) - 1
+            meaning = _meaning(_number(error), at_commit=at_commit, again=again)
+            if meaning is UnsureError:
+                self._receipts_from = number + 1
+            raise meaning(error) from error
+        if needless:
+            self._receipts_from = number
+        return batch.totals(hits, counts)
+
+    def close(self) -> None:
+        """Close the connection; the server rolls back what it has not committed."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    async def _receipt(self, number: int) -> str:
+        answers: list[str] = []
+        # With COMMIT, lest the transaction that the question began stays open.
+        await self._run([batch.receipt(self._id, number), "COMMIT"], answers)
+        return answers[0]
+
+    async def _run(self, statements: list[str], answers: list[str]) -> None:
+        """Run statements as one packet; append what each answers: a text, or nothing."""
+        connection = self._connection
+        await connection.query(";".join(statements))
+        while True:
+            # A cursor would ask for warnings between the results, out of turn.
+            result = connection._result  # noqa: SLF001
+            answers.append(result.rows[0][0] if result.rows else str(result.insert_id or ""))
+            if not connection.server_status & SERVER_MORE_RESULTS_EXISTS:
+                return
+            await connection.next_result()
+
+
+def _meaning(number: int, *, at_commit: bool, again: bool) -> type[Exception]:
+    """Say what an error of that number means for the batch."""
+    # From 2000 to 2999 the driver counts, which lost the connection; below 1000 nobody does.
+    if at_commit or number == DUP_ENTRY or number < 1000 or 2000 <= number < 3000:
+        return UnsureError
+    if number == OUT_OF_RANGE:
+        # The first packet may have come in since the receipt was asked for, and lifted the count.
+        return UnsureError if again else TooLargeError
+    return SchemaError if number in NOT_OURS else NotWrittenError
+
+
+def _number(error: Exception) -> int:
+    """Return MySQL's number of an error, or 0."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0

@@ -1,0 +1,68 @@
+"""A way to a MySQL server that a test can cut at a packet of its choice."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+# Is given each packet's payload, and whether it goes to the server, before it is passed on;
+# what it raises cuts the connection.
+Watch = Callable[[bytes, bool], Awaitable[None]]
+
+
+class CutError(Exception):
+    """The connection is to be cut here, both ways."""
+
+
+class Relay:
+    """Passes connections at 127.0.0.1:`port` on to a server, packet by packet."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        self.port = 0
+        self.watch: Watch | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Relay"]:
+        """Listen while the block runs."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        far, there = await asyncio.open_connection(*self._to)
+        ways = [
+            asyncio.create_task(self._pass(near, there, to_server=True)),
+            asyncio.create_task(self._pass(far, back, to_server=False)),
+        ]
+        self._tasks.update(ways)
+        try:
+            await asyncio.gather(*ways)  # an end is passed on like a packet
+        except CutError:
+            pass
+        finally:
+            for writer in (there, back):
+                writer.transport.abort()
+            self._tasks.difference_update(ways)
+
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
+    ) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                # The length in three bytes, the least first, and a number: "MySQL Packets" in
+                # the manual of its protocol.
+                header = await reader.readexactly(4)
+                packet = await reader.readexactly(int.from_bytes(header[:3], "little"))
+                if self.watch:
+                    await self.watch(packet, to_server)
+                writer.write(header + packet)
+        with contextlib.suppress(OSError):
+            writer.write_eof()  # the other way goes on
