@@ -3,7 +3,7 @@
 The packet goes to the server as one query of many statements (CLIENT_MULTI_STATEMENTS in
 MySQL's manual), so that a batch costs one round trip. A statement that fails keeps those
 after it, COMMIT too, from being run. Values stand in the text itself: numbers, and names
-that `Name` has let through.
+that `NAME` has let through.
 """
 
 import re

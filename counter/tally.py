@@ -100,8 +100,9 @@ class Tally:
             self._task.cancel()
             for hit in self._unanswered():
                 hit.fail(_unavailable(LOST if hit.sent else ENDING))
-            self._writer.close()
             self._set_clock(math.inf)
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._writer.close()
 
     async def _run(self) -> None:
         pause = PAUSE

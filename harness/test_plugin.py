@@ -51,6 +51,13 @@ def test_it(mysql_program):
     pass
 """
 
+# Ctrl-C ends it also where this run ignores that, as a shell's background does.
+PYTEST = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 Pytest = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -61,7 +68,7 @@ def run_pytest(project_copy: Path, server_environ: dict[str, str]) -> Pytest:
     def run(module: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         (project_copy / "test_it.py").write_text(module)
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-s", *arguments],
+            [sys.executable, "-c", PYTEST, "-s", *arguments],
             cwd=project_copy,
             env=server_environ | {"DATABASE_NAME": f"plugin_{os.getpid()}"} | environ,
             stdout=subprocess.PIPE,
