@@ -158,5 +158,5 @@ def test_no_password_is_in_the_log_of_an_outage(
     with full(server):
         assert ask(client, "/", "text/html")[0].status == 503
     said = app.log.read_text()
-    assert "database: Too many connections" in said
+    assert "Too many connections" in said
     assert server.root.password[:16] not in said
