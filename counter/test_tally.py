@@ -174,7 +174,7 @@ async def test_a_connection_cut_at_any_packet_counts_once(
 ) -> None:
     names = [f"{name}.{number}" for number in range(counters)]
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
         for name in names:
             await tally.hit(name, 1, WITHIN)
         relay.watch = cut_once(
@@ -203,7 +203,7 @@ async def test_a_batch_that_comes_in_late_is_not_counted_again(
             through.set()
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
         relay.watch = watch
         assert await tally.hit(name, 1, WITHIN) == 1  # by a second connection
         late.set()
@@ -219,7 +219,7 @@ async def test_receipts_go_but_for_those_in_doubt(
     before = look("SELECT COUNT(*) FROM receipt")
     others = look("SELECT COUNT(*) FROM receipt WHERE number = 21")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
         for count in range(1, 21):
             assert await tally.hit(name, 1, WITHIN) == count
         assert look("SELECT COUNT(*) FROM receipt") - before <= 6
@@ -291,7 +291,7 @@ async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
             await asyncio.Event().wait()
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
         await tally.hit(name, 1, WITHIN)
         relay.watch = watch
         with pytest.raises(ServiceUnavailable, match="may have been counted"):
@@ -349,7 +349,7 @@ async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
             asked.set()  # what the first packet was answered
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
         relay.watch = watch
         answers = await asyncio.gather(*(tally.hit(name, by, WITHIN) for by in (1, 2)))
         assert answers == [LARGEST - 2, LARGEST]
@@ -407,7 +407,7 @@ async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
     create_db: Coordinates, name: str, look: Callable[[str], Any]
 ) -> None:
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, DB_PORT=relay.port) as tally:
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
         relay.watch = cut_once(nth_answer(4))  # that of COMMIT
         assert await tally.hit(name, 1, WITHIN) == 1
         look("ALTER TABLE receipt COMMENT = 'nobody holds it'")
@@ -427,7 +427,7 @@ async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     try:
-        async with relay.open(), tallying(create_db, DB_PORT=relay.port) as tally:
+        async with relay.open(), tallying(create_db, **relay.address) as tally:
             await tally.hit(name, 1, WITHIN)
             relay.watch = watch
             with pytest.raises(ServiceUnavailable, match="may have been counted"):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 # Is given each packet's payload, and whether it goes to the server, before it is passed on;
 # what it raises cuts the connection.
@@ -22,6 +23,11 @@ class Relay:
         self.port = 0
         self.watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The settings that lead here instead of to the server."""
+        return {"DB_HOST": "127.0.0.1", "DB_PORT": self.port}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Relay"]:

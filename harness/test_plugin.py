@@ -40,7 +40,8 @@ import os
 import db, settings
 
 async def test_it(create_db):
-    await db.wait({**vars(settings), **create_db, "DB_PORT": int(os.environ["STRANGER"])})
+    stranger = {"DB_HOST": "127.0.0.1", "DB_PORT": int(os.environ["STRANGER"])}
+    await db.wait({**vars(settings), **create_db, **stranger})
 """
 PASSES = """
 def test_it(create_db):
