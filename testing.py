@@ -3,8 +3,8 @@
 import http.client
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, select
@@ -12,7 +12,9 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from counter.models import counter_table
-from db import url
+from counter.tally import BOUND, Tally
+from counter.writer import Writer
+from db import connect, url
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.migrations import migrate
@@ -53,3 +55,24 @@ def view(client: http.client.HTTPConnection) -> int:
     found = re.search(r"<h1>Counter: (\d+)</h1>", body)
     assert found, (response.status, body)
     return int(found[1])
+
+
+@asynccontextmanager
+async def tallying(
+    coordinates: Coordinates, *, limit: float = 5, bound: int = BOUND, **changes: object
+) -> AsyncIterator[Tally]:
+    """Run a tally on the database."""
+    config = {**coordinates, **changes}
+    tally = Tally(Writer(lambda: connect(config), limit), bound)
+    try:
+        yield tally
+    finally:
+        await tally.close(within=5)
+
+
+def count_of(name: str) -> str:
+    """Return the query for a counter's count, which finds it where the hours agree."""
+    return (
+        f"SELECT count FROM counter WHERE name = '{name}' AND count - start ="
+        f" (SELECT SUM(count) FROM counter_hour WHERE name = '{name}')"
+    )

@@ -1,0 +1,29 @@
+"""What the tests of the tally use: a counter of their own, and a look beside the tally."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from harness.database import Coordinates
+from testing import connected
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Return a counter that no other test has."""
+    return f"tally/{abs(hash(request.node.nodeid))}"
+
+
+@pytest.fixture
+def beside(create_db: Coordinates) -> Iterator[Connection]:
+    """Connect to the database beside the tally."""
+    with connected(create_db) as connection:
+        yield connection
+
+
+@pytest.fixture
+def look(beside: Connection) -> Callable[[str], Any]:
+    """Return a function that asks the database for one value."""
+    return lambda query: beside.exec_driver_sql(query).scalar()

@@ -1,0 +1,185 @@
+"""The tally where connections are cut, packets come late and tables go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from werkzeug.exceptions import ServiceUnavailable
+
+from harness.database import Coordinates
+from harness.login import Login
+from harness.relay import CutError, Relay
+from testing import count_of, tallying
+
+Look = Callable[[str], Any]
+
+WITHIN = 20.0  # seconds; what is to be quick says less
+BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
+
+
+def cut_once(place: Callable[[bytes, bool], bool]) -> Callable[[bytes, bool], Awaitable[None]]:
+    """Return what cuts the connection at the first packet that `place` takes."""
+    done = False
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
+        nonlocal done
+        if not done and place(packet, to_server):
+            done = True
+            raise CutError
+
+    return watch
+
+
+def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
+    """Take the packet of that number among those that answer a batch, from 1."""
+    answers: list[bytes] | None = None
+
+    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
+        nonlocal answers
+        if to_server:
+            answers = [] if BATCH in packet else None
+        elif answers is not None:
+            answers.append(packet)
+        return answers is not None and len(answers) == number
+
+    return place
+
+
+@pytest.mark.parametrize("counters", [1, 3])
+@pytest.mark.parametrize("packet", range(5))
+async def test_a_connection_cut_at_any_packet_counts_once(
+    create_db: Coordinates, name: str, look: Look, counters: int, packet: int
+) -> None:
+    names = [f"{name}.{number}" for number in range(counters)]
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        for name in names:
+            await tally.hit(name, 1, WITHIN)
+        relay.watch = cut_once(
+            nth_answer(packet) if packet else lambda data, up: up and BATCH in data
+        )
+        for count in (2, 3):
+            assert await asyncio.gather(*(tally.hit(name, 1, WITHIN) for name in names)) == [
+                count
+            ] * len(names)
+    for name in names:
+        assert look(count_of(name)) == 3
+
+
+async def test_a_batch_that_comes_in_late_is_not_counted_again(
+    create_db: Coordinates, name: str, look: Look
+) -> None:
+    late, through = asyncio.Event(), asyncio.Event()
+    held = False
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        nonlocal held
+        if to_server and BATCH in packet and not held:
+            held = True
+            await late.wait()
+        elif held and not to_server and b"Duplicate entry" in packet:
+            through.set()
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+        relay.watch = watch
+        assert await tally.hit(name, 1, WITHIN) == 1  # by a second connection
+        late.set()
+        await asyncio.wait_for(through.wait(), WITHIN)
+        assert await tally.hit(name, 1, WITHIN) == 2
+    assert look(count_of(name)) == 2
+
+
+async def test_receipts_go_but_for_those_in_doubt(
+    create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("counter.writer.KEPT", 5)
+    before = look("SELECT COUNT(*) FROM receipt")
+    others = look("SELECT COUNT(*) FROM receipt WHERE number = 21")
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        for count in range(1, 21):
+            assert await tally.hit(name, 1, WITHIN) == count
+        assert look("SELECT COUNT(*) FROM receipt") - before <= 6
+        relay.watch = cut_once(lambda data, up: up and BATCH in data)
+        for count in range(21, 41):
+            assert await tally.hit(name, 1, WITHIN) == count
+    assert look("SELECT COUNT(*) FROM receipt WHERE number = 21") == others + 1
+    assert look("SELECT COUNT(*) FROM receipt") - before <= 12
+
+
+async def test_receipts_of_days_ago_go_with_the_next_connection(
+    create_db: Coordinates, beside: Connection, name: str, look: Look
+) -> None:
+    values = "(1, 1, '1', UTC_TIMESTAMP() - INTERVAL 3 DAY)"
+    beside.exec_driver_sql(f"INSERT INTO receipt VALUES {values}")
+    async with tallying(create_db) as tally:
+        await tally.hit(name, 1, WITHIN)
+    assert look("SELECT COUNT(*) FROM receipt WHERE writer = 1") == 0
+
+
+async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
+    create_db: Coordinates, name: str, look: Look
+) -> None:
+    async def watch(_: bytes, to_server: bool) -> None:  # noqa: FBT001
+        if not to_server:
+            await asyncio.Event().wait()
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+        await tally.hit(name, 1, WITHIN)
+        relay.watch = watch
+        with pytest.raises(ServiceUnavailable, match="may have been counted"):
+            await tally.hit(name, 1, within=0.5)
+        relay.watch = None
+    assert look(count_of(name)) == 2
+
+
+async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hit(
+    create_db: Coordinates, mysql_login: Login, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with tallying(create_db) as tally:
+        await tally.hit(name, 1, WITHIN)
+        connection = tally._writer._connection  # noqa: SLF001 (whose end is awaited)
+        with mysql_login.connect() as root, root.cursor() as cursor:
+            cursor.execute("KILL %s", (connection.thread_id(),))
+        async with asyncio.timeout(WITHIN):
+            while not connection._reader.eof_received:  # noqa: ASYNC110, SLF001
+                await asyncio.sleep(0)
+        assert await tally.hit(name, 1, WITHIN) == 2
+    assert caplog.text == ""
+
+
+async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
+    create_db: Coordinates, name: str, beside: Connection
+) -> None:
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        relay.watch = cut_once(nth_answer(4))  # that of COMMIT
+        assert await tally.hit(name, 1, WITHIN) == 1
+        beside.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
+
+
+async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
+    create_db: Coordinates, beside: Connection, name: str
+) -> None:
+    gone = asyncio.Event()
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        if to_server and BATCH in packet:  # it is lost, and so is a table
+            beside.exec_driver_sql("RENAME TABLE receipt TO receipt_elsewhere")
+            gone.set()
+            raise CutError
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    try:
+        async with relay.open(), tallying(create_db, **relay.address) as tally:
+            await tally.hit(name, 1, WITHIN)
+            relay.watch = watch
+            with pytest.raises(ServiceUnavailable, match="may have been counted"):
+                await tally.hit(name, 1, WITHIN)
+    finally:
+        if gone.is_set():
+            beside.exec_driver_sql("RENAME TABLE receipt_elsewhere TO receipt")

@@ -1,0 +1,87 @@
+"""The tally at the largest count that 64 bits hold."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+from werkzeug.exceptions import UnprocessableEntity
+
+from harness.database import Coordinates
+from harness.relay import Relay
+from testing import count_of, tallying
+
+Look = Callable[[str], Any]
+
+WITHIN = 20.0  # seconds; what is to be quick says less
+BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
+LARGEST = 2**64 - 1
+
+
+def start(connection: Connection, name: str, count: int) -> None:
+    """Make a counter that starts so high."""
+    values = f"('{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
+    connection.exec_driver_sql(f"INSERT INTO counter VALUES {values}")
+
+
+async def test_a_count_that_would_be_too_large_fails_alone(
+    create_db: Coordinates, name: str, look: Look, beside: Connection
+) -> None:
+    start(beside, f"{name}.full", LARGEST - 3)
+    async with tallying(create_db) as tally:
+        answers = await asyncio.gather(
+            *(tally.hit(name, 1, WITHIN) for _ in range(20)),
+            tally.hit(f"{name}.full", 5, WITHIN),
+            *(tally.hit(name, 1, WITHIN) for _ in range(20)),
+            tally.hit(f"{name}.full", 3, WITHIN),
+            return_exceptions=True,
+        )
+    assert answers[:20] + answers[21:41] == list(range(1, 41))
+    assert isinstance(answers[20], UnprocessableEntity)
+    assert answers[41] == LARGEST
+    assert look(count_of(name)) == 40
+    assert look(count_of(f"{name}.full")) == LARGEST
+
+
+async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
+    create_db: Coordinates, name: str, look: Look, beside: Connection
+) -> None:
+    """The first packet comes in between the question for its receipt and the second."""
+    start(beside, name, LARGEST - 3)
+    held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        if to_server and BATCH in packet and not held.is_set():
+            held.set()
+            await late.wait()
+        elif to_server and BATCH in packet:
+            late.set()
+            await asked.wait()
+        elif not to_server and late.is_set():
+            asked.set()  # what the first packet was answered
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+        relay.watch = watch
+        answers = await asyncio.gather(*(tally.hit(name, by, WITHIN) for by in (1, 2)))
+        assert answers == [LARGEST - 2, LARGEST]
+    assert look(count_of(name)) == LARGEST
+
+
+async def test_many_that_are_too_large_hold_up_nobody(
+    create_db: Coordinates, name: str, look: Look, beside: Connection
+) -> None:
+    start(beside, f"{name}.full", LARGEST)
+    async with tallying(create_db) as tally:
+        full = [tally.hit(f"{name}.full", 1, WITHIN) for _ in range(10)]
+        answers = await asyncio.gather(
+            *(
+                hit
+                for hit in full
+                for hit in (hit, *(tally.hit(name, 1, WITHIN) for _ in range(9)))
+            ),
+            return_exceptions=True,
+        )
+    assert sum(isinstance(answer, UnprocessableEntity) for answer in answers) == 10
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == list(range(1, 91))
+    assert look(count_of(name)) == 90
