@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, select
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, select, text
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -71,3 +71,23 @@ async def read_counter(connection: AsyncConnection, name: str) -> Counter | None
     query = select(c.name, c.count, c.created, c.updated).where(c.name == name)
     row = (await connection.execute(query)).one_or_none()
     return Counter(*row) if row else None
+
+
+@dataclass(frozen=True)
+class Flushing:
+    """When the server flushes commits to disk, as `innodb_flush_log_at_trx_commit` tells.
+
+    `binary_log` is its `sync_binlog`, or None where it writes no binary log.
+    """
+
+    log: int
+    binary_log: int | None
+
+
+async def read_flushing(connection: AsyncConnection) -> Flushing:
+    """Return the server's settings, which every account may read."""
+    query = text(
+        "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
+    )
+    log, has_binary_log, binary_log = (await connection.execute(query)).one()
+    return Flushing(log, binary_log if has_binary_log else None)
