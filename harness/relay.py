@@ -43,7 +43,11 @@ class Relay:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        far, there = await asyncio.open_connection(*self._to)
+        try:
+            far, there = await asyncio.open_connection(*self._to)
+        except OSError:  # the server is away, and so is this
+            back.transport.abort()
+            return
         ways = [
             asyncio.create_task(self._pass(near, there, to_server=True)),
             asyncio.create_task(self._pass(far, back, to_server=False)),
