@@ -1,0 +1,72 @@
+"""Hits as they come over HTTP and the answers that go back, without Quart."""
+
+from collections.abc import Sequence
+
+from counter import checks
+from counter.answers import HitAnswer, HitOfManyAnswer, HitsAnswer
+from counter.checks import Pairs
+from counter.schemas import HitRequest, HitsRequest, Model
+from counter.standin import Hit, Number
+
+Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers as ASGI has them
+
+
+def one_hit(namespace: str, key: str, query: bytes, headers: Pairs, body: bytes) -> Hit:
+    """Return the hit of a request whose path names the counter.
+
+    Raises Invalid, UnsupportedMediaType and BadRequest.
+    """
+    sent = checks.check(
+        HitRequest,
+        path={"namespace": namespace, "key": key},
+        query=checks.query(query),
+        header=checks.key_header(headers),
+        body=checks.json(headers, body),
+    )
+    return Hit(f"{namespace}/{key}", sent.body.by, sent.header.key)
+
+
+def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
+    """Return the hits of a request that brings many.
+
+    Raises Invalid, UnsupportedMediaType and BadRequest.
+    """
+    sent = checks.check(
+        HitsRequest,
+        query=checks.query(query),
+        header=checks.key_header(headers),
+        body=checks.json(headers, body),
+    )
+    return [
+        Hit(f"{hit.namespace}/{hit.key}", hit.by, hit.idempotency_key) for hit in sent.body.hits
+    ]
+
+
+def one_answer(hit: Hit, number: Number) -> Answer:
+    """Return what answers one hit; a header tells of one that had been counted before."""
+    replayed = [(b"idempotent-replayed", b"true")] if number.replayed else []
+    return _answer(HitAnswer(**_names(hit), count=number.count), replayed)
+
+
+def many_answer(hits: Sequence[Hit], numbers: Sequence[Number]) -> Answer:
+    """Return what answers many hits, in their order."""
+    answers = [
+        HitOfManyAnswer(**_names(hit), count=number.count, replayed=number.replayed)
+        for hit, number in zip(hits, numbers, strict=True)
+    ]
+    return _answer(HitsAnswer(hits=answers), [])
+
+
+def _names(hit: Hit) -> dict[str, str]:
+    namespace, _, key = hit.name.partition("/")
+    return {"namespace": namespace, "key": key}
+
+
+def _answer(answer: Model, more: list[tuple[bytes, bytes]]) -> Answer:
+    body = answer.model_dump_json().encode()
+    return body, [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *more,
+    ]
