@@ -1,12 +1,15 @@
-"""What several test modules use: databases, a look into them beside the app, the page over HTTP."""
+"""What several test modules use: databases, a look into them, the page and the API over HTTP."""
 
 import http.client
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.pool import NullPool
 
@@ -76,3 +79,17 @@ def count_of(name: str) -> str:
         f"SELECT count FROM counter WHERE name = '{name}' AND count - start ="
         f" (SELECT SUM(count) FROM counter_hour WHERE name = '{name}')"
     )
+
+
+async def hit(client: Client, name: str, by: int = 1) -> None:
+    """Count through the API."""
+    response = await client.post(f"/api/v1/counters/{name}/hits", json={"by": by})
+    assert response.status_code == HTTPStatus.OK
+
+
+async def get_json(client: Client, path: str, **query: Any) -> Any:
+    """Return what the API shows."""
+    response = await client.get(path, query_string=query or None)
+    assert response.status_code == HTTPStatus.OK, await response.get_data(as_text=True)
+    assert response.content_type == "application/json"
+    return await response.get_json()

@@ -5,6 +5,7 @@ from werkzeug.datastructures import Headers
 
 from counter import tally, wire
 from counter.checks import Pairs
+from counter.reading import reading
 from counter.standin import Hit, Number, count
 
 # 1,000 hits of the longest names and keys are 0.3 MB, and indented not yet 0.5.
@@ -17,6 +18,7 @@ def init_app(app: Quart) -> None:
     """Register the room, and let no request bring more than its largest may."""
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.register_blueprint(api)
+    app.register_blueprint(reading)
 
 
 @api.post("/counters/<namespace>/<key>/hits")

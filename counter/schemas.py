@@ -1,20 +1,46 @@
 """What callers of the API send, part by part; a field's description says what it may be."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from counter.tally import LARGEST, MOST
 
-Name = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="1 to 64 of A-Z a-z 0-9 _ . -"),
-]
-Key = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+PAGE = 1000  # counters at most
+
+NAME = "1 to 64 of A-Z a-z 0-9 _ . -"
 KEY = "1 to 64 visible ASCII characters, no space"
+MOMENT = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=NAME)]
+FullName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$")]
+Key = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
 Amount = Annotated[
     int, Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}")
 ]
+
+
+def _whole(text: Any) -> int:
+    """Read a parameter of a URL; int() alone would take 1_0 and digits of any script."""
+    if not (isinstance(text, str) and text.isascii() and text.isdecimal()):
+        raise ValueError
+    return int(text)
+
+
+def _moment(text: Any) -> datetime:
+    """Read a time; fromisoformat() alone would take much else. MySQL's times begin in 1000."""
+    form = r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+    if not (isinstance(text, str) and re.fullmatch(form, text.upper(), re.ASCII)):
+        raise ValueError
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError:  # beyond the year 9999
+        raise ValueError from None
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Model(BaseModel):
@@ -65,6 +91,23 @@ class HitsBody(Model):
     )
 
 
+class HoursQuery(Model):
+    """Which hours are asked for."""
+
+    start: Moment | None = Field(None, alias="from", description=MOMENT)
+    end: Moment | None = Field(None, alias="to", description=MOMENT)
+
+
+class CountersQuery(Model):
+    """Which page of the counters is asked for."""
+
+    namespace: Name | None = Field(None, description=NAME)
+    after: FullName | None = Field(None, description="the namespace/key of a counter")
+    limit: Annotated[int, BeforeValidator(_whole)] = Field(
+        100, ge=1, le=PAGE, description=f"a whole number from 1 to {PAGE:,}"
+    )
+
+
 class HitRequest(Model):
     """A hit on the counter that the path names."""
 
@@ -80,3 +123,23 @@ class HitsRequest(Model):
     query: Nothing
     header: Nothing
     body: HitsBody
+
+
+class CounterRequest(Model):
+    """A look at a counter."""
+
+    path: Names
+    query: Nothing
+
+
+class HoursRequest(Model):
+    """A look at a counter's hours."""
+
+    path: Names
+    query: HoursQuery
+
+
+class CountersRequest(Model):
+    """A look at a page of the counters."""
+
+    query: CountersQuery

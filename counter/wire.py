@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from counter import checks
-from counter.answers import HitAnswer, HitOfManyAnswer, HitsAnswer
+from counter.answers import HitAnswer, HitOfManyAnswer, HitsAnswer, names
 from counter.checks import Pairs
 from counter.schemas import HitRequest, HitsRequest, Model
 from counter.standin import Hit, Number
@@ -45,21 +45,16 @@ def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
 def one_answer(hit: Hit, number: Number) -> Answer:
     """Return what answers one hit; a header tells of one that had been counted before."""
     replayed = [(b"idempotent-replayed", b"true")] if number.replayed else []
-    return _answer(HitAnswer(**_names(hit), count=number.count), replayed)
+    return _answer(HitAnswer(**names(hit.name), count=number.count), replayed)
 
 
 def many_answer(hits: Sequence[Hit], numbers: Sequence[Number]) -> Answer:
     """Return what answers many hits, in their order."""
     answers = [
-        HitOfManyAnswer(**_names(hit), count=number.count, replayed=number.replayed)
+        HitOfManyAnswer(**names(hit.name), count=number.count, replayed=number.replayed)
         for hit, number in zip(hits, numbers, strict=True)
     ]
     return _answer(HitsAnswer(hits=answers), [])
-
-
-def _names(hit: Hit) -> dict[str, str]:
-    namespace, _, key = hit.name.partition("/")
-    return {"namespace": namespace, "key": key}
 
 
 def _answer(answer: Model, more: list[tuple[bytes, bytes]]) -> Answer:
