@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, tally
+from counter import api, purge, tally
 from counter.views import counter_app
 from web import errors, operations, pages, serving
 
@@ -19,6 +19,7 @@ def create_app(**config_overrides: Any) -> Quart:
 
     db.init_app(app)
     tally.init_app(app)
+    purge.init_app(app)
     errors.init_app(app)
     pages.init_app(app)
     operations.init_app(app)

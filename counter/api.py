@@ -5,8 +5,8 @@ from werkzeug.datastructures import Headers
 
 from counter import tally, wire
 from counter.checks import Pairs
+from counter.hits import Hit, Number
 from counter.reading import reading
-from counter.standin import Hit, Number, count
 
 # 1,000 hits of the longest names and keys are 0.3 MB, and indented not yet 0.5.
 LARGEST_BODY = 512 * 1024
@@ -42,7 +42,7 @@ async def _sent() -> tuple[bytes, Pairs, bytes]:
 
 
 async def _count(hits: list[Hit]) -> list[Number]:
-    return await count(tally.current(), hits, current_app.config["HIT_TIMEOUT"])
+    return await tally.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 
 def _response(answer: wire.Answer) -> Response:

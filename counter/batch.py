@@ -2,14 +2,13 @@
 
 The packet goes to the server as one query of many statements (CLIENT_MULTI_STATEMENTS in
 MySQL's manual), so that a batch costs one round trip. A statement that fails keeps those
-after it, COMMIT too, from being run. Values stand in the text itself: numbers, and names
-that `NAME` has let through.
+after it, COMMIT too, from being run. Values stand in the text itself: numbers, names that
+`NAME` has let through, and idempotency keys in hexadecimal.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}", re.ASCII)
+from counter.hits import NAME, Answer, Batch, Keyed
 
 # READ COMMITTED: no gap locks, which would let writers of new counters block each other.
 SESSION = [
@@ -18,57 +17,54 @@ SESSION = [
     # server keeps what it has locked for a minute, not for its default of eight hours.
     "SET SESSION autocommit = 0, group_concat_max_len = 1048576, innodb_lock_wait_timeout = 1,"
     " wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES'",
-    # Those that writers left behind: no packet is on its way for a day.
-    "DELETE FROM receipt WHERE made < UTC_TIMESTAMP() - INTERVAL 1 DAY ORDER BY made LIMIT 1000",
-    "COMMIT",
 ]
 NOW = "UTC_TIMESTAMP(6)"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
+KEEP_KEYS = "INSERT INTO idempotency_key"
 # MySQL deprecates VALUES(column) below, but MariaDB 10.11 knows nothing else.
 
 
-def statements(
-    writer: int, number: int, hits: Mapping[str, int], needless: range = range(0)
-) -> list[str]:
-    """Return what adds `hits`, by counter's name, as batch `number` of `writer`.
+def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[str]:
+    """Return what adds the sums of the batch, as `writer`, and keeps its keys.
 
     It answers with the counts after the batch, in the order of the names, and ends with COMMIT.
     The receipt is its fence: a second packet of the same writer and number fails with error
-    1062 once the first is committed, and waits for it while it is under way. The receipts of
-    the batches `needless` are deleted.
+    1062 once the first is committed, and waits for it while it is under way. A key that another
+    batch had fails so too. The receipts of the batches `needless` are deleted.
     """
     # Everybody locks rows in the order of names, so writers do not deadlock.
-    names = sorted(hits)
+    names = sorted(batch.sums)
     if not all(NAME.fullmatch(name) for name in names):
         raise ValueError(f"not the names of counters: {names}")
     add, counts = (
         (_add_to_one, "LAST_INSERT_ID()") if len(names) == 1 else (_add_to_many, "@counts")
     )
-    hours = ",".join(f"('{name}',{HOUR},{hits[name]:d})" for name in names)
+    hours = ",".join(f"('{name}',{HOUR},{batch.sums[name]:d})" for name in names)
     return [
-        *add(names, hits),
+        *add(names, batch.sums),
         f"INSERT INTO counter_hour (name, hour, count) VALUES {hours}"
         " ON DUPLICATE KEY UPDATE count = count + VALUES(count)",
+        *_keep_keys(names, batch),
         "INSERT INTO receipt (writer, number, counts, made)"
-        f" VALUES ({writer:d}, {number:d}, {counts}, UTC_TIMESTAMP())",
+        f" VALUES ({writer:d}, {batch.number:d}, {counts}, UTC_TIMESTAMP())",
         *_forget(writer, needless),
         "COMMIT",
     ]
 
 
-def _add_to_one(names: list[str], hits: Mapping[str, int]) -> list[str]:
+def _add_to_one(names: list[str], sums: Mapping[str, int]) -> list[str]:
     """Add to one counter; its count comes back with the statement itself, as its insert id."""
     (name,) = names
     return [
         "INSERT INTO counter (name, count, created, updated)"
-        f" VALUES ('{name}', LAST_INSERT_ID({hits[name]:d}), {NOW}, {NOW})"
+        f" VALUES ('{name}', LAST_INSERT_ID({sums[name]:d}), {NOW}, {NOW})"
         " ON DUPLICATE KEY UPDATE count = LAST_INSERT_ID(count + VALUES(count)),"
         " updated = VALUES(updated)",
     ]
 
 
-def _add_to_many(names: list[str], hits: Mapping[str, int]) -> list[str]:
-    values = ",".join(f"('{name}',{hits[name]:d},{NOW},{NOW})" for name in names)
+def _add_to_many(names: list[str], sums: Mapping[str, int]) -> list[str]:
+    values = ",".join(f"('{name}',{sums[name]:d},{NOW},{NOW})" for name in names)
     quoted = ",".join(f"'{name}'" for name in names)
     return [
         f"INSERT INTO counter (name, count, created, updated) VALUES {values}"
@@ -77,6 +73,29 @@ def _add_to_many(names: list[str], hits: Mapping[str, int]) -> list[str]:
         f" FROM counter WHERE name IN ({quoted})",
         "SELECT @counts",
     ]
+
+
+def _keep_keys(names: list[str], batch: Batch) -> list[str]:
+    """Keep what each key is answered: its counter's count, without what came after it."""
+    if not batch.keys:
+        return []
+    if len(names) == 1:
+        counts = {names[0]: "LAST_INSERT_ID()"}
+    else:
+        counts = {
+            name: f"CAST(SUBSTRING_INDEX(SUBSTRING_INDEX(@counts,',',{place}),',',-1) AS UNSIGNED)"
+            for place, name in enumerate(names, 1)
+        }
+    values = ",".join(
+        f"('{name}',{_hex(key)},{first.by:d},"
+        f"{counts[name]}-{batch.sums[name] - first.count:d},UTC_TIMESTAMP())"
+        for (name, key), first in ((keyed, batch.keys[keyed]) for keyed in sorted(batch.keys))
+    )
+    return [f"{KEEP_KEYS} (name, value, added, count, made) VALUES {values}"]
+
+
+def _hex(key: str) -> str:
+    return f"_ascii X'{key.encode('ascii').hex()}'"
 
 
 def _forget(writer: int, numbers: range) -> list[str]:
@@ -91,6 +110,21 @@ def receipt(writer: int, number: int) -> str:
     return f"SELECT counts FROM receipt WHERE writer = {writer:d} AND number = {number:d}"
 
 
-def totals(hits: Mapping[str, int], counts: str) -> dict[str, int]:
+def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:
     """Return each counter's count after the batch, from what the packet answered."""
-    return dict(zip(sorted(hits), map(int, counts.split(",")), strict=True))
+    return dict(zip(sorted(sums), map(int, counts.split(",")), strict=True))
+
+
+def answers(keys: Collection[Keyed]) -> str:
+    """Return the statement that asks what those of the keys were answered that are kept."""
+    pairs = ",".join(f"('{name}',{_hex(key)})" for name, key in sorted(keys))
+    return (
+        "SELECT GROUP_CONCAT(CONCAT_WS(' ', name, value, added, count) SEPARATOR '\n')"
+        f" FROM idempotency_key WHERE (name, value) IN ({pairs})"
+    )
+
+
+def kept(text: str) -> dict[Keyed, Answer]:
+    """Return what those keys were answered, from what the server said."""
+    lines = (line.split(" ") for line in text.splitlines())
+    return {(name, key): Answer(int(by), int(count)) for name, key, by, count in lines}

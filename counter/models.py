@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, select
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, delete, func, select, text, tuple_
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -54,6 +54,19 @@ receipt_table = Table(
     **TABLE,
 )
 
+# What a hit with an idempotency key was answered. Each key is kept for a day at least.
+idempotency_key_table = Table(
+    "idempotency_key",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("value", VARCHAR(64, charset="ascii", collation="ascii_bin"), primary_key=True),
+    Column("added", COUNT, nullable=False),
+    Column("count", COUNT, nullable=False),
+    Column("made", DateTime, nullable=False),
+    Index(None, "made"),
+    **TABLE,
+)
+
 
 @dataclass(frozen=True)
 class Counter:
@@ -93,3 +106,15 @@ async def read_hours(
     h = hour_table.c
     query = select(h.hour, h.count).where(h.name == name, h.hour >= start, h.hour < end)
     return [(hour, count) for hour, count in await connection.execute(query.order_by(h.hour))]
+
+
+async def remove_old(connection: AsyncConnection, table: Table, limit: int) -> int:
+    """Remove up to `limit` rows that were made more than a day ago; return how many."""
+    key = tuple_(*table.primary_key)
+    day_ago = func.utc_timestamp() - text("INTERVAL 1 DAY")
+    # Looked for first: a DELETE would lock the first row that is too young as well.
+    query = select(*table.primary_key).where(table.c.made < day_ago)
+    old = (await connection.execute(query.order_by(table.c.made).limit(limit))).all()
+    if not old:
+        return 0
+    return (await connection.execute(delete(table).where(key.in_(old)))).rowcount

@@ -6,17 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from counter.tally import LARGEST, MOST
+from counter.hits import KEY, LARGEST, NAME
+from counter.tally import MOST
 
 PAGE = 1000  # counters at most
 
-NAME = "1 to 64 of A-Z a-z 0-9 _ . -"
-KEY = "1 to 64 visible ASCII characters, no space"
-MOMENT = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
+NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -"
+KEY_RULE = "1 to 64 visible ASCII characters, no space"
+MOMENT_RULE = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=NAME)]
-FullName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}$")]
-Key = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=NAME_RULE)]
+FullName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+Key = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
 Amount = Annotated[
     int, Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}")
 ]
@@ -68,7 +69,7 @@ class Names(Model):
 class KeyHeader(Model):
     """The header that makes a hit safe to send again."""
 
-    key: Key | None = Field(None, alias="Idempotency-Key", description=KEY)
+    key: Key | None = Field(None, alias="Idempotency-Key", description=KEY_RULE)
 
 
 class HitBody(Model):
@@ -80,7 +81,7 @@ class HitBody(Model):
 class HitOfMany(Names, HitBody):
     """One of the hits that are sent together."""
 
-    idempotency_key: Key | None = Field(None, description=KEY)
+    idempotency_key: Key | None = Field(None, description=KEY_RULE)
 
 
 class HitsBody(Model):
@@ -94,14 +95,14 @@ class HitsBody(Model):
 class HoursQuery(Model):
     """Which hours are asked for."""
 
-    start: Moment | None = Field(None, alias="from", description=MOMENT)
-    end: Moment | None = Field(None, alias="to", description=MOMENT)
+    start: Moment | None = Field(None, alias="from", description=MOMENT_RULE)
+    end: Moment | None = Field(None, alias="to", description=MOMENT_RULE)
 
 
 class CountersQuery(Model):
     """Which page of the counters is asked for."""
 
-    namespace: Name | None = Field(None, description=NAME)
+    namespace: Name | None = Field(None, description=NAME_RULE)
     after: FullName | None = Field(None, description="the namespace/key of a counter")
     limit: Annotated[int, BeforeValidator(_whole)] = Field(
         100, ge=1, le=PAGE, description=f"a whole number from 1 to {PAGE:,}"

@@ -4,20 +4,24 @@ import asyncio
 import logging
 import math
 import random
-from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from quart import Quart, current_app
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
 import db
-from counter.batch import NAME
-from counter.hits import Batch, Hit
-from counter.writer import NotWrittenError, SchemaError, TooLargeError, UnsureError, Writer
+from counter.hits import Batch, Hit, Number, Order, Queue
+from counter.writer import (
+    KeysKnownError,
+    NotWrittenError,
+    SchemaError,
+    TooLargeError,
+    UnsureError,
+    Writer,
+)
 from db import NOT_MIGRATED, NOT_STARTED, RETRY_AFTER
 
-LARGEST = 1_000_000  # that one hit adds
-MOST = 1000  # hits of a batch
+MOST = 1000  # hits of a batch, so of an order
 BOUND = 10_000  # hits that wait
 ENDS_WITHIN = 5.0  # seconds
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
@@ -55,13 +59,13 @@ def current() -> "Tally":
 class Tally:
     """Gives each hit a number of its own, once it is durable.
 
-    One task writes one batch after the other. A hit ends with its number, or with a
+    One task writes one batch after the other. An order ends with its numbers, or with a
     ServiceUnavailable that tells whether it was counted; none waits beyond its deadline.
     """
 
     def __init__(self, writer: Writer, bound: int = BOUND) -> None:
         self._writer, self._bound = writer, bound
-        self._waiting: deque[Hit] = deque()
+        self._waiting = Queue()
         self._batch: Batch | None = None  # being written, or its outcome unknown
         self._most = MOST
         self._number = 0
@@ -74,39 +78,54 @@ class Tally:
     async def hit(self, name: str, by: int, within: float) -> int:
         """Add `by` to the counter; return its count right after that.
 
-        Raises ServiceUnavailable within `within` seconds where the database is away,
-        UnprocessableEntity where the count would become too large, and ValueError where the
-        name is not `namespace/key` or `by` not from 1 to LARGEST.
+        Raises what `count` does.
         """
-        if not NAME.fullmatch(name) or not 1 <= by <= LARGEST:
-            raise ValueError(f"not a hit: {by!r} on {name!r}")
-        if self._ending or len(self._waiting) >= self._bound:
+        (number,) = await self.count((Hit(name, by),), within)
+        return number.count
+
+    async def count(self, hits: Sequence[Hit], within: float) -> list[Number]:
+        """Count from 1 to MOST hits, all or none; return the number of each, in their order.
+
+        Raises ServiceUnavailable within `within` seconds where the database is away,
+        UnprocessableEntity where a count would become too large or a key was used with another
+        `by`, and ValueError where a hit is not valid or a key comes twice.
+        """
+        _check(hits)
+        if self._ending or self._waiting.size + len(hits) > self._bound:
             raise _unavailable(ENDING if self._ending else FULL)
         loop = asyncio.get_running_loop()
-        hit = Hit(name, by, loop.time() + within, loop.create_future())
-        self._waiting.append(hit)
+        order = Order(hits, loop.time() + within, loop.create_future())
+        self._waiting.append(order)
         self._wake.set()
-        if hit.deadline < self._due:
-            self._set_clock(hit.deadline)
-        return await hit.answer
+        if order.deadline < self._due:
+            self._set_clock(order.deadline)
+        return await order.answer
 
-    async def close(self, within: float) -> None:
-        """Refuse new hits, write those that wait, and end within so many seconds."""
+    def end(self, within: float) -> None:
+        """Refuse what is new, and let what was accepted wait so many seconds at most."""
         self._ending = True
         self._wake.set()
+        latest = asyncio.get_running_loop().time() + within
+        for order in self._unanswered():
+            order.deadline = min(order.deadline, latest)
+        self._expire()
+
+    async def close(self, within: float) -> None:
+        """End, and return when all is answered."""
+        self.end(within)
         try:
             await asyncio.wait([self._task], timeout=within)
         finally:
             self._task.cancel()
-            for hit in self._unanswered():
-                hit.fail(_unavailable(LOST if hit.sent else ENDING))
+            for order in self._unanswered():
+                order.fail(_unavailable(LOST if order.sent else ENDING))
             self._set_clock(math.inf)
             await asyncio.gather(self._task, return_exceptions=True)
             self._writer.close()
 
     async def _run(self) -> None:
         pause = PAUSE
-        while self._waiting or self._batch or not self._ending:
+        while self._waiting.size or self._batch or not self._ending:
             try:
                 await self._turn()
                 pause = PAUSE
@@ -124,12 +143,12 @@ class Tally:
 
     async def _turn(self) -> None:
         """Write the batch whose outcome is unknown, or the next one."""
-        if not (self._waiting or self._batch):
+        if not (self._waiting.size or self._batch):
             self._wake.clear()
             await self._wake.wait()
         if self._batch and self._batch.is_over():
             self._batch = None  # nobody waits for its outcome: whether it is in will not change
-        if self._waiting or self._batch:
+        if self._waiting.size or self._batch:
             await self._writer.reach()  # first, so that hits that wait here can be withdrawn
             self._batch = self._batch or self._next()
         if self._batch:
@@ -137,7 +156,7 @@ class Tally:
 
     async def _write(self, batch: Batch) -> None:
         try:
-            totals = await self._writer.write(batch.number, batch.sums, again=batch.unsure)
+            totals = await self._writer.write(batch)
         except UnsureError:
             batch.unsure = True
             raise
@@ -145,6 +164,8 @@ class Tally:
             if not batch.unsure:
                 self._put_back(batch)
             raise
+        except KeysKnownError as error:
+            self._settle(batch, error)
         except TooLargeError:
             self._halve(batch)
         else:
@@ -152,47 +173,48 @@ class Tally:
             self._batch, self._most = None, min(2 * self._most, MOST)
 
     def _next(self) -> Batch | None:
-        hits: list[Hit] = []
-        while self._waiting and len(hits) < self._most:
-            hit = self._waiting.popleft()
-            if not hit.is_over():  # withdrawn, or its caller is gone
-                hits.append(hit)
         self._number += 1
-        return Batch(self._number, hits) if hits else None
+        batch = Batch(self._number, self._waiting.take(self._most))
+        return batch if batch.orders else None
 
     def _give_up(self, reason: str) -> None:
         """Fail the batch; before there is one, all that wait, who would meet the same."""
         batch, self._batch = self._batch, None
         if batch and batch.unsure:
             reason = LOST
-        for hit in batch.hits if batch else self._waiting:
-            hit.fail(_unavailable(reason))
-        if not batch:
-            self._waiting.clear()
+        for order in batch.orders if batch else self._waiting:
+            order.fail(_unavailable(reason))
+        self._waiting.drop_those_that_are_over()
 
     def _put_back(self, batch: Batch) -> None:
-        for hit in batch.hits:
-            hit.sent = False
-        self._waiting.extendleft(reversed(batch.hits))
+        self._waiting.put_back(batch.orders)
         self._batch = None
 
+    def _settle(self, batch: Batch, error: KeysKnownError) -> None:
+        """Answer what was counted before; what remains goes alone, or it might never go."""
+        for order in batch.orders:
+            order.learn(error.answers)
+        batch.orders = [order for order in batch.orders if not order.is_over()]
+        self._put_back(batch)
+        self._most = max(1, batch.size())
+
     def _halve(self, batch: Batch) -> None:
-        """Look for the hit that is too large, and fail it alone."""
-        if len(batch.hits) == 1:
-            batch.hits[0].fail(UnprocessableEntity(LARGE))
+        """Look for the order that is too large, and fail it alone."""
+        if len(batch.orders) == 1:
+            batch.orders[0].fail(UnprocessableEntity(LARGE))
             self._batch = None
         else:
             self._put_back(batch)
-            self._most = len(batch.hits) // 2
+            self._most = batch.size() // 2
 
     def _expire(self) -> None:
-        """Fail the hits whose deadline has passed, and come again for the others."""
+        """Fail the orders whose deadline has passed, and come again for the others."""
         now = asyncio.get_running_loop().time()
-        for hit in self._unanswered():
-            if hit.deadline <= now:
-                hit.fail(_unavailable(LOST if hit.sent else LATE))
-        self._waiting = deque(hit for hit in self._waiting if not hit.is_over())
-        self._set_clock(min((hit.deadline for hit in self._unanswered()), default=math.inf))
+        for order in self._unanswered():
+            if order.deadline <= now:
+                order.fail(_unavailable(LOST if order.sent else LATE))
+        self._waiting.drop_those_that_are_over()
+        self._set_clock(min((order.deadline for order in self._unanswered()), default=math.inf))
 
     def _set_clock(self, due: float) -> None:
         if self._clock:
@@ -201,9 +223,19 @@ class Tally:
         if due < math.inf:
             self._clock = asyncio.get_running_loop().call_at(due, self._expire)
 
-    def _unanswered(self) -> Iterator[Hit]:
-        sent = self._batch.hits if self._batch else []
-        return (hit for hit in (*sent, *self._waiting) if not hit.is_over())
+    def _unanswered(self) -> Iterator[Order]:
+        sent = self._batch.orders if self._batch else []
+        return (order for order in (*sent, *self._waiting) if not order.is_over())
+
+
+def _check(hits: Sequence[Hit]) -> None:
+    """Refuse what callers have to keep from the tally."""
+    for hit in hits:
+        if not hit.is_valid():
+            raise ValueError(f"not a hit: {hit}")
+    keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
+    if not 1 <= len(hits) <= MOST or len(set(keyed)) < len(keyed):
+        raise ValueError(f"not from 1 to {MOST} hits, each key once on its counter")
 
 
 def _unavailable(reason: str) -> ServiceUnavailable:

@@ -110,16 +110,6 @@ async def test_receipts_go_but_for_those_in_doubt(
     assert look("SELECT COUNT(*) FROM receipt") - before <= 12
 
 
-async def test_receipts_of_days_ago_go_with_the_next_connection(
-    create_db: Coordinates, beside: Connection, name: str, look: Look
-) -> None:
-    values = "(1, 1, '1', UTC_TIMESTAMP() - INTERVAL 3 DAY)"
-    beside.exec_driver_sql(f"INSERT INTO receipt VALUES {values}")
-    async with tallying(create_db) as tally:
-        await tally.hit(name, 1, WITHIN)
-    assert look("SELECT COUNT(*) FROM receipt WHERE writer = 1") == 0
-
-
 async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
     create_db: Coordinates, name: str, look: Look
 ) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from counter import checks
 from counter.answers import HitAnswer, HitOfManyAnswer, HitsAnswer, names
 from counter.checks import Pairs
+from counter.hits import Hit, Number
 from counter.schemas import HitRequest, HitsRequest, Model
-from counter.standin import Hit, Number
 
 Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers as ASGI has them
 

@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from pymysql import IntegrityError
 from pymysql.constants.ER import DUP_ENTRY
 from pymysql.constants.SERVER_STATUS import SERVER_MORE_RESULTS_EXISTS
 
-from counter import batch
+from counter import batch as sql
+from counter.hits import Answer, Batch, Keyed
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
 # in doubt stays for a day: its first packet might still be on its way.
@@ -30,6 +32,14 @@ class UnsureError(Exception):
 
 class TooLargeError(Exception):
     """The batch is not in, as it would lift a count above 2**64 - 1."""
+
+
+class KeysKnownError(Exception):
+    """The batch is not in, and will not be under its number: keys of it were counted before."""
+
+    def __init__(self, answers: Mapping[Keyed, Answer]) -> None:
+        super().__init__(f"{len(answers)} keys are known")
+        self.answers = answers
 
 
 class SchemaError(Exception):
@@ -63,43 +73,40 @@ class Writer:
         try:
             async with asyncio.timeout(self._limit):
                 self._connection = await self._connect()
-                await self._run(batch.SESSION, [])
+                await self._run(sql.SESSION, [])
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
                 raise
             raise (SchemaError if _number(error) in NOT_OURS else NotWrittenError)(error) from error
 
-    async def write(
-        self, number: int, hits: Mapping[str, int], *, again: bool = False
-    ) -> dict[str, int]:
-        """Add `hits`, by counter's name; return each counter's count after them.
+    async def write(self, batch: Batch) -> dict[str, int]:
+        """Add the sums of the batch; return each counter's count after them.
 
-        Raises UnsureError, NotWrittenError, TooLargeError and SchemaError.
+        Raises UnsureError, NotWrittenError, KeysKnownError, TooLargeError and SchemaError.
         """
-        needless = range(self._receipts_from, number)
+        needless = range(self._receipts_from, batch.number)
         if len(needless) < KEPT:
             needless = range(0)
-        statements = batch.statements(self._id, number, hits, needless)
+        statements = sql.statements(self._id, batch, needless)
         answers: list[str] = []
         try:
             async with asyncio.timeout(self._limit):
-                if again and (known := await self._receipt(number)):
-                    return batch.totals(hits, known)
-                await self._run(statements, answers)
-                counts = next(filter(None, answers))
+                counts = await self._attempt(batch, statements, answers)
+        except KeysKnownError:
+            raise
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
                 raise
             at_commit = len(answers) == len(statements) - 1
-            meaning = _meaning(_number(error), at_commit=at_commit, again=again)
+            meaning = _meaning(_number(error), at_commit=at_commit, again=batch.unsure)
             if meaning is UnsureError:
-                self._receipts_from = number + 1
+                self._receipts_from = batch.number + 1
             raise meaning(error) from error
         if needless:
-            self._receipts_from = number
-        return batch.totals(hits, counts)
+            self._receipts_from = batch.number
+        return sql.totals(batch.sums, counts)
 
     def close(self) -> None:
         """Close the connection; the server rolls back what it has not committed."""
@@ -107,11 +114,29 @@ class Writer:
             self._connection.close()
             self._connection = None
 
-    async def _receipt(self, number: int) -> str:
-        answers: list[str] = []
+    async def _attempt(self, batch: Batch, statements: list[str], answers: list[str]) -> str:
+        if batch.unsure and (counts := await self._receipt(batch)):
+            return counts
+        try:
+            await self._run(statements, answers)
+        except IntegrityError:
+            if not statements[len(answers)].startswith(sql.KEEP_KEYS):
+                raise
+            return await self._receipt(batch, sql.answers(batch.keys))
+        return next(filter(None, answers))
+
+    async def _receipt(self, batch: Batch, keys: str = "SELECT ''") -> str:
+        """Return the counts of a committed batch.
+
+        Raises KeysKnownError where it is not committed, and keys of it were in others.
+        """
+        said: list[str] = []
         # With COMMIT, lest the transaction that the question began stays open.
-        await self._run([batch.receipt(self._id, number), "COMMIT"], answers)
-        return answers[0]
+        await self._run(["ROLLBACK", sql.receipt(self._id, batch.number), keys, "COMMIT"], said)
+        _, counts, known, _ = said
+        if known and not counts:
+            raise KeysKnownError(sql.kept(known))
+        return counts
 
     async def _run(self, statements: list[str], answers: list[str]) -> None:
         """Run statements as one packet; append what each answers: a text, or nothing."""

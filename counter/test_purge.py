@@ -1,0 +1,67 @@
+"""What nobody asks for any more goes, and nothing else."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from counter.purge import purge
+from db import url
+from harness.database import Coordinates
+from testing import count_of, tallying
+
+Look = Callable[[str], Any]
+
+OLD, YOUNG = "UTC_TIMESTAMP() - INTERVAL 25 HOUR", "UTC_TIMESTAMP() - INTERVAL 23 HOUR"
+
+
+@pytest.fixture
+async def engine(create_db: Coordinates) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on the database, as the app has one."""
+    engine = create_async_engine(url(create_db), poolclass=NullPool)
+    yield engine
+    await engine.dispose()
+
+
+def keep(connection: Connection, name: str, made: str, number: int) -> None:
+    """Keep so many keys and receipts of that time."""
+    keys = ",".join(f"('{name}', 'key-{n}', 1, {n}, {made})" for n in range(number))
+    connection.exec_driver_sql(f"INSERT INTO idempotency_key VALUES {keys}")
+    receipts = ",".join(f"({abs(hash(name))}, {n}, '1', {made})" for n in range(number))
+    connection.exec_driver_sql(f"INSERT INTO receipt VALUES {receipts}")
+
+
+async def test_what_is_a_day_old_goes_in_steps_and_the_rest_stays(
+    engine: AsyncEngine,
+    beside: Connection,
+    name: str,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("counter.purge.STEP", 20)
+    keep(beside, f"{name}.old", OLD, 50)
+    keep(beside, f"{name}.young", YOUNG, 50)
+    await purge(engine)
+    for table in ("idempotency_key", "receipt"):
+        assert look(f"SELECT COUNT(*) FROM {table} WHERE made < {YOUNG} - INTERVAL 1 HOUR") == 0
+        assert look(f"SELECT COUNT(*) FROM {table} WHERE made < UTC_TIMESTAMP()") >= 50
+
+
+async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
+    create_db: Coordinates, engine: AsyncEngine, beside: Connection, name: str, look: Look
+) -> None:
+    keep(beside, f"{name}.old", OLD, 10)
+    async with tallying(create_db) as tally:
+        beside.exec_driver_sql("BEGIN")  # as a batch under way
+        keep(beside, f"{name}.now", "UTC_TIMESTAMP()", 10)
+        await purge(engine)
+        beside.exec_driver_sql("COMMIT")
+        beside.exec_driver_sql("BEGIN")  # as a purge under way
+        beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{name}.now'")
+        assert await tally.hit(name, 1, within=1) == 1
+        beside.exec_driver_sql("COMMIT")
+    assert look(count_of(name)) == 1
+    assert look(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}.old'") == 0
