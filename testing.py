@@ -24,6 +24,7 @@ from harness.migrations import migrate
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"
+JSON = {"Content-Type": "application/json"}
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -93,3 +94,14 @@ async def get_json(client: Client, path: str, **query: Any) -> Any:
     assert response.status_code == HTTPStatus.OK, await response.get_data(as_text=True)
     assert response.content_type == "application/json"
     return await response.get_json()
+
+
+async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
+    """Send what is not valid; return what is told of each field."""
+    response = await client.post(f"/api/v1/{path}", **sent)
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert response.content_type == "application/problem+json"
+    problem = await response.get_json()
+    first = problem["errors"][0]
+    assert problem["detail"].startswith(f"{first['field']} {first['problem']}.")
+    return {error["field"]: error["problem"] for error in problem["errors"]}

@@ -8,15 +8,12 @@ from counter.checks import Pairs
 from counter.hits import Hit, Number
 from counter.reading import reading
 
-# 1,000 hits of the longest names and keys are 0.3 MB, and indented not yet 0.5.
-LARGEST_BODY = 512 * 1024
-
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 def init_app(app: Quart) -> None:
     """Register the room, and let no request bring more than its largest may."""
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = wire.LARGEST_BODY
     app.register_blueprint(api)
     app.register_blueprint(reading)
 

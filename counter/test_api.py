@@ -10,27 +10,15 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 from werkzeug.datastructures import Headers
 
-from counter.api import LARGEST_BODY
-from testing import count_of
+from counter.wire import LARGEST_BODY
+from testing import JSON, count_of, refusals
 
 Look = Callable[[str], Any]
 
-JSON = {"Content-Type": "application/json"}
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 FROM_1 = "must be a whole number from 1 to 1,000,000"
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
-
-
-async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
-    """Send what is not valid; return what is told of each field."""
-    response = await client.post(f"/api/v1/{path}", **sent)
-    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert response.content_type == "application/problem+json"
-    problem = await response.get_json()
-    first = problem["errors"][0]
-    assert problem["detail"].startswith(f"{first['field']} {first['problem']}.")
-    return {error["field"]: error["problem"] for error in problem["errors"]}
 
 
 async def test_a_hit_is_answered_with_the_count(
