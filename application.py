@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import durability, purge, tally
+from counter import api, durability, purge, tally
 from counter.views import counter_app
 from web import errors, operations, pages, serving
 
@@ -26,5 +26,6 @@ def create_app(**config_overrides: Any) -> Quart:
     operations.init_app(app)
     serving.init_app(app)
     app.register_blueprint(counter_app)
+    api.init_app(app)
     app.cli.add_command(mysql)
     return app

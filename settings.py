@@ -53,6 +53,7 @@ MYSQLD = _text("MYSQLD", default="")
 DB_POOL_SIZE = _integer("DB_POOL_SIZE", 10, 1, 1000)
 DB_WAIT = _integer("DB_WAIT", 30, 0, 3600)  # seconds, at start-up
 DB_TIMEOUT = _integer("DB_TIMEOUT", 4, 1, 3600)  # seconds, of a request
+HIT_TIMEOUT = _integer("HIT_TIMEOUT", 10, 1, 3600)  # seconds, of hits through the API
 
 if _problems:
     raise SystemExit("\n".join(_problems))

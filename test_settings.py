@@ -52,6 +52,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"DB_PORT": "65536"}, "DB_PORT is '65536': it must be a whole number"),
         ({"DB_PORT": "²"}, "DB_PORT is '²': it must be a whole number"),
         ({"DB_WAIT": "-1"}, "DB_WAIT is '-1': it must be a whole number from 0 to 3600"),
+        ({"HIT_TIMEOUT": "0"}, "HIT_TIMEOUT is '0': it must be a whole number from 1 to 3600"),
         ({"DB_PASSWORD": "p\udcff"}, "DB_PASSWORD has bytes that are not UTF-8: it must be"),
         ({"QUART_ENV": "dev"}, "QUART_ENV is 'dev': it must be one of production, development"),
     ],

@@ -1,12 +1,15 @@
-"""What several test modules use: databases, a look into them beside the app, the page over HTTP."""
+"""What several test modules use: databases, a look into them, the page and the API over HTTP."""
 
 import http.client
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.pool import NullPool
 
@@ -21,6 +24,7 @@ from harness.migrations import migrate
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"
+JSON = {"Content-Type": "application/json"}
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -76,3 +80,28 @@ def count_of(name: str) -> str:
         f"SELECT count FROM counter WHERE name = '{name}' AND count - start ="
         f" (SELECT SUM(count) FROM counter_hour WHERE name = '{name}')"
     )
+
+
+async def hit(client: Client, name: str, by: int = 1) -> None:
+    """Count through the API."""
+    response = await client.post(f"/api/v1/counters/{name}/hits", json={"by": by})
+    assert response.status_code == HTTPStatus.OK
+
+
+async def get_json(client: Client, path: str, **query: Any) -> Any:
+    """Return what the API shows."""
+    response = await client.get(path, query_string=query or None)
+    assert response.status_code == HTTPStatus.OK, await response.get_data(as_text=True)
+    assert response.content_type == "application/json"
+    return await response.get_json()
+
+
+async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
+    """Send what is not valid; return what is told of each field."""
+    response = await client.post(f"/api/v1/{path}", **sent)
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert response.content_type == "application/problem+json"
+    problem = await response.get_json()
+    first = problem["errors"][0]
+    assert problem["detail"].startswith(f"{first['field']} {first['problem']}.")
+    return {error["field"]: error["problem"] for error in problem["errors"]}

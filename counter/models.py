@@ -1,6 +1,6 @@
 """The counters' tables, and one function a query, connection first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -78,12 +78,46 @@ class Counter:
     updated: datetime
 
 
+COUNTER = select(*(counter_table.c[field.name] for field in fields(Counter)))
+
+
 async def read_counter(connection: AsyncConnection, name: str) -> Counter | None:
     """Return the counter, or None before its first hit."""
-    c = counter_table.c
-    query = select(c.name, c.count, c.created, c.updated).where(c.name == name)
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(COUNTER.where(counter_table.c.name == name))).one_or_none()
     return Counter(*row) if row else None
+
+
+async def read_counters(
+    connection: AsyncConnection, namespace: str | None, after: str, limit: int
+) -> list[Counter]:
+    """Return the first counters behind the name `after`, of one namespace or of all."""
+    name = counter_table.c.name
+    query = COUNTER.where(name > after).order_by(name).limit(limit)
+    if namespace:
+        # A range of the primary key: in ASCII, 0 follows the slash.
+        query = query.where(name > f"{namespace}/", name < f"{namespace}0")
+    return [Counter(*row) for row in await connection.execute(query)]
+
+
+async def read_hours(
+    connection: AsyncConnection, name: str, start: datetime, end: datetime
+) -> list[tuple[datetime, int]]:
+    """Return the hours with hits that begin from `start` on and before `end`, and their counts."""
+    h = hour_table.c
+    query = select(h.hour, h.count).where(h.name == name, h.hour >= start, h.hour < end)
+    return [(hour, count) for hour, count in await connection.execute(query.order_by(h.hour))]
+
+
+async def remove_old(connection: AsyncConnection, table: Table, limit: int) -> int:
+    """Remove up to `limit` rows that were made more than a day ago; return how many."""
+    key = tuple_(*table.primary_key)
+    day_ago = func.utc_timestamp() - text("INTERVAL 1 DAY")
+    # Looked for first: a DELETE would lock the first row that is too young as well.
+    query = select(*table.primary_key).where(table.c.made < day_ago)
+    old = (await connection.execute(query.order_by(table.c.made).limit(limit))).all()
+    if not old:
+        return 0
+    return (await connection.execute(delete(table).where(key.in_(old)))).rowcount
 
 
 @dataclass(frozen=True)
@@ -104,15 +138,3 @@ async def read_flushing(connection: AsyncConnection) -> Flushing:
     )
     log, has_binary_log, binary_log = (await connection.execute(query)).one()
     return Flushing(log, binary_log if has_binary_log else None)
-
-
-async def remove_old(connection: AsyncConnection, table: Table, limit: int) -> int:
-    """Remove up to `limit` rows that were made more than a day ago; return how many."""
-    key = tuple_(*table.primary_key)
-    day_ago = func.utc_timestamp() - text("INTERVAL 1 DAY")
-    # Looked for first: a DELETE would lock the first row that is too young as well.
-    query = select(*table.primary_key).where(table.c.made < day_ago)
-    old = (await connection.execute(query.order_by(table.c.made).limit(limit))).all()
-    if not old:
-        return 0
-    return (await connection.execute(delete(table).where(key.in_(old)))).rowcount

@@ -20,10 +20,11 @@ from counter.writer import (
     Writer,
 )
 from db import NOT_MIGRATED, NOT_STARTED, RETRY_AFTER
+from web.serving import noticing_the_end
 
 MOST = 1000  # hits of a batch, so of an order
 BOUND = 10_000  # hits that wait
-ENDS_WITHIN = 5.0  # seconds
+ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
 FULL = "Too many hits wait for the database. This one was not counted."
@@ -44,7 +45,9 @@ def init_app(app: Quart) -> None:
         # Half of a request's time: a connection that died in silence leaves time for another.
         writer = Writer(lambda: db.connect(app.config), app.config["DB_TIMEOUT"] / 2)
         tally = app.extensions["tally"] = Tally(writer)
-        yield
+        loop = asyncio.get_running_loop()
+        with noticing_the_end(lambda: loop.call_soon_threadsafe(tally.end, ENDS_WITHIN)):
+            yield
         await tally.close(ENDS_WITHIN)
 
 

@@ -1,9 +1,25 @@
 """Answers to what goes wrong: a page for a browser, a problem document for a program."""
 
+import json
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 
-from quart import Quart, Response, current_app, has_request_context, json, render_template, request
-from werkzeug.exceptions import HTTPException
+from quart import Quart, Response, current_app, has_request_context, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError, UnprocessableEntity
+
+FOR_PROGRAMS = "/api/"  # nothing below it is a page
+TOLD = 100  # errors of one request
+
+
+class Invalid(UnprocessableEntity):
+    """What was sent is not valid: `errors` are fields, and what is wrong with each."""
+
+    def __init__(self, errors: Iterable[tuple[str, str]]) -> None:
+        every = list(errors)
+        self.errors = every[:TOLD]
+        more = f" It is the first of {len(every):,} errors." if every[1:] else ""
+        super().__init__("{} {}.".format(*every[0]) + more)
 
 
 def init_app(app: Quart) -> None:
@@ -14,7 +30,7 @@ def init_app(app: Quart) -> None:
 
 async def http_error(error: HTTPException) -> Response:
     """Answer an unknown page, a wrong method, a database that is away, and the like."""
-    response = await _answer(error.code or 500, error.description or "")
+    response = await _answer(error)
     for name, value in error.get_headers():
         response.headers.setdefault(name, value)  # such as Allow and Retry-After
     return response
@@ -24,19 +40,35 @@ async def unexpected(error: Exception) -> Response:
     """Answer a fault of the program; Quart's own page would show variables, secrets too."""
     where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
     current_app.logger.exception("%s met an unexpected error", where, exc_info=error)
-    return await _answer(500, "Something went wrong here. It has been written to the log.")
+    return await _answer(
+        InternalServerError("Something went wrong here. It has been written to the log.")
+    )
 
 
-async def _answer(code: int, detail: str) -> Response:
-    title = HTTPStatus(code).phrase
+def problem(error: HTTPException) -> str:
+    """Return the problem document of an error: RFC 9457, Problem Details for HTTP APIs."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.code or 500).phrase,
+        "status": error.code or 500,
+        "detail": error.description or "",
+    }
+    if isinstance(error, Invalid):
+        document["errors"] = [{"field": field, "problem": what} for field, what in error.errors]
+    return json.dumps(document, separators=(",", ":"))
+
+
+async def _answer(error: HTTPException) -> Response:
+    code = error.code or 500
     if _wants_page():
+        title, detail = HTTPStatus(code).phrase, error.description or ""
         return Response(await render_template("error.html", title=title, detail=detail), code)
-    # RFC 9457, Problem Details for HTTP APIs.
-    problem = {"type": "about:blank", "title": title, "status": code, "detail": detail}
-    return Response(json.dumps(problem), code, content_type="application/problem+json")
+    return Response(problem(error), code, content_type="application/problem+json")
 
 
 def _wants_page() -> bool:
-    kinds = ["text/html", "application/json", "application/problem+json"]
     # A WebSocket's handshake is no request.
-    return has_request_context() and request.accept_mimetypes.best_match(kinds) == "text/html"
+    if not has_request_context() or request.path.startswith(FOR_PROGRAMS):
+        return False
+    kinds = ["text/html", "application/json", "application/problem+json"]
+    return request.accept_mimetypes.best_match(kinds) == "text/html"

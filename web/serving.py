@@ -1,7 +1,12 @@
-"""`quart run`, which says in one line why it cannot serve."""
+"""How the app begins and ends under any server: in one line, and with a notice of its end."""
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from quart import Quart
@@ -20,3 +25,35 @@ def init_app(app: Quart) -> None:
             os._exit(1)  # connections were opened, whose loop is closed by now
 
     app.run = run  # type: ignore[method-assign, assignment]
+
+
+@contextmanager
+def noticing_the_end(notice: Callable[[], object]) -> Iterator[None]:
+    """Call `notice` at SIGTERM and Ctrl-C, before the server acts on them.
+
+    A server tells the app of its end (ASGI's lifespan.shutdown) only when all requests are
+    answered. It may listen with signal.signal or through its event loop: neither is disturbed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to others
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        notice()
+        then = before[signal.Signals(number)]
+        if callable(then):
+            then(number, frame)
+        elif then == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    for number, then in before.items():
+        if then is not None:  # else it is not Python's to give back
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, then in before.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, then)

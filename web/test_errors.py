@@ -1,5 +1,6 @@
 """What goes wrong is answered in the form that the caller speaks."""
 
+import json
 import logging
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ from quart.typing import TestClientProtocol as Client
 
 from application import create_app
 from harness.database import Coordinates
+from web.errors import TOLD, Invalid, problem
 
 HIDDEN = "s3cret-in-a-variable"
 JSON = {"Accept": "application/json"}
@@ -22,6 +24,7 @@ def broken_app(create_db: Coordinates) -> Quart:
     app = create_app(**{**create_db, "TESTING": False})
 
     @app.get("/broken")
+    @app.get("/api/broken")
     async def broken() -> str:
         held = HIDDEN
         raise LookupError(f"no such thing among {len(held)}")
@@ -55,6 +58,33 @@ async def test_a_wrong_method_names_the_right_ones(create_test_client: Client) -
     assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert "GET" in response.headers["Allow"]
     assert response.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/nothing", HTTPStatus.NOT_FOUND),
+        ("/api/broken", HTTPStatus.INTERNAL_SERVER_ERROR),
+    ],
+)
+async def test_below_api_nothing_is_a_page_even_for_a_browser(
+    broken_app: Quart, path: str, status: HTTPStatus
+) -> None:
+    response = await broken_app.test_client().get(path, headers=BROWSER)
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    problem = await response.get_json()
+    assert problem["type"] == "about:blank"
+    assert problem["title"] == status.phrase
+    assert problem["status"] == status
+    assert problem["detail"]
+
+
+def test_a_request_with_very_many_errors_is_told_of_the_first() -> None:
+    told = json.loads(problem(Invalid((f"hits.{n}.by", "must be 1") for n in range(1, 2001))))
+    assert told["detail"] == "hits.1.by must be 1. It is the first of 2,000 errors."
+    assert len(told["errors"]) == TOLD
+    assert told["errors"][0] == {"field": "hits.1.by", "problem": "must be 1"}
 
 
 async def test_a_websocket_is_refused_quietly(

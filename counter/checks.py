@@ -1,0 +1,85 @@
+"""The parts of a request, read without Quart, and refused in words where they are not valid."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from counter.schemas import HitOfMany, Model, rules_of
+from web.errors import Invalid
+
+Pairs = Iterable[tuple[bytes, bytes]]  # headers as ASGI gives them: names in lower case
+Request = TypeVar("Request", bound=Model)
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+FOR_ONE_HIT = "is for a single hit: give each of these its idempotency_key instead"
+TYPE = b"content-type"
+LONGEST_NAME = 100  # of a field that is told back to who sent it
+
+
+def check(schema: type[Request], **parts: Any) -> Request:
+    """Return the parts of a request as the schema has them; raise Invalid where they are not."""
+    try:
+        return schema.model_validate(parts)
+    except ValidationError as error:
+        raise Invalid(_in_words(schema, each) for each in error.errors()) from None
+
+
+def query(raw: bytes) -> dict[str, Any]:
+    """Return the parameters of a URL; one that is repeated is a list."""
+    return _by_name(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
+
+
+def key_header(headers: Pairs) -> dict[str, Any]:
+    """Return the Idempotency-Key where there is one; if it is repeated, a list."""
+    lower = IDEMPOTENCY_KEY.lower().encode()
+    return _by_name(
+        (IDEMPOTENCY_KEY, value.decode("latin-1")) for name, value in headers if name == lower
+    )
+
+
+def json(headers: Pairs, body: bytes) -> Any:
+    """Return what a body says, where an empty one says `{}`.
+
+    Raises UnsupportedMediaType where it is not declared as JSON, BadRequest where it is none.
+    """
+    if not body:
+        return {}
+    kinds = [value.split(b";")[0].strip().lower() for name, value in headers if name == TYPE]
+    if kinds != [b"application/json"]:
+        raise UnsupportedMediaType("A body must be JSON, with Content-Type: application/json.")
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON in UTF-8: {error}.") from None
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: given if given[1:] else given[0] for name, given in values.items()}
+
+
+def _in_words(schema: type[Model], error: ErrorDetails) -> tuple[str, str]:
+    """Return the field that is wrong, and in plain words what it may be."""
+    part, *path = map(str, error["loc"])
+    # Nothing but the fields of many hits lies so deep.
+    model = HitOfMany if len(path) == 3 else schema.model_fields[part].annotation
+    rules = rules_of(model)
+    place = ".".join(path or [part])[:LONGEST_NAME]
+    if error["type"] == "extra_forbidden":
+        return place, FOR_ONE_HIT if part == "header" else _unknown(part, rules)
+    if part in ("query", "header") and isinstance(error["input"], list):
+        return place, "must be given once"
+    rule = rules.get(path[-1]) if path else None
+    missing = "is missing: it " if error["type"] == "missing" else ""
+    return place, f"{missing}must be {rule or 'an object'}"
+
+
+def _unknown(part: str, rules: Iterable[str]) -> str:
+    kind = "parameter" if part == "query" else "field"
+    return f"is no {kind} here: there is {', '.join(rules) or 'none'}"

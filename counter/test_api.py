@@ -1,0 +1,162 @@
+"""Hits through the API: counted as they were asked for, or refused with the reason."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from quart import Quart
+from quart.typing import TestClientProtocol as Client
+from werkzeug.datastructures import Headers
+
+from counter.wire import LARGEST_BODY
+from testing import JSON, count_of, refusals
+
+Look = Callable[[str], Any]
+
+FORM = "application/x-www-form-urlencoded"
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+FROM_1 = "must be a whole number from 1 to 1,000,000"
+NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
+
+
+async def test_a_hit_is_answered_with_the_count(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    namespace, key = name.split("/")
+    for body, count in ({}, 1), ({"json": {}}, 2), ({"json": {"by": 1_000_000}}, 1_000_002):
+        response = await create_test_client.post(f"/api/v1/counters/{name}/hits", **body)
+        assert response.status_code == HTTPStatus.OK
+        said = await response.get_data(as_text=True)
+        assert said == f'{{"namespace":"{namespace}","key":"{key}","count":{count}}}'
+    assert look(count_of(name)) == 1_000_002
+
+
+async def test_the_answer_to_a_hit_has_these_headers_and_no_others(
+    create_test_client: Client, name: str
+) -> None:
+    response = await create_test_client.post(f"/api/v1/counters/{name}/hits")
+    assert {header.lower(): value for header, value in response.headers.items()} == {
+        "content-type": "application/json",
+        "content-length": str(len(await response.get_data())),
+        "cache-control": "no-store",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "problem"),
+    [
+        ({"by": 0}, "by", FROM_1),
+        ({"by": -1}, "by", FROM_1),
+        ({"by": 1_000_001}, "by", FROM_1),
+        ({"by": 10**30}, "by", FROM_1),
+        ({"by": 1.0}, "by", FROM_1),
+        ({"by": "1"}, "by", FROM_1),
+        ({"by": True}, "by", FROM_1),
+        ({"by": None}, "by", FROM_1),
+        ({"by": {"by": 1}}, "by", FROM_1),
+        ({"add": 1}, "add", "is no field here: there is by"),
+        ({"x" * 500: 1}, "x" * 100, "is no field here: there is by"),
+        ([], "body", "must be an object"),
+        (None, "body", "must be an object"),
+    ],
+)
+async def test_a_body_that_is_no_hit_is_refused_and_counts_nothing(
+    create_test_client: Client, name: str, look: Look, body: object, field: str, problem: str
+) -> None:
+    path = f"counters/{name}/hits"
+    said = await refusals(create_test_client, path, data=json.dumps(body), headers=JSON)
+    assert said == {field: problem}
+    assert look(count_of(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "problems"),
+    [
+        ("counters/a%20b/c/hits", {"namespace": NAMES}),
+        ("counters/a/%0A/hits", {"key": NAMES}),
+        ("counters/a/b%0A/hits", {"key": NAMES}),
+        ("counters/a/%C3%A9/hits", {"key": NAMES}),
+        ("counters/a/%FF/hits", {"key": NAMES}),
+        (f"counters/{'n' * 65}/{'k' * 65}/hits", {"namespace": NAMES, "key": NAMES}),
+        ("counters/a/b/hits?by=5", {"by": "is no parameter here: there is none"}),
+        ("hits?by=5&by=6", {"by": "is no parameter here: there is none"}),
+    ],
+)
+async def test_a_path_that_is_not_valid_is_refused(
+    create_test_client: Client, path: str, problems: dict[str, str]
+) -> None:
+    body = {"hits": [{"namespace": "a", "key": "b"}]} if path.startswith("hits") else {}
+    assert await refusals(create_test_client, path, json=body) == problems
+
+
+@pytest.mark.parametrize(
+    "values", [[""], ["a b"], ["\xe9"], ["x" * 65], ["a\tb"], ["twice", "twice"]]
+)
+async def test_an_idempotency_key_that_is_not_valid_is_refused(
+    create_test_client: Client, name: str, look: Look, values: list[str]
+) -> None:
+    sent = Headers([("Idempotency-Key", value) for value in values])
+    said = await refusals(create_test_client, f"counters/{name}/hits", headers=sent)
+    allowed = "1 to 64 visible ASCII characters, no space"
+    wanted = "must be given once" if values[1:] else f"must be {allowed}"
+    assert said == {"Idempotency-Key": wanted}
+    assert look(count_of(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", JSON, HTTPStatus.BAD_REQUEST),
+        (b" ", JSON, HTTPStatus.BAD_REQUEST),
+        (b'{"by": NaN}', JSON, HTTPStatus.BAD_REQUEST),
+        (b'{"by": "\xff"}', JSON, HTTPStatus.BAD_REQUEST),
+        ('{"by": 1}'.encode("utf-16"), JSON, HTTPStatus.BAD_REQUEST),
+        (b'{"by": ' + b"9" * 10_000 + b"}", JSON, HTTPStatus.BAD_REQUEST),
+        (b'{"by": ' + b"[" * 100_000, JSON, HTTPStatus.BAD_REQUEST),
+        (b'{"by": 1}', {}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        (b"by=1", {"Content-Type": FORM}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        (b'{"by": 1}', {"Content-Type": "text/json"}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        (b" " * (LARGEST_BODY + 1), JSON, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    ],
+)
+@pytest.mark.parametrize("path", ["counters/{}/hits", "hits"])
+async def test_a_body_that_cannot_be_read_is_a_problem_and_counts_nothing(
+    create_test_client: Client,
+    name: str,
+    look: Look,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: HTTPStatus,
+) -> None:
+    url = f"/api/v1/{path.format(name)}"
+    response = await create_test_client.post(url, data=body, headers=headers | BROWSER)
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert (await response.get_json())["detail"]
+    assert look(count_of(name)) is None
+
+
+async def test_a_body_without_a_length_is_limited_too(
+    create_test_app: Quart, name: str, look: Look
+) -> None:
+    sent = create_test_app.test_client().request(f"/api/v1/counters/{name}/hits", method="POST")
+    async with sent as connection:
+        for _ in range(9):  # no Content-Length tells of what is to come
+            await connection.send(b" " * (LARGEST_BODY // 8))
+        await connection.send_complete()
+    response = await connection.as_response()
+    assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert look(count_of(name)) is None
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
+async def test_json_may_be_declared_with_parameters(
+    create_test_client: Client, name: str, kind: str
+) -> None:
+    response = await create_test_client.post(
+        f"/api/v1/counters/{name}/hits", data=b'{"by": 7}', headers={"Content-Type": kind}
+    )
+    assert (await response.get_json())["count"] == 7

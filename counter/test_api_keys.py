@@ -1,0 +1,75 @@
+"""Idempotency keys: a request that is sent again is answered again and not counted again."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from quart.typing import TestClientProtocol as Client
+
+from testing import count_of
+
+Look = Callable[[str], Any]
+
+
+async def hit(client: Client, name: str, key: str, **body: int) -> tuple[int, str | None]:
+    """Count with an idempotency key; return the count and the header that tells of a replay."""
+    response = await client.post(
+        f"/api/v1/counters/{name}/hits", json=body, headers={"Idempotency-Key": key}
+    )
+    assert response.status_code == HTTPStatus.OK
+    return (await response.get_json())["count"], response.headers.get("Idempotent-Replayed")
+
+
+async def test_a_replay_is_answered_the_same_and_says_so(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    key = "~" * 64
+    assert await hit(create_test_client, name, key, by=3) == (3, None)
+    assert await hit(create_test_client, name, "another") == (4, None)
+    assert await hit(create_test_client, name, key, by=3) == (3, "true")
+    assert look(count_of(name)) == 4
+
+
+async def test_a_key_with_another_by_is_refused_and_counts_nothing(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    assert await hit(create_test_client, name, "once", by=3) == (3, None)
+    response = await create_test_client.post(
+        f"/api/v1/counters/{name}/hits", headers={"Idempotency-Key": "once"}
+    )
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "another `by`" in (await response.get_json())["detail"]
+    assert look(count_of(name)) == 3
+
+
+async def test_a_key_is_its_counters_own(create_test_client: Client, name: str) -> None:
+    for counter in (name, f"{name}.other"):
+        assert await hit(create_test_client, counter, "same") == (1, None)
+
+
+async def test_of_requests_at_once_with_the_same_key_one_is_counted(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    answers = await asyncio.gather(*(hit(create_test_client, name, "at-once") for _ in range(5)))
+    assert sorted(answers, key=str) == [(1, "true")] * 4 + [(1, None)]
+    assert look(count_of(name)) == 1
+
+
+async def test_hits_of_a_batch_are_replayed_each_for_itself(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    namespace, key = name.split("/")
+    first, second = (
+        {"namespace": namespace, "key": key, "idempotency_key": value} for value in ("1", "2")
+    )
+    for hits, answers in (
+        ([first], [(1, False)]),
+        ([second, first], [(2, False), (1, True)]),
+        ([first, second], [(1, True), (2, True)]),
+    ):
+        response = await create_test_client.post("/api/v1/hits", json={"hits": hits})
+        told = (await response.get_json())["hits"]
+        assert [(answer["count"], answer["replayed"]) for answer in told] == answers
+    assert await hit(create_test_client, name, "1") == (1, "true")
+    assert look(count_of(name)) == 2

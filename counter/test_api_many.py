@@ -1,0 +1,141 @@
+"""Many hits in one request: all of them are counted, or none."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from quart.typing import TestClientProtocol as Client
+from sqlalchemy import Connection
+
+from counter.schemas import KEY_RULE
+from counter.wire import LARGEST_BODY
+from testing import JSON, count_of, hit, refusals
+
+Look = Callable[[str], Any]
+
+NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
+HITS = "must be a list of 1 to 1,000 hits"
+
+
+def sent(name: str, **more: object) -> dict[str, object]:
+    """Return a hit as the body has it."""
+    namespace, key = name.split("/")
+    return {"namespace": namespace, "key": key, **more}
+
+
+async def test_hits_are_answered_in_their_order(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    other = f"{name}.other"
+    hits = [sent(name), sent(other, by=5), sent(name, by=2, idempotency_key=None)]
+    response = await create_test_client.post("/api/v1/hits", json={"hits": hits})
+    assert response.status_code == HTTPStatus.OK
+    assert response.content_type == "application/json"
+    counts = [(name, 1), (other, 5), (name, 3)]
+    assert await response.get_json() == {
+        "hits": [sent(name, count=count, replayed=False) for name, count in counts]
+    }
+    assert [look(count_of(name)) for name in (name, other)] == [3, 5]
+
+
+async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
+    create_test_client: Client, look: Look
+) -> None:
+    namespace = "n" * 64
+    hits = [
+        sent(f"{namespace}/{n:k>64}", by=1_000_000, idempotency_key='"' * 64) for n in range(1000)
+    ]
+    body = json.dumps({"hits": hits}, indent=4)
+    assert LARGEST_BODY / 2 < len(body) < LARGEST_BODY
+    response = await create_test_client.post("/api/v1/hits", data=body, headers=JSON)
+    assert response.status_code == HTTPStatus.OK
+    assert len((await response.get_json())["hits"]) == 1000
+    hits.append(sent(f"{namespace}/one-more"))
+    assert await refusals(create_test_client, "hits", json={"hits": hits}) == {"hits": HITS}
+    total = look(f"SELECT SUM(count) FROM counter WHERE name LIKE '{namespace}/%%'")
+    assert total == 1000 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "problem"),
+    [
+        ({"key": "a b"}, "hits.1.key", NAMES),
+        ({"namespace": ""}, "hits.1.namespace", NAMES),
+        ({"by": 0}, "hits.1.by", "must be a whole number from 1 to 1,000,000"),
+        ({"idempotency_key": " "}, "hits.1.idempotency_key", f"must be {KEY_RULE}"),
+        ({"count": 1}, "hits.1.count", "is no field here: there is by, namespace, key, "),
+        ("a/b", "hits.1", "must be an object"),
+        (None, "hits.1", "must be an object"),
+    ],
+)
+async def test_one_hit_that_is_not_valid_keeps_all_from_being_counted(
+    create_test_client: Client, name: str, look: Look, wrong: Any, field: str, problem: str
+) -> None:
+    second = sent(name) | wrong if isinstance(wrong, dict) else wrong
+    body = {"hits": [sent(name), second, sent(name)]}
+    told = await refusals(create_test_client, "hits", json=body)
+    assert list(told) == [field]
+    assert told[field].startswith(problem)
+    assert look(count_of(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "problems"),
+    [
+        ({}, {"hits": f"is missing: it {HITS}"}),
+        ({"hits": []}, {"hits": HITS}),
+        ({"hits": {}}, {"hits": HITS}),
+        ({"hits": None, "by": 1}, {"hits": HITS, "by": "is no field here: there is hits"}),
+        (
+            {"hits": [{}]},
+            {f"hits.0.{part}": f"is missing: it {NAMES}" for part in ("namespace", "key")},
+        ),
+        ([], {"body": "must be an object"}),
+    ],
+)
+async def test_a_body_that_is_no_list_of_hits_is_refused(
+    create_test_client: Client, body: object, problems: dict[str, str]
+) -> None:
+    assert await refusals(create_test_client, "hits", json=body) == problems
+
+
+async def test_a_key_for_the_whole_request_is_refused(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    # To ignore it would count all hits again when the request is sent again.
+    told = await refusals(
+        create_test_client,
+        "hits",
+        json={"hits": [sent(name)]},
+        headers={"Idempotency-Key": "all"},
+    )
+    wanted = "is for a single hit: give each of these its idempotency_key instead"
+    assert told == {"Idempotency-Key": wanted}
+    assert look(count_of(name)) is None
+
+
+async def test_a_key_that_comes_twice_is_refused(
+    create_test_client: Client, name: str, look: Look
+) -> None:
+    keyed = sent(name, idempotency_key="k")
+    hits = [keyed, sent(f"{name}.other", idempotency_key="k"), keyed, sent(name), keyed]
+    told = await refusals(create_test_client, "hits", json={"hits": hits})
+    wanted = "must be another one for each hit on the same counter"
+    assert told == {f"hits.{n}.idempotency_key": wanted for n in (2, 4)}
+    assert look(count_of(name)) is None
+
+
+async def test_a_count_that_would_be_too_large_keeps_all_from_being_counted(
+    create_test_client: Client, name: str, look: Look, beside: Connection
+) -> None:
+    full = f"{name}.full"
+    await hit(create_test_client, full)
+    beside.exec_driver_sql(f"UPDATE counter SET count = {2**64 - 2} WHERE name = '{full}'")
+    body = {"hits": [sent(name), sent(full), sent(full)]}
+    response = await create_test_client.post("/api/v1/hits", json=body)
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "18446744073709551615" in (await response.get_json())["detail"]
+    assert look(count_of(name)) is None
+    assert look(f"SELECT count FROM counter WHERE name = '{full}'") == 2**64 - 2

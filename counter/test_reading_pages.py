@@ -1,0 +1,76 @@
+"""Pages of counters, each of which leads to the next."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from quart.typing import TestClientProtocol as Client
+
+from testing import get_json, hit
+
+
+@pytest.fixture
+def namespace(name: str) -> str:
+    """Return a namespace that no other test has."""
+    return name.replace("/", "-")
+
+
+async def pages(client: Client, **query: Any) -> list[list[str]]:
+    """Return the names on each page, as each leads to the next."""
+    found, link = [], "/api/v1/counters"
+    while link:
+        page = await get_json(client, link, **query)
+        found.append([f"{shown['namespace']}/{shown['key']}" for shown in page["counters"]])
+        link, query = page["next"], {}
+    return found
+
+
+async def test_pages_are_in_the_order_of_names_and_hold_a_namespace_only(
+    create_test_client: Client, namespace: str
+) -> None:
+    names = [f"{namespace}/{key}" for key in ("-", ".", "0", "A", "Z", "_", "a", "a-", "a0", "z")]
+    beside = [f"{namespace}{more}/a" for more in ("-", ".", "0", "A")]
+    for name in reversed(names + beside):
+        await hit(create_test_client, name)
+    for limit in (1, 3, 10, 11):
+        found = await pages(create_test_client, namespace=namespace, limit=limit)
+        assert [name for page in found for name in page] == names
+        assert {len(page) for page in found[:-1]} <= {limit}
+        assert 1 <= len(found[-1]) <= limit
+    every = [name for page in await pages(create_test_client, limit=7) for name in page]
+    assert every == sorted(every)
+    assert set(names + beside) <= set(every)
+
+
+async def test_a_page_without_counters_is_empty(create_test_client: Client, namespace: str) -> None:
+    page = await get_json(create_test_client, "/api/v1/counters", namespace=namespace)
+    assert page == {"counters": [], "next": None}
+
+
+async def test_pages_neither_skip_nor_repeat_while_counters_are_added(
+    create_test_client: Client, namespace: str
+) -> None:
+    names = [f"{namespace}/{key:02}" for key in range(0, 20, 2)]
+    for name in names:
+        await hit(create_test_client, name)
+    found, link, query = [], "/api/v1/counters", {"namespace": namespace, "limit": "3"}
+    while link:
+        page = await get_json(create_test_client, link, **query)
+        found += [f"{namespace}/{shown['key']}" for shown in page["counters"]]
+        for name in (f"{namespace}/-{len(found)}", f"{found[-1]}-"):  # passed by, and yet to come
+            await hit(create_test_client, name)
+        link, query = page["next"], {}
+    assert [name for name in found if name in names] == names
+    assert len(set(found)) == len(found)
+
+
+async def test_the_next_page_is_named_by_a_relative_url(
+    create_test_client: Client, namespace: str
+) -> None:
+    for key in "ab":
+        await hit(create_test_client, f"{namespace}/{key}")
+    page = await get_json(create_test_client, "/api/v1/counters", namespace=namespace, limit=1)
+    link = urlsplit(page["next"])
+    assert (link.scheme, link.netloc, link.path) == ("", "", "/api/v1/counters")
+    query = {"namespace": [namespace], "limit": ["1"], "after": [f"{namespace}/a"]}
+    assert parse_qs(link.query) == query

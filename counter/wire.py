@@ -1,0 +1,83 @@
+"""Hits as they come over HTTP and the answers that go back, without Quart."""
+
+from collections.abc import Sequence
+
+from counter import checks
+from counter.answers import HitAnswer, HitOfManyAnswer, HitsAnswer, names
+from counter.checks import Pairs
+from counter.hits import Hit, Number
+from counter.schemas import HitRequest, HitsRequest, Model
+from web.errors import Invalid
+
+Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers as ASGI has them
+
+# 1,000 hits of the longest names, indented and with every sign of a key escaped, are 0.4 MB.
+LARGEST_BODY = 512 * 1024
+REPEATED = "must be another one for each hit on the same counter"
+
+
+def one_hit(namespace: str, key: str, query: bytes, headers: Pairs, body: bytes) -> Hit:
+    """Return the hit of a request whose path names the counter.
+
+    Raises Invalid, UnsupportedMediaType and BadRequest.
+    """
+    sent = checks.check(
+        HitRequest,
+        path={"namespace": namespace, "key": key},
+        query=checks.query(query),
+        header=checks.key_header(headers),
+        body=checks.json(headers, body),
+    )
+    return Hit(f"{namespace}/{key}", sent.body.by, sent.header.key)
+
+
+def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
+    """Return the hits of a request that brings many.
+
+    Raises Invalid, UnsupportedMediaType and BadRequest.
+    """
+    sent = checks.check(
+        HitsRequest,
+        query=checks.query(query),
+        header=checks.key_header(headers),
+        body=checks.json(headers, body),
+    )
+    hits = [
+        Hit(f"{hit.namespace}/{hit.key}", hit.by, hit.idempotency_key) for hit in sent.body.hits
+    ]
+    _refuse_repeated_keys(hits)
+    return hits
+
+
+def one_answer(hit: Hit, number: Number) -> Answer:
+    """Return what answers one hit; a header tells of one that had been counted before."""
+    replayed = [(b"idempotent-replayed", b"true")] if number.replayed else []
+    return _answer(HitAnswer(**names(hit.name), count=number.count), replayed)
+
+
+def many_answer(hits: Sequence[Hit], numbers: Sequence[Number]) -> Answer:
+    """Return what answers many hits, in their order."""
+    answers = [
+        HitOfManyAnswer(**names(hit.name), count=number.count, replayed=number.replayed)
+        for hit, number in zip(hits, numbers, strict=True)
+    ]
+    return _answer(HitsAnswer(hits=answers), [])
+
+
+def _refuse_repeated_keys(hits: Sequence[Hit]) -> None:
+    first: dict[tuple[str, str], int] = {}  # where each counter's key stands first
+    repeated = [
+        n for n, hit in enumerate(hits) if hit.key and first.setdefault((hit.name, hit.key), n) != n
+    ]
+    if repeated:
+        raise Invalid((f"hits.{n}.idempotency_key", REPEATED) for n in repeated)
+
+
+def _answer(answer: Model, more: list[tuple[bytes, bytes]]) -> Answer:
+    body = answer.model_dump_json().encode()
+    return body, [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *more,
+    ]
