@@ -73,6 +73,8 @@ class Relay:
                 packet = await reader.readexactly(int.from_bytes(header[:3], "little"))
                 if self.watch:
                     await self.watch(packet, to_server)
+                if writer.is_closing():
+                    break  # nobody is left to read it
                 writer.write(header + packet)
         with contextlib.suppress(OSError):
             writer.write_eof()  # the other way goes on

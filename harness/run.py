@@ -90,10 +90,15 @@ class RunServer:
         """The server's process id, for signals."""
         return self._server.pid if self._server else 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether the server has not ended."""
+        return self._server is not None and self._server.process.poll() is None
+
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
         if self._server:
-            if self._server.process.poll() is None:  # else the id may be another's by now
+            if self.runs:  # else the id may be another's by now
                 os.kill(self.pid, signal)
             self._server.wait(STOPPED_WITHIN)
 
