@@ -13,13 +13,12 @@ KILLS = 5, 15
 APART = 1, 20  # requests that are counted between
 WITHIN = 30.0  # seconds
 ROUNDS = 3, 8
-WAITS_FOR = 1.0  # seconds
-RECENT = 100  # requests
+WAITS_FOR = 0.8  # seconds; a writer gives up after 1
 WEIGHT = 2000  # rows: the server gives up the transaction that has changed fewer
 BACK = (10, 3600, 7200, 30 * 3600)  # seconds; receipts are kept for a day
 SET_BACK_FOR = 3  # kills of all connections, at a clock of their own each
 DEADLOCKS = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
-WAITING = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
 
 
 async def connections_killed(scene: Scene, chance: Random) -> int:
@@ -59,7 +58,7 @@ def _set_clock(scene: Scene, statement: str) -> None:
 
 def _rival(scene: Scene, heavy: list[bool]) -> int:
     # Counters that are hit together now: a writer locks them in the order of their names.
-    many = max((request.hits for request in scene.ledger.requests[-RECENT:]), key=len)
+    many = next(r.hits for r in reversed(scene.ledger.requests) if len(r.hits) > 1)
     counters = sorted(hit.counter for hit in many)
     with scene.root() as root, scene.root() as looking:
         root.execute("CREATE TABLE IF NOT EXISTS ballast (n INT)")
@@ -73,7 +72,7 @@ def _rival(scene: Scene, heavy: list[bool]) -> int:
                 root.execute(f"INSERT INTO ballast VALUES {rows}")  # noqa: S608 (of numbers)
             try:
                 _lock(root, counters[-1])
-                _wait_until_one_waits(looking)
+                _wait_for_waiters(looking)
                 _lock(root, counters[0])
             except pymysql.OperationalError as error:
                 if error.args[0] not in (LOCK_DEADLOCK, LOCK_WAIT_TIMEOUT):
@@ -88,10 +87,13 @@ def _lock(cursor: "pymysql.cursors.Cursor", name: str) -> None:
     cursor.execute("SELECT count FROM counter WHERE name = %s FOR UPDATE", (name,))
 
 
-def _wait_until_one_waits(cursor: "pymysql.cursors.Cursor") -> None:
-    deadline = time.monotonic() + WAITS_FOR
+def _wait_for_waiters(cursor: "pymysql.cursors.Cursor") -> None:
+    """Return once somebody has waited for a lock at two looks: not for a writer that goes on."""
+    deadline, before = time.monotonic() + WAITS_FOR, 0
     while time.monotonic() < deadline:
         cursor.execute(WAITING)
-        if cursor.fetchall() != ((0,),):
+        ((_, waits),) = cursor.fetchall()
+        if int(waits) and before:
             return
+        before = int(waits)
         time.sleep(0.02)
