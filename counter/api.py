@@ -5,6 +5,7 @@ from werkzeug.datastructures import Headers
 
 from counter import tally, wire
 from counter.checks import Pairs
+from counter.docs import docs
 from counter.hits import Hit, Number
 from counter.reading import reading
 
@@ -16,6 +17,7 @@ def init_app(app: Quart) -> None:
     app.config["MAX_CONTENT_LENGTH"] = wire.LARGEST_BODY
     app.register_blueprint(api)
     app.register_blueprint(reading)
+    app.register_blueprint(docs)
 
 
 @api.post("/counters/<namespace>/<key>/hits")
