@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from counter.schemas import HitOfMany, Model, rules_of
-from web.errors import Invalid
+from web.errors import TOLD, Invalid
 
 Pairs = Iterable[tuple[bytes, bytes]]  # headers as ASGI gives them: names in lower case
 Request = TypeVar("Request", bound=Model)
@@ -25,7 +25,10 @@ def check(schema: type[Request], **parts: Any) -> Request:
     try:
         return schema.model_validate(parts)
     except ValidationError as error:
-        raise Invalid(_in_words(schema, each) for each in error.errors()) from None
+        # The words for all that a large body may have wrong would take everybody's time.
+        first = error.errors(include_url=False, include_context=False)[:TOLD]
+        words = [_in_words(schema, each) for each in first]
+        raise Invalid(words, error.error_count()) from None
 
 
 def query(raw: bytes) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def _refuse_repeated_keys(hits: Sequence[Hit]) -> None:
         n for n, hit in enumerate(hits) if hit.key and first.setdefault((hit.name, hit.key), n) != n
     ]
     if repeated:
-        raise Invalid((f"hits.{n}.idempotency_key", REPEATED) for n in repeated)
+        errors = [(f"hits.{n}.idempotency_key", REPEATED) for n in repeated]
+        raise Invalid(errors, len(errors))
 
 
 def _answer(answer: Model, more: list[tuple[bytes, bytes]]) -> Answer:
