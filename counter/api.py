@@ -3,7 +3,7 @@
 from quart import Blueprint, Quart, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from counter import tally, wire
+from counter import shortcut, tally, wire
 from counter.checks import Pairs
 from counter.docs import docs
 from counter.hits import Hit, Number
@@ -22,7 +22,9 @@ def init_app(app: Quart) -> None:
 
 @api.post("/counters/<namespace>/<key>/hits")
 async def hit_one(namespace: str, key: str) -> Response:
-    """Count a hit on the counter that the path names."""
+    """Count a hit on the counter that the path names, or tell what the short cut met."""
+    if error := shortcut.error(request.scope):
+        raise error
     hit = wire.one_hit(namespace, key, *await _sent())
     (number,) = await _count([hit])
     return _response(wire.one_answer(hit, number))
