@@ -39,9 +39,9 @@ def query(raw: bytes) -> dict[str, Any]:
 def key_header(headers: Pairs) -> dict[str, Any]:
     """Return the Idempotency-Key where there is one; if it is repeated, a list."""
     lower = IDEMPOTENCY_KEY.lower().encode()
-    return _by_name(
-        (IDEMPOTENCY_KEY, value.decode("latin-1")) for name, value in headers if name == lower
-    )
+    values = [value for name, value in headers if name == lower]
+    # Spaces around a value are not part of it (RFC 9110), but httptools leaves those behind it.
+    return _by_name((IDEMPOTENCY_KEY, value.strip(b" \t").decode("latin-1")) for value in values)
 
 
 def json(headers: Pairs, body: bytes) -> Any:
