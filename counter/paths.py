@@ -1,7 +1,7 @@
 """What the API does, operation by operation: in words, with its schemas and an example."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from counter import answers, schemas
@@ -11,7 +11,6 @@ from counter.wire import LARGEST_BODY
 COUNTER = "/api/v1/counters/{namespace}/{key}"
 BLOG = {"namespace": "blog", "key": "front-page"}
 TIMES = {"created": "2026-11-20T08:15:00.271828Z", "updated": "2026-11-21T12:00:00.314159Z"}
-
 
 ABOUT = (
     "Counts things, each exactly once.\n\n"
@@ -69,7 +68,7 @@ class Operation:
     errors: tuple[int, ...]
     sent: Mapping[str, Mapping[str, Any]]
     answered: Mapping[str, Any]
-    headers: tuple[str, ...] = field(default=())
+    headers: tuple[str, ...] = ()
 
 
 HIT = Operation(
