@@ -3,8 +3,9 @@
 from quart import Blueprint, Quart, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from counter import tally, wire
+from counter import shortcut, tally, wire
 from counter.checks import Pairs
+from counter.docs import docs
 from counter.hits import Hit, Number
 from counter.reading import reading
 
@@ -16,11 +17,14 @@ def init_app(app: Quart) -> None:
     app.config["MAX_CONTENT_LENGTH"] = wire.LARGEST_BODY
     app.register_blueprint(api)
     app.register_blueprint(reading)
+    app.register_blueprint(docs)
 
 
 @api.post("/counters/<namespace>/<key>/hits")
 async def hit_one(namespace: str, key: str) -> Response:
-    """Count a hit on the counter that the path names."""
+    """Count a hit on the counter that the path names, or tell what the short cut met."""
+    if error := shortcut.error(request.scope):
+        raise error
     hit = wire.one_hit(namespace, key, *await _sent())
     (number,) = await _count([hit])
     return _response(wire.one_answer(hit, number))

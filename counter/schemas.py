@@ -78,7 +78,7 @@ class HitBody(Model):
     by: Amount = 1
 
 
-class HitOfMany(Names, HitBody):
+class HitOfMany(HitBody, Names):
     """One of the hits that are sent together."""
 
     idempotency_key: Key | None = Field(None, description=KEY_RULE)
