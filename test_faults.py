@@ -6,9 +6,9 @@ import pytest
 
 from faults.clients import at_work
 from faults.disk import Disk, DiskError
-from faults.on_database import connections_killed, deadlocks
+from faults.on_database import clock_set_back, connections_killed, deadlocks
 from faults.on_disk import power_cut
-from faults.on_network import connections_cut
+from faults.on_network import connections_cut, network_silent
 from faults.on_processes import server_killed, server_stopped, worker_killed
 from faults.plan import Fault, Turn, name_of
 from faults.scene import Scene, scene
@@ -16,6 +16,24 @@ from harness.run import RunServer
 
 FLUSHING = ["--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=O_DIRECT"]
 CLIENTS = 10
+TIMES: dict[Fault, int] = {
+    server_killed: 3,
+    server_stopped: 1,
+    power_cut: 1,
+    worker_killed: 1,
+    connections_killed: 1,
+    connections_cut: 2,
+    network_silent: 1,
+    deadlocks: 1,
+    clock_set_back: 1,
+}
+SHORT = {
+    "on_processes.AWAY": (0,),
+    "on_processes.STOPPED": (0.5,),
+    "on_disk.OFF_FOR": (0,),
+    "on_network.SILENT_FOR": (0.5,),
+    "on_database.SET_BACK_FOR": 1,
+}
 WELL, WELL_WITHIN = 30, 30.0  # requests that are counted after a fault, seconds
 
 
@@ -48,29 +66,16 @@ async def stage(
         yield stage
 
 
-@pytest.mark.parametrize(
-    ("fault", "times"),
-    [
-        (server_killed, 3),
-        (server_stopped, 1),
-        (power_cut, 1),
-        (worker_killed, 1),
-        (connections_killed, 1),
-        (connections_cut, 2),
-        (deadlocks, 1),
-    ],
-    ids=lambda value: name_of(value) if callable(value) else "",
-)
+@pytest.mark.parametrize("fault", TIMES, ids=name_of)
 async def test_each_hit_counts_once_with(
-    stage: Scene, monkeypatch: pytest.MonkeyPatch, fault: Fault, times: int
+    stage: Scene, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     if fault is power_cut and not stage.disk:
         pytest.skip("this machine lets us mount no disk")
-    monkeypatch.setattr("faults.on_processes.AWAY", (0,))
-    monkeypatch.setattr("faults.on_processes.STOPPED", (0.5,))
-    monkeypatch.setattr("faults.on_disk.OFF_FOR", (0,))
+    for name, value in SHORT.items():
+        monkeypatch.setattr(f"faults.{name}", value)
     async with at_work(stage, CLIENTS, "short", name_of(fault)):
-        for turn in range(times):
+        for turn in range(TIMES[fault]):
             await stage.ledger.more(WELL, WELL_WITHIN)
             assert await Turn(fault, str(turn)).strike(stage) > 0
         await stage.ledger.more(WELL, WELL_WITHIN)

@@ -55,8 +55,8 @@ class Relay:
         self._tasks.update(ways)
         try:
             await asyncio.gather(*ways)  # an end is passed on like a packet
-        except CutError:
-            pass
+        except (CutError, asyncio.CancelledError):
+            pass  # here, or all at the end
         finally:
             for writer in (there, back):
                 writer.transport.abort()
