@@ -28,7 +28,7 @@ from harness.run import RunServer
 CLIENTS = 32
 WORKERS = 2
 WELL = 300  # requests that are counted after each fault
-WELL_WITHIN = 60.0  # seconds
+WELL_WITHIN = 120.0  # seconds; MySQL looks once a minute whether a full disk has room again
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import ServiceUnavailable
 
 from application import create_app
 from counter.durability import risks
@@ -11,7 +12,7 @@ from counter.models import Flushing
 from harness.accounts import set_up
 from harness.database import Coordinates
 from harness.run import RunServer
-from testing import migrated_database
+from testing import connected, migrated_database, stored_count, tallying
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,18 @@ async def test_a_setting_that_may_lose_hits_is_one_line_that_names_it(
 @pytest.mark.parametrize("flush", [1, 3])
 def test_without_a_binary_log_its_setting_means_nothing(flush: int) -> None:
     assert risks(Flushing(log=flush, binary_log=None)) == []
+
+
+async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
+    server: RunServer, account: Coordinates
+) -> None:
+    with server.root.connect() as connection, connection.cursor() as root:
+        root.execute("SET GLOBAL binlog_format = STATEMENT")
+        try:
+            async with tallying(account) as tally:
+                with pytest.raises(ServiceUnavailable, match="not counted"):
+                    await tally.hit("a/b", 1, within=0.3)
+        finally:
+            root.execute("SET GLOBAL binlog_format = ROW")
+    with connected(account) as looking:
+        assert stored_count(looking) == 0

@@ -40,7 +40,7 @@ class Run:
         """Note what the clients were told, and the verdicts."""
         self.told = Counter(known.outcome for known in ledger.hits())
         self.requests = len(ledger.requests)
-        well = Verdict("hits are counted again within a minute after each fault", self.not_well)
+        well = Verdict("hits are counted again within two minutes after each fault", self.not_well)
         self.verdicts = [*verdicts, well]
 
     @property
