@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, purge, shortcut, tally
+from counter import api, purge, tally
 from counter.views import counter_app
 from web import errors, operations, pages, serving
 
@@ -27,5 +27,4 @@ def create_app(**config_overrides: Any) -> Quart:
     app.register_blueprint(counter_app)
     api.init_app(app)
     app.cli.add_command(mysql)
-    shortcut.init_app(app)
     return app
