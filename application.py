@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, durability, purge, shortcut, tally
+from counter import api, durability, purge, tally
 from counter.views import counter_app
 from web import errors, operations, pages, serving
 
@@ -28,5 +28,4 @@ def create_app(**config_overrides: Any) -> Quart:
     app.register_blueprint(counter_app)
     api.init_app(app)
     app.cli.add_command(mysql)
-    shortcut.init_app(app)
     return app

@@ -18,7 +18,7 @@ from quart.typing import TestClientProtocol as Client
 
 import settings
 from application import create_app
-from counter.paths import OPERATIONS
+from counter.api.paths import OPERATIONS
 from db import url
 from harness.database import drop, throwaway_database
 from harness.login import Login

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, render_template, request
 
-from counter.openapi import JSON, PROBLEM, document
+from counter.api.openapi import JSON, PROBLEM, document
 
-docs = Blueprint("docs", __name__)
+docs = Blueprint("docs", __name__, template_folder="templates")
 
 
 @docs.get("/openapi.json")

@@ -9,8 +9,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
-from counter.schemas import KEY_RULE
-from counter.wire import LARGEST_BODY
+from counter.api.schemas import KEY_RULE
+from counter.api.wire import LARGEST_BODY
 from testing import JSON, count_of, hit, refusals
 
 Look = Callable[[str], Any]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from counter import checks
-from counter.answers import HitOfManyAnswer, HitsAnswer, names
-from counter.checks import Pairs
-from counter.hits import Hit, Number
-from counter.schemas import HitRequest, HitsRequest
+from counter.api import checks
+from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
+from counter.api.checks import Pairs
+from counter.api.schemas import HitRequest, HitsRequest
+from counter.tally.hits import Hit, Number
 from web.errors import Invalid
 
 Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers as ASGI has them

@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
-from counter.wire import LARGEST_BODY
+from counter.api.wire import LARGEST_BODY
 from testing import JSON, count_of, refusals
 
 Look = Callable[[str], Any]

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from counter.answers import Problem
-from counter.paths import ABOUT, ERRORS, HEADERS, OPERATIONS, Operation
-from counter.schemas import Model
+from counter.api.answers import Problem
+from counter.api.paths import ABOUT, ERRORS, HEADERS, OPERATIONS, Operation
+from counter.api.schemas import Model
 from web.errors import Invalid, problem
 
 JSON, PROBLEM = "application/json", "application/problem+json"

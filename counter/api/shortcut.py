@@ -11,9 +11,9 @@ from typing import Any
 
 from quart import Quart
 
-from counter import wire
-from counter.hits import KEY, NAME, Hit
-from counter.tally import Tally
+from counter.api import wire
+from counter.tally.hits import KEY, NAME, Hit
+from counter.tally.tally import Tally
 
 Scope = MutableMapping[str, Any]  # ASGI's, as are the messages
 Message = MutableMapping[str, Any]

@@ -8,8 +8,8 @@ import pytest
 from quart import Quart
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.hits import Hit
-from counter.shortcut import _count as count
+from counter.api.shortcut import _count as count
+from counter.tally.hits import Hit
 
 Pairs = list[tuple[bytes, bytes]]
 Answer = tuple[int, Pairs, bytes]
@@ -68,7 +68,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(hit.name)
         return await count(hit, *rest)
 
-    monkeypatch.setattr("counter.shortcut._count", noting)
+    monkeypatch.setattr("counter.api.shortcut._count", noting)
     return names
 
 

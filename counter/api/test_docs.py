@@ -14,10 +14,10 @@ from openapi_spec_validator import validate
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
-from counter import checks
-from counter.docs import curl
-from counter.openapi import JSON, PROBLEM, document
-from counter.paths import OPERATIONS, Operation
+from counter.api import checks
+from counter.api.docs import curl
+from counter.api.openapi import JSON, PROBLEM, document
+from counter.api.paths import OPERATIONS, Operation
 from testing import get_json
 
 IMPLIED = {"HEAD", "OPTIONS"}  # Quart adds them to what is there

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from counter import answers, schemas
-from counter.schemas import Model
-from counter.wire import LARGEST_BODY
+from counter.api import answers, schemas
+from counter.api.schemas import Model
+from counter.api.wire import LARGEST_BODY
 
 COUNTER = "/api/v1/counters/{namespace}/{key}"
 BLOG = {"namespace": "blog", "key": "front-page"}

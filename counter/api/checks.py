@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from counter.schemas import HitOfMany, Model, rules_of
+from counter.api.schemas import HitOfMany, Model, rules_of
 from web.errors import TOLD, Invalid
 
 Pairs = Iterable[tuple[bytes, bytes]]  # headers as ASGI gives them: names in lower case
