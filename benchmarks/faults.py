@@ -7,7 +7,8 @@
 each other in an order that the seed gives: one round of all, or rounds for M minutes.
 The server flushes each commit, and its data are on a disk of their own where this may be
 mounted (Linux, root). An OPTION of the server's may weaken it, which should then be seen.
-The report goes to standard output. Ends with status 1 where a check is violated.
+The report goes to standard output. Where a check is violated, ends with status 1 and says how
+to repeat the run: the seed repeats the faults, though not the very moment of each.
 """
 
 import argparse
@@ -41,13 +42,14 @@ def main() -> None:
     parser.add_argument("--mysqld", default="")
     parser.add_argument("--flag", action="append", default=[])
     options = parser.parse_args()
+    if unknown := set(options.only.split(",")) - set(faults):
+        parser.error(f"no such faults: {', '.join(unknown)}")
     options.faults = [faults[name] for name in options.only.split(",")]
     run = asyncio.run(damage(options))
     print(markdown(run))
     if run.violated:
-        say(f"VIOLATED. To repeat: python -m benchmarks.faults {' '.join(sys.argv[1:])}")
-        say(f"  with --seed {options.seed}")
-        sys.exit(1)
+        again = " ".join(["python -m benchmarks.faults", *sys.argv[1:], f"--seed {options.seed}"])
+        sys.exit(f"VIOLATED. To repeat: {again}")
 
 
 async def damage(options: argparse.Namespace) -> Run:
