@@ -18,6 +18,7 @@ from quart.typing import TestClientProtocol as Client
 
 import settings
 from application import create_app
+from counter.api.paths import OPERATIONS
 from db import url
 from harness.database import drop, throwaway_database
 from harness.login import Login
@@ -71,6 +72,18 @@ def test_the_settings_table_has_every_setting_and_its_default(
     said = {"required": "given", "empty": "", "the first found": ""}
     for name, default in table.items():
         assert str(defaults[name]) == said.get(default, default.strip("`")), name
+
+
+def test_the_api_table_has_every_operation() -> None:
+    table = re.findall(r"^\| `([A-Z]+) (/api/[^`]+)` \|", README, re.M)
+    operations = [(operation.method.upper(), operation.path) for operation in OPERATIONS]
+    assert table == operations
+
+
+async def test_the_example_of_a_hit_counts(create_test_client: Client) -> None:
+    (path,) = re.findall(r"^curl -X POST http://127.0.0.1:5000(/\S+)$", README, re.M)
+    response = await create_test_client.post(path)
+    assert response.status_code == HTTPStatus.OK
 
 
 async def test_the_example_of_a_test_passes(tmp_path: Path, create_test_client: Client) -> None:

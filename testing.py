@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from counter.models import counter_table
-from counter.tally import BOUND, Tally
-from counter.writer import Writer
+from counter.tally.tally import BOUND, Tally
+from counter.tally.writer import Writer
 from db import connect, url
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login

@@ -42,7 +42,7 @@ hour_table = Table(
     **TABLE,
 )
 
-# What a writer was told when its batch of that number was committed: see counter/batch.py.
+# What a writer was told when its batch of that number was committed: see counter/tally/packet.py.
 receipt_table = Table(
     "receipt",
     metadata,

@@ -1,7 +1,7 @@
 """Answers to what goes wrong: a page for a browser, a problem document for a program."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,13 +13,13 @@ TOLD = 100  # errors of one request
 
 
 class Invalid(UnprocessableEntity):
-    """What was sent is not valid: `errors` are fields, and what is wrong with each."""
+    """What was sent is not valid: the first of its `errors`, each a field and what is wrong."""
 
-    def __init__(self, errors: Iterable[tuple[str, str]]) -> None:
-        every = list(errors)
-        self.errors = every[:TOLD]
-        more = f" It is the first of {len(every):,} errors." if every[1:] else ""
-        super().__init__("{} {}.".format(*every[0]) + more)
+    def __init__(self, errors: Sequence[tuple[str, str]], number: int = 1) -> None:
+        self.errors = errors[:TOLD]
+        field, what = errors[0]
+        more = f" It is the first of {number:,} errors." if number > 1 else ""
+        super().__init__(f"{field} {what}.{more}")
 
 
 def init_app(app: Quart) -> None:

@@ -81,7 +81,8 @@ async def test_below_api_nothing_is_a_page_even_for_a_browser(
 
 
 def test_a_request_with_very_many_errors_is_told_of_the_first() -> None:
-    told = json.loads(problem(Invalid((f"hits.{n}.by", "must be 1") for n in range(1, 2001))))
+    errors = [(f"hits.{n}.by", "must be 1") for n in range(1, 2001)]
+    told = json.loads(problem(Invalid(errors, len(errors))))
     assert told["detail"] == "hits.1.by must be 1. It is the first of 2,000 errors."
     assert len(told["errors"]) == TOLD
     assert told["errors"][0] == {"field": "hits.1.by", "problem": "must be 1"}

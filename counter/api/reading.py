@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from quart import Blueprint, Response, request, url_for
 from werkzeug.exceptions import NotFound
 
-from counter import checks
-from counter.answers import CounterAnswer, CountersAnswer, HourAnswer, HoursAnswer, names
+from counter.api import checks
+from counter.api.answers import CounterAnswer, CountersAnswer, HourAnswer, HoursAnswer, names
+from counter.api.schemas import CounterRequest, CountersRequest, HoursQuery, HoursRequest, Model
 from counter.models import Counter, read_counter, read_counters, read_hours
-from counter.schemas import CounterRequest, CountersRequest, HoursQuery, HoursRequest, Model
 from db import transaction
 from web.errors import Invalid
 

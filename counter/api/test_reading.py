@@ -8,8 +8,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
+from counter.api.reading import LONGEST
 from counter.models import hour_table
-from counter.reading import LONGEST
 from testing import get_json, hit
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"

@@ -9,8 +9,9 @@ from pymysql import IntegrityError
 from pymysql.constants.ER import DUP_ENTRY
 from pymysql.constants.SERVER_STATUS import SERVER_MORE_RESULTS_EXISTS
 
-from counter import batch as sql
-from counter.hits import Answer, Batch, Keyed
+from counter.tally import packet as sql
+from counter.tally.batch import Batch
+from counter.tally.hits import Answer, Keyed
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
 # in doubt stays for a day: its first packet might still be on its way.

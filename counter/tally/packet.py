@@ -8,7 +8,8 @@ after it, COMMIT too, from being run. Values stand in the text itself: numbers, 
 
 from collections.abc import Collection, Mapping
 
-from counter.hits import NAME, Answer, Batch, Keyed
+from counter.tally.batch import Batch
+from counter.tally.hits import NAME, Answer, Keyed
 
 # READ COMMITTED: no gap locks, which would let writers of new counters block each other.
 SESSION = [

@@ -1,32 +1,27 @@
-"""The JSON API's hits. What it reads and answers is in counter/wire.py."""
+"""The JSON API's hits. What it reads and answers is in counter/api/wire.py."""
 
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from counter import tally, wire
-from counter.checks import Pairs
-from counter.hits import Hit, Number
-from counter.reading import reading
+from counter import tally
+from counter.api import shortcut, wire
+from counter.api.checks import Pairs
+from counter.tally.hits import Hit, Number
 
-api = Blueprint("api", __name__, url_prefix="/api/v1")
-
-
-def init_app(app: Quart) -> None:
-    """Register the room, and let no request bring more than its largest may."""
-    app.config["MAX_CONTENT_LENGTH"] = wire.LARGEST_BODY
-    app.register_blueprint(api)
-    app.register_blueprint(reading)
+hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
 
 
-@api.post("/counters/<namespace>/<key>/hits")
+@hitting.post("/counters/<namespace>/<key>/hits")
 async def hit_one(namespace: str, key: str) -> Response:
-    """Count a hit on the counter that the path names."""
+    """Count a hit on the counter that the path names, or tell what the short cut met."""
+    if error := shortcut.error(request.scope):
+        raise error
     hit = wire.one_hit(namespace, key, *await _sent())
     (number,) = await _count([hit])
     return _response(wire.one_answer(hit, number))
 
 
-@api.post("/hits")
+@hitting.post("/hits")
 async def hit_many() -> Response:
     """Count all hits of the body, or none."""
     hits = wire.many_hits(*await _sent())

@@ -31,6 +31,13 @@ async def test_a_replay_is_answered_the_same_and_says_so(
     assert look(count_of(name)) == 4
 
 
+async def test_spaces_around_a_key_are_not_part_of_it(
+    create_test_client: Client, name: str
+) -> None:
+    assert await hit(create_test_client, name, "a-key") == (1, None)
+    assert await hit(create_test_client, name, " \ta-key \t") == (1, "true")
+
+
 async def test_a_key_with_another_by_is_refused_and_counts_nothing(
     create_test_client: Client, name: str, look: Look
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
-from counter.schemas import KEY_RULE
-from counter.wire import LARGEST_BODY
+from counter.api.schemas import KEY_RULE
+from counter.api.wire import LARGEST_BODY
 from testing import JSON, count_of, hit, refusals
 
 Look = Callable[[str], Any]
@@ -65,7 +65,7 @@ async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
         ({"namespace": ""}, "hits.1.namespace", NAMES),
         ({"by": 0}, "hits.1.by", "must be a whole number from 1 to 1,000,000"),
         ({"idempotency_key": " "}, "hits.1.idempotency_key", f"must be {KEY_RULE}"),
-        ({"count": 1}, "hits.1.count", "is no field here: there is by, namespace, key, "),
+        ({"count": 1}, "hits.1.count", "is no field here: there is namespace, key, by, "),
         ("a/b", "hits.1", "must be an object"),
         (None, "hits.1", "must be an object"),
     ],

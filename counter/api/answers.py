@@ -1,13 +1,13 @@
 """What the API answers; a field's description says what it tells."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from counter.schemas import Model, Name
+from counter.api.schemas import Model, Name
 
-Count = Annotated[int, Field(ge=0, lt=2**64, json_schema_extra={"format": "uint64"})]
+Count = Annotated[int, Field(ge=0, le=2**64 - 1, json_schema_extra={"format": "uint64"})]
 
 
 def names(name: str) -> dict[str, str]:
@@ -65,3 +65,20 @@ class CountersAnswer(Model):
 
     counters: list[CounterAnswer]
     next: str | None
+
+
+class FieldProblem(Model):
+    """What is wrong with a field, or a parameter, of a request."""
+
+    field: str
+    problem: str
+
+
+class Problem(Model):
+    """A problem document (RFC 9457); `errors` where fields of the request are not valid."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = Field(default_factory=list)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.tally import Tally
+from counter.tally.tally import Tally
 from harness.database import Coordinates
 from harness.login import Login
 from harness.process import free_port
@@ -160,7 +160,7 @@ async def test_a_fault_reaches_every_waiter_and_ends_nothing(
 ) -> None:
     async with tallying(create_db) as tally:
         with monkeypatch.context() as patch:
-            patch.delattr("counter.batch.statements")
+            patch.delattr("counter.tally.packet.statements")
             answers = await asyncio.gather(
                 *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
             )

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from quart import Quart, current_app
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-import db
-from counter.hits import Batch, Hit, Number, Order, Queue
-from counter.writer import (
+from counter.tally.batch import Batch
+from counter.tally.hits import Hit, Number
+from counter.tally.orders import Order, Queue
+from counter.tally.writer import (
     KeysKnownError,
     NotWrittenError,
     SchemaError,
@@ -19,12 +19,10 @@ from counter.writer import (
     UnsureError,
     Writer,
 )
-from db import NOT_MIGRATED, NOT_STARTED, RETRY_AFTER
-from web.serving import noticing_the_end
+from db import NOT_MIGRATED, RETRY_AFTER
 
 MOST = 1000  # hits of a batch, so of an order
 BOUND = 10_000  # hits that wait
-ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
 FULL = "Too many hits wait for the database. This one was not counted."
@@ -35,28 +33,6 @@ LARGE = "The count would exceed 18446744073709551615. The hit was not counted."
 FAULT = "The hit was not counted, for a reason that is in the log."
 
 log = logging.getLogger(__name__)
-
-
-def init_app(app: Quart) -> None:
-    """Run a tally while `app` serves."""
-
-    @app.while_serving
-    async def serve() -> AsyncGenerator[None]:
-        # Half of a request's time: a connection that died in silence leaves time for another.
-        writer = Writer(lambda: db.connect(app.config), app.config["DB_TIMEOUT"] / 2)
-        tally = app.extensions["tally"] = Tally(writer)
-        loop = asyncio.get_running_loop()
-        with noticing_the_end(lambda: loop.call_soon_threadsafe(tally.end, ENDS_WITHIN)):
-            yield
-        await tally.close(ENDS_WITHIN)
-
-
-def current() -> "Tally":
-    """Return the running app's tally."""
-    try:
-        return current_app.extensions["tally"]  # type: ignore[no-any-return]  # of any extension
-    except KeyError:
-        raise RuntimeError(NOT_STARTED) from None
 
 
 class Tally:

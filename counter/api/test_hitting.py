@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
+from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
-from counter.wire import LARGEST_BODY
+from counter.api.wire import LARGEST_BODY
 from testing import JSON, count_of, refusals
 
 Look = Callable[[str], Any]
@@ -160,3 +161,18 @@ async def test_json_may_be_declared_with_parameters(
         f"/api/v1/counters/{name}/hits", data=b'{"by": 7}', headers={"Content-Type": kind}
     )
     assert (await response.get_json())["count"] == 7
+
+
+async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of_it(
+    create_test_app: Quart, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(create_test_app.config, "HIT_TIMEOUT", 0.2)
+    beside.exec_driver_sql("LOCK TABLES counter WRITE")
+    try:
+        response = await create_test_app.test_client().post(f"/api/v1/counters/{name}/hits")
+    finally:
+        beside.exec_driver_sql("UNLOCK TABLES")
+    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.content_type == "application/problem+json"
+    assert "may have been counted" in (await response.get_json())["detail"]

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from counter.hits import KEY, LARGEST, NAME
-from counter.tally import MOST
+from counter.tally.hits import KEY, LARGEST, NAME
+from counter.tally.tally import MOST
 
 PAGE = 1000  # counters at most
 
@@ -78,7 +78,7 @@ class HitBody(Model):
     by: Amount = 1
 
 
-class HitOfMany(Names, HitBody):
+class HitOfMany(HitBody, Names):
     """One of the hits that are sent together."""
 
     idempotency_key: Key | None = Field(None, description=KEY_RULE)

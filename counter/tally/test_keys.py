@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.hits import Hit, Number
-from counter.tally import Tally
+from counter.tally.hits import Hit, Number
+from counter.tally.tally import Tally
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
 from testing import count_of, tallying

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from counter.schemas import HitOfMany, Model, rules_of
-from web.errors import Invalid
+from counter.api.schemas import HitOfMany, Model, rules_of
+from web.errors import TOLD, Invalid
 
 Pairs = Iterable[tuple[bytes, bytes]]  # headers as ASGI gives them: names in lower case
 Request = TypeVar("Request", bound=Model)
@@ -25,7 +25,10 @@ def check(schema: type[Request], **parts: Any) -> Request:
     try:
         return schema.model_validate(parts)
     except ValidationError as error:
-        raise Invalid(_in_words(schema, each) for each in error.errors()) from None
+        # The words for all that a large body may have wrong would take everybody's time.
+        first = error.errors(include_url=False, include_context=False)[:TOLD]
+        words = [_in_words(schema, each) for each in first]
+        raise Invalid(words, error.error_count()) from None
 
 
 def query(raw: bytes) -> dict[str, Any]:
@@ -36,9 +39,9 @@ def query(raw: bytes) -> dict[str, Any]:
 def key_header(headers: Pairs) -> dict[str, Any]:
     """Return the Idempotency-Key where there is one; if it is repeated, a list."""
     lower = IDEMPOTENCY_KEY.lower().encode()
-    return _by_name(
-        (IDEMPOTENCY_KEY, value.decode("latin-1")) for name, value in headers if name == lower
-    )
+    values = [value for name, value in headers if name == lower]
+    # Spaces around a value are not part of it (RFC 9110), but httptools leaves those behind it.
+    return _by_name((IDEMPOTENCY_KEY, value.strip(b" \t").decode("latin-1")) for value in values)
 
 
 def json(headers: Pairs, body: bytes) -> Any:

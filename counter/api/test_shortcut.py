@@ -1,0 +1,157 @@
+"""The short cut answers plain hits as Quart does, to the last header, and nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from quart import Quart
+from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
+
+from counter.api.shortcut import _count as count
+from counter.tally.hits import Hit
+
+Pairs = list[tuple[bytes, bytes]]
+Answer = tuple[int, Pairs, bytes]
+
+KEY = (b"idempotency-key", b"a-key")
+
+
+async def ask(
+    app: Quart, name: str, *, body: Sequence[bytes] = (b"",), quarts: bool = False, **changes: Any
+) -> Answer:
+    """Hit a counter, as a server hands the request on; return status, headers and body.
+
+    With `quarts` the short cut does not take it.
+    """
+    # An app that is mounted elsewhere than at the root is left to Quart.
+    root = "/mounted" if quarts else ""
+    path = f"{root}/api/v1/counters/{name}/hits"
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": root,
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 5000),
+        **changes,
+    }
+    sent: list[dict[str, Any]] = []
+    parts = list(body)
+
+    async def receive() -> dict[str, Any]:
+        if not parts:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    start, *rest = sent
+    said = b"".join(message.get("body", b"") for message in rest)
+    return start["status"], sorted(start["headers"]), said
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the counters whose hits took the short cut."""
+    names: list[str] = []
+
+    async def noting(hit: Hit, *rest: Any) -> bool:
+        names.append(hit.name)
+        return await count(hit, *rest)
+
+    monkeypatch.setattr("counter.api.shortcut._count", noting)
+    return names
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"host", b"localhost"), (b"accept", b"text/html"), (b"cookie", b"session=x")],
+        [(b"content-length", b"0"), (b"content-type", b"application/json")],
+        [KEY],
+    ],
+    ids=["bare", "browser", "empty body", "key"],
+)
+async def test_both_ways_answer_the_same(
+    create_test_app: Quart, name: str, taken: list[str], headers: Pairs
+) -> None:
+    for _ in range(2):  # the second with a key is a replay
+        short = await ask(create_test_app, f"{name}.1", headers=headers)
+        status, head, body = await ask(create_test_app, f"{name}.2", quarts=True, headers=headers)
+        assert short == (status, head, body.replace(b".2", b".1"))
+        assert status == 200
+    assert (b"idempotent-replayed", b"true") in head or KEY not in headers
+    assert taken == [f"{name}.1"] * 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceUnavailable("The database is away.", retry_after=2),
+        UnprocessableEntity("The count would be too large."),
+        LookupError("a fault"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_both_ways_answer_errors_the_same(
+    create_test_app: Quart, name: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    calls = 0
+
+    async def fail(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    monkeypatch.setattr(create_test_app.extensions["tally"], "count", fail)
+    short = await ask(create_test_app, name)
+    assert calls == 1  # not again in the view
+    assert short == await ask(create_test_app, name, quarts=True)
+    assert short[0] in (422, 500, 503)
+    assert (b"content-type", b"application/problem+json") in short[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"method": "GET"}, 405),
+        ({"method": "OPTIONS"}, 200),
+        ({"query_string": b"by=2"}, 422),
+        ({"body": [b"{}"]}, 415),
+        ({"body": [b"", b"{}"]}, 415),
+        ({"headers": [KEY, KEY]}, 422),
+        ({"headers": [(b"idempotency-key", b"a key")]}, 422),
+        ({"headers": [(b"idempotency-key", "\u00e9".encode())]}, 422),
+        ({"path": "/api/v1/counters/a/b/hits/"}, 404),
+        ({"path": "/api/v1/counters/a/b c/hits"}, 422),
+        ({"path": f"/api/v1/counters/a/{'x' * 65}/hits"}, 422),
+        ({"path": "/api/v1/hits"}, 422),
+    ],
+)
+async def test_what_is_no_plain_hit_is_quarts(
+    create_test_app: Quart,
+    name: str,
+    taken: list[str],
+    changes: dict[str, Any],
+    status: int,
+) -> None:
+    assert (await ask(create_test_app, name, **changes))[0] == status
+    assert taken == []
+
+
+async def test_a_body_after_the_first_message_is_not_lost(
+    create_test_app: Quart, name: str
+) -> None:
+    json = (b"content-type", b"application/json")
+    _, _, said = await ask(create_test_app, name, body=[b"", b'{"by":', b" 7}"], headers=[json])
+    assert said.endswith(b'"count":7}')

@@ -1,0 +1,40 @@
+"""The tally: every hit counted once, many in one commit, each with a number of its own.
+
+From the top down: tally (which hits go when), writer (one attempt, and what came of it), packet
+(the SQL), batch, orders and hits (what is handed around).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from quart import Quart, current_app
+
+import db
+from counter.tally.tally import Tally
+from counter.tally.writer import Writer
+from db import NOT_STARTED
+from web.serving import noticing_the_end
+
+ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
+
+
+def init_app(app: Quart) -> None:
+    """Run a tally while `app` serves."""
+
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None]:
+        # Half of a request's time: a connection that died in silence leaves time for another.
+        writer = Writer(lambda: db.connect(app.config), app.config["DB_TIMEOUT"] / 2)
+        tally = app.extensions["tally"] = Tally(writer)
+        loop = asyncio.get_running_loop()
+        with noticing_the_end(lambda: loop.call_soon_threadsafe(tally.end, ENDS_WITHIN)):
+            yield
+        await tally.close(ENDS_WITHIN)
+
+
+def current() -> Tally:
+    """Return the running app's tally."""
+    try:
+        return current_app.extensions["tally"]  # type: ignore[no-any-return]  # of any extension
+    except KeyError:
+        raise RuntimeError(NOT_STARTED) from None

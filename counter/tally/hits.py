@@ -1,0 +1,43 @@
+"""Hits, and the numbers that they are answered."""
+
+import re
+from dataclasses import dataclass
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}", re.ASCII)
+KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
+LARGEST = 1_000_000  # that one hit adds
+
+REUSED = "The idempotency key was used with another `by` on this counter. Nothing was counted."
+
+Keyed = tuple[str, str]  # a counter's name and an idempotency key of it
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something to count: `by` on the counter `name`, once for each idempotency key."""
+
+    name: str  # namespace/key
+    by: int = 1
+    key: str | None = None
+
+    def is_valid(self) -> bool:
+        """Tell whether name, number and key are within their limits."""
+        if self.key is not None and not KEY.fullmatch(self.key):
+            return False
+        return 1 <= self.by <= LARGEST and NAME.fullmatch(self.name) is not None
+
+
+@dataclass(slots=True)
+class Number:
+    """What a hit is answered: the count right after it, and whether its key was known."""
+
+    count: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a key was answered, and for which `by`."""
+
+    by: int
+    count: int
