@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, purge, shortcut, tally
+from counter import api, durability, purge, shortcut, tally
 from counter.api.hitting import plain_hit
 from counter.views import counter_app, plain_view
 from web import errors, operations, pages, serving
@@ -19,6 +19,7 @@ def create_app(**config_overrides: Any) -> Quart:
     app.config.update(config_overrides)
 
     db.init_app(app)
+    durability.init_app(app)
     tally.init_app(app)
     purge.init_app(app)
     errors.init_app(app)

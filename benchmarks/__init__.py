@@ -14,6 +14,8 @@ Each module is built on those that are named before it:
     machine      where it was measured
     plot         what many clients do to each, drawn
     page         docs/benchmarks.md; page.md has its words
+
+Beside them stands the long form of the faults: faults.
 """
 
 

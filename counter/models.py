@@ -118,3 +118,23 @@ async def remove_old(connection: AsyncConnection, table: Table, limit: int) -> i
     if not old:
         return 0
     return (await connection.execute(delete(table).where(key.in_(old)))).rowcount
+
+
+@dataclass(frozen=True)
+class Flushing:
+    """When the server flushes commits to disk, as `innodb_flush_log_at_trx_commit` tells.
+
+    `binary_log` is its `sync_binlog`, or None where it writes no binary log.
+    """
+
+    log: int
+    binary_log: int | None
+
+
+async def read_flushing(connection: AsyncConnection) -> Flushing:
+    """Return the server's settings, which every account may read."""
+    query = text(
+        "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
+    )
+    log, has_binary_log, binary_log = (await connection.execute(query)).one()
+    return Flushing(log, binary_log if has_binary_log else None)

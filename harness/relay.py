@@ -43,7 +43,11 @@ class Relay:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        far, there = await asyncio.open_connection(*self._to)
+        try:
+            far, there = await asyncio.open_connection(*self._to)
+        except OSError:  # the server is away, and so is this
+            back.transport.abort()
+            return
         ways = [
             asyncio.create_task(self._pass(near, there, to_server=True)),
             asyncio.create_task(self._pass(far, back, to_server=False)),
@@ -51,8 +55,8 @@ class Relay:
         self._tasks.update(ways)
         try:
             await asyncio.gather(*ways)  # an end is passed on like a packet
-        except CutError:
-            pass
+        except (CutError, asyncio.CancelledError):
+            pass  # here, or all at the end
         finally:
             for writer in (there, back):
                 writer.transport.abort()
@@ -69,6 +73,8 @@ class Relay:
                 packet = await reader.readexactly(int.from_bytes(header[:3], "little"))
                 if self.watch:
                     await self.watch(packet, to_server)
+                if writer.is_closing():
+                    break  # nobody is left to read it
                 writer.write(header + packet)
         with contextlib.suppress(OSError):
             writer.write_eof()  # the other way goes on

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from signal import Signals
@@ -35,14 +36,23 @@ class RunServer:
     """A server on a free port of 127.0.0.1 that dies with this process, however it dies.
 
     `program_path` is the server program, by default the first that this machine has;
-    `durable` puts the data on disk and flushes each commit, for measurements.
+    `durable` puts the data on disk and flushes each commit, for measurements; `inside` is
+    another folder for the data, and `flags` are more options of the server's.
     Raises ServerError where there is none or it does not start.
     """
 
-    def __init__(self, program_path: str = "", *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        program_path: str = "",
+        *,
+        durable: bool = False,
+        inside: Path | None = None,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.program: Program = find_program(program_path)
-        self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=None if durable else _roomy()))
-        self._flags = () if durable else throwaway_flags(self.program)
+        place = inside or (None if durable else _roomy())
+        self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=place))
+        self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
         self.root = Login("127.0.0.1", 0, "root", password)
@@ -80,10 +90,15 @@ class RunServer:
         """The server's process id, for signals."""
         return self._server.pid if self._server else 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether the server has not ended."""
+        return self._server is not None and self._server.process.poll() is None
+
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
         if self._server:
-            if self._server.process.poll() is None:  # else the id may be another's by now
+            if self.runs:  # else the id may be another's by now
                 os.kill(self.pid, signal)
             self._server.wait(STOPPED_WITHIN)
 
