@@ -6,8 +6,9 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, durability, purge, tally
-from counter.views import counter_app
+from counter import api, durability, purge, shortcut, tally
+from counter.api.hitting import plain_hit
+from counter.views import counter_app, plain_view
 from web import errors, operations, pages, serving
 
 
@@ -27,5 +28,6 @@ def create_app(**config_overrides: Any) -> Quart:
     serving.init_app(app)
     app.register_blueprint(counter_app)
     api.init_app(app)
+    shortcut.init_app(app, plain_hit, plain_view)
     app.cli.add_command(mysql)
     return app

@@ -1,9 +1,11 @@
 """The page that counts."""
 
-from quart import Blueprint, abort, current_app, render_template, request
+from quart import Blueprint, Quart, abort, current_app, render_template, request
 
 from counter import tally
 from counter.models import read_counter
+from counter.shortcut import Answer, Plain, Scope, raise_what_it_met
+from counter.tally.hits import Hit, Number
 from db import transaction
 
 counter_app = Blueprint("counter_app", __name__, template_folder="templates")
@@ -11,11 +13,13 @@ counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 PLACE = "\N{WHITE SQUARE}"  # where the number goes
 HOME = "default/home"  # the counter of the page
 LOADING_AHEAD = {b"sec-purpose", b"purpose", b"x-moz"}  # the header, and its older names
+PERSONAL = LOADING_AHEAD | {b"cookie"}
 
 
 @counter_app.get("/")
 async def home() -> str:
     """Count a view and show which one it was; HEAD only looks."""
+    raise_what_it_met(request.scope)
     headers = request.scope["headers"]
     if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
         # Refused, a browser asks again when the person really comes, and that is counted.
@@ -28,6 +32,25 @@ async def home() -> str:
     else:
         count = await tally.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
     return page.replace(PLACE, str(count))
+
+
+def plain_view(app: Quart, scope: Scope) -> Plain | None:
+    """Find a view of the rendered page plain, of somebody without a cookie."""
+    if scope["path"] != "/" or scope["method"] != "GET" or scope["query_string"]:
+        return None
+    html = app.extensions.get("counter_page", {}).get("html")
+    if not html or app.debug or any(name in PERSONAL for name, _ in scope["headers"]):
+        return None
+
+    def answer(_: Hit, number: Number) -> Answer:
+        body = html.replace(PLACE, str(number.count)).encode()
+        return body, [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+
+    return Plain(Hit(HOME), app.config["DB_TIMEOUT"], answer)
 
 
 async def _template() -> str:

@@ -2,7 +2,6 @@
 
 from quart import Quart
 
-from counter.api import shortcut
 from counter.api.docs import docs
 from counter.api.hitting import hitting
 from counter.api.reading import reading
@@ -14,4 +13,3 @@ def init_app(app: Quart) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     for room in (hitting, reading, docs):
         app.register_blueprint(room)
-    shortcut.init_app(app)

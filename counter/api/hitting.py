@@ -1,21 +1,25 @@
 """The JSON API's hits. What it reads and answers is in counter/api/wire.py."""
 
-from quart import Blueprint, Response, current_app, request
+import re
+
+from quart import Blueprint, Quart, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from counter import tally
-from counter.api import shortcut, wire
+from counter.api import wire
 from counter.api.checks import Pairs
-from counter.tally.hits import Hit, Number
+from counter.shortcut import Plain, Scope, raise_what_it_met
+from counter.tally.hits import KEY, NAME, Hit, Number
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
+
+PATH = re.compile(f"/api/v1/counters/({NAME.pattern})/hits", re.ASCII)
 
 
 @hitting.post("/counters/<namespace>/<key>/hits")
 async def hit_one(namespace: str, key: str) -> Response:
-    """Count a hit on the counter that the path names, or tell what the short cut met."""
-    if error := shortcut.error(request.scope):
-        raise error
+    """Count a hit on the counter that the path names."""
+    raise_what_it_met(request.scope)
     hit = wire.one_hit(namespace, key, *await _sent())
     (number,) = await _count([hit])
     return _response(wire.one_answer(hit, number))
@@ -26,6 +30,18 @@ async def hit_many() -> Response:
     """Count all hits of the body, or none."""
     hits = wire.many_hits(*await _sent())
     return _response(wire.many_answer(hits, await _count(hits)))
+
+
+def plain_hit(app: Quart, scope: Scope) -> Plain | None:
+    """Find a hit without a query plain, with an Idempotency-Key or without one."""
+    if scope["method"] != "POST" or scope["query_string"]:
+        return None
+    path = PATH.fullmatch(scope["path"])
+    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    key = keys[0].decode("latin-1") if keys else None
+    if not path or keys[1:] or (key is not None and not KEY.fullmatch(key)):
+        return None
+    return Plain(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_answer)
 
 
 async def _sent() -> tuple[bytes, Pairs, bytes]:

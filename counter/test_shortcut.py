@@ -1,4 +1,4 @@
-"""The short cut answers plain hits as Quart does, to the last header, and nothing else."""
+"""The short cut answers plain requests as Quart does, to the last header, and nothing else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import pytest
 from quart import Quart
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.api.shortcut import _count as count
-from counter.tally.hits import Hit
+from counter.shortcut import Plain
+from counter.shortcut import _count as count
 
 Pairs = list[tuple[bytes, bytes]]
 Answer = tuple[int, Pairs, bytes]
@@ -17,24 +17,34 @@ Answer = tuple[int, Pairs, bytes]
 KEY = (b"idempotency-key", b"a-key")
 
 
+def hits(name: str) -> str:
+    """Return the path of a counter's hits."""
+    return f"/api/v1/counters/{name}/hits"
+
+
 async def ask(
-    app: Quart, name: str, *, body: Sequence[bytes] = (b"",), quarts: bool = False, **changes: Any
+    app: Quart,
+    path: str,
+    method: str = "POST",
+    *,
+    body: Sequence[bytes] = (b"",),
+    quarts: bool = False,
+    **changes: Any,
 ) -> Answer:
-    """Hit a counter, as a server hands the request on; return status, headers and body.
+    """Make a request as a server hands it on; return status, headers and body.
 
     With `quarts` the short cut does not take it.
     """
     # An app that is mounted elsewhere than at the root is left to Quart.
     root = "/mounted" if quarts else ""
-    path = f"{root}/api/v1/counters/{name}/hits"
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "POST",
+        "method": method,
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
+        "path": root + path,
+        "raw_path": (root + path).encode(),
         "query_string": b"",
         "root_path": root,
         "headers": [],
@@ -64,11 +74,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the counters whose hits took the short cut."""
     names: list[str] = []
 
-    async def noting(hit: Hit, *rest: Any) -> bool:
-        names.append(hit.name)
-        return await count(hit, *rest)
+    async def noting(plain: Plain, *rest: Any) -> bool:
+        names.append(plain.hit.name)
+        return await count(plain, *rest)
 
-    monkeypatch.setattr("counter.api.shortcut._count", noting)
+    monkeypatch.setattr("counter.shortcut._count", noting)
     return names
 
 
@@ -82,12 +92,14 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
     ids=["bare", "browser", "empty body", "key"],
 )
-async def test_both_ways_answer_the_same(
+async def test_both_ways_answer_a_hit_the_same(
     create_test_app: Quart, name: str, taken: list[str], headers: Pairs
 ) -> None:
     for _ in range(2):  # the second with a key is a replay
-        short = await ask(create_test_app, f"{name}.1", headers=headers)
-        status, head, body = await ask(create_test_app, f"{name}.2", quarts=True, headers=headers)
+        short = await ask(create_test_app, hits(f"{name}.1"), headers=headers)
+        status, head, body = await ask(
+            create_test_app, hits(f"{name}.2"), quarts=True, headers=headers
+        )
         assert short == (status, head, body.replace(b".2", b".1"))
         assert status == 200
     assert (b"idempotent-replayed", b"true") in head or KEY not in headers
@@ -103,7 +115,7 @@ async def test_both_ways_answer_the_same(
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_both_ways_answer_errors_the_same(
+async def test_both_ways_answer_an_error_the_same(
     create_test_app: Quart, name: str, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     calls = 0
@@ -114,9 +126,9 @@ async def test_both_ways_answer_errors_the_same(
         raise error
 
     monkeypatch.setattr(create_test_app.extensions["tally"], "count", fail)
-    short = await ask(create_test_app, name)
+    short = await ask(create_test_app, hits(name))
     assert calls == 1  # not again in the view
-    assert short == await ask(create_test_app, name, quarts=True)
+    assert short == await ask(create_test_app, hits(name), quarts=True)
     assert short[0] in (422, 500, 503)
     assert (b"content-type", b"application/problem+json") in short[1]
 
@@ -124,8 +136,6 @@ async def test_both_ways_answer_errors_the_same(
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"method": "GET"}, 405),
-        ({"method": "OPTIONS"}, 200),
         ({"query_string": b"by=2"}, 422),
         ({"body": [b"{}"]}, 415),
         ({"body": [b"", b"{}"]}, 415),
@@ -136,6 +146,8 @@ async def test_both_ways_answer_errors_the_same(
         ({"path": "/api/v1/counters/a/b c/hits"}, 422),
         ({"path": f"/api/v1/counters/a/{'x' * 65}/hits"}, 422),
         ({"path": "/api/v1/hits"}, 422),
+        ({"method": "GET"}, 405),
+        ({"method": "OPTIONS"}, 200),
     ],
 )
 async def test_what_is_no_plain_hit_is_quarts(
@@ -145,7 +157,7 @@ async def test_what_is_no_plain_hit_is_quarts(
     changes: dict[str, Any],
     status: int,
 ) -> None:
-    assert (await ask(create_test_app, name, **changes))[0] == status
+    assert (await ask(create_test_app, **{"path": hits(name), **changes}))[0] == status
     assert taken == []
 
 
@@ -153,5 +165,45 @@ async def test_a_body_after_the_first_message_is_not_lost(
     create_test_app: Quart, name: str
 ) -> None:
     json = (b"content-type", b"application/json")
-    _, _, said = await ask(create_test_app, name, body=[b"", b'{"by":', b" 7}"], headers=[json])
+    _, _, said = await ask(
+        create_test_app, hits(name), body=[b"", b'{"by":', b" 7}"], headers=[json]
+    )
     assert said.endswith(b'"count":7}')
+
+
+async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: list[str]) -> None:
+    await ask(create_test_app, "/", "GET", quarts=True)  # the page is rendered
+    one = await ask(create_test_app, "/", "GET", headers=[(b"accept", b"application/json")])
+    status, head, body = await ask(create_test_app, "/", "GET", quarts=True)
+    count = int(body.partition(b"Counter: ")[2].partition(b"<")[0])
+    assert one == (status, head, body.replace(b": %d<" % count, b": %d<" % (count - 1)))
+    assert status == 200
+    assert taken == ["default/home"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"method": "HEAD"}, 200),
+        ({"method": "POST"}, 405),
+        ({"query_string": b"from=there"}, 200),
+        ({"headers": [(b"cookie", b"session=x")]}, 200),
+        ({"headers": [(b"sec-purpose", b"prefetch")]}, 503),
+        ({"body": [b"a body"]}, 200),
+    ],
+)
+async def test_what_is_no_plain_view_is_quarts(
+    create_test_app: Quart, taken: list[str], changes: dict[str, Any], status: int
+) -> None:
+    await ask(create_test_app, "/", "GET", quarts=True)
+    assert (await ask(create_test_app, "/", **{"method": "GET", **changes}))[0] == status
+    assert taken == []
+
+
+async def test_while_the_page_is_worked_on_each_view_renders_it(
+    create_test_app: Quart, taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create_test_app, "debug", True)
+    for _ in range(2):
+        assert (await ask(create_test_app, "/", "GET"))[0] == 200
+    assert taken == []

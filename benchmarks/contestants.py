@@ -1,0 +1,55 @@
+"""What is measured: the app in all its uses, and what it is compared with."""
+
+from dataclasses import dataclass
+
+NAMESPACE = "bench"
+ONE = f"/api/v1/counters/{NAMESPACE}/one/hits"
+MANY = f"/api/v1/counters/{NAMESPACE}/NUMBER/hits"  # load.lua puts the numbers in
+
+CLIENTS = 64  # of the ratios
+GROWTH = 1, 8, 64, 256, 1024
+
+COUNTER = "benchmarks.peers.counter_app:app"
+BARE = "benchmarks.peers.bare:app"
+SQLALCHEMY = "benchmarks.peers.sqlalchemy_update:app"
+REDIS = "benchmarks.peers.redis_incr:app"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program that serves contestants: an app, by so many workers."""
+
+    app: str
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Requests of a kind, which is load.lua's, to a server; `title` is for the page."""
+
+    title: str
+    server: Server
+    path: str = ONE
+    kind: str = "hits"
+    counts: bool = True  # whether a request is a hit that must be found afterwards
+
+    @property
+    def method(self) -> str:
+        """The method of its requests."""
+        return "GET" if self.kind == "get" else "POST"
+
+
+CONTESTANTS = {
+    "hits": Contestant("Hits on one counter", Server(COUNTER)),
+    "zipf": Contestant("Hits on 1,000 counters, Zipf 1.1", Server(COUNTER), MANY, "zipf"),
+    "keys": Contestant("Hits with idempotency keys", Server(COUNTER), kind="keys"),
+    "pair": Contestant("Hits on one counter, two workers", Server(COUNTER, workers=2)),
+    "page": Contestant("The page `/`", Server(COUNTER), "/", "get"),
+    "static": Contestant(
+        "A static page of the same app", Server(COUNTER), "/static-page", "get", counts=False
+    ),
+    "bare": Contestant("Bare ASGI app, counts nothing", Server(BARE), counts=False),
+    "redis": Contestant("Quart, Redis INCR, fsync always", Server(REDIS)),
+    "sqlalchemy": Contestant("Quart, SQLAlchemy, one UPDATE a request", Server(SQLALCHEMY)),
+}
+GROWING = {"bare": "bare ASGI", "hits": "Counter", "redis": "Redis", "sqlalchemy": "SQLAlchemy"}

@@ -1,0 +1,117 @@
+"""The database, Redis and the apps of one engine's measurement, all on this machine."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+import db
+from benchmarks import VoidError, probe
+from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Contestant, Server
+from harness.database import throwaway_database
+from harness.migrations import migrate
+from harness.process import free_port, serving
+from harness.run import RunServer
+
+PROJECT = Path(__file__).resolve().parents[1]
+OWN = PROJECT / ".bench"  # not for git
+PACKAGES = OWN / "packages"  # those that only peers need
+UVICORN = ["-m", "uvicorn", "--no-access-log", "--loop=uvloop", "--http=httptools"]
+AOF = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"]
+PEER = "CREATE TABLE peer (name VARCHAR(129) PRIMARY KEY, count BIGINT UNSIGNED NOT NULL)"
+STILL = 0.2  # seconds without a new hit, after which none is under way
+STILL_WITHIN = 15.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Servers that are ready: `ports` has the apps', `folder` is on the database's disk."""
+
+    engine: str
+    folder: Path
+    connection: "Connection[Cursor]"
+    redis: int
+    ports: Mapping[Server, int]
+
+    def url(self, contestant: Contestant) -> str:
+        """Return where the contestant's requests go."""
+        return f"http://127.0.0.1:{self.ports[contestant.server]}{contestant.path}"
+
+    def count(self, contestant: Contestant) -> int:
+        """Return the sum of the counters that the contestant may have raised."""
+        if contestant.server.app == REDIS:
+            return probe.redis_count(self.redis, f"{NAMESPACE}/one")
+        table = "peer" if contestant.server.app == SQLALCHEMY else "counter"
+        return int(self._ask(f"SELECT CAST(SUM(count) AS UNSIGNED) FROM {table}", 0))  # noqa: S608
+
+    def settled(self, contestant: Contestant) -> int:
+        """Return that sum once the hits that clients no longer wait for are in it."""
+        deadline = time.monotonic() + STILL_WITHIN
+        before, now = -1, self.count(contestant)
+        while now != before:
+            if time.monotonic() > deadline:
+                raise VoidError(f"{contestant.title}: hits without end, though nobody sends any")
+            time.sleep(STILL)
+            before, now = now, self.count(contestant)
+        return now
+
+    def statements(self) -> int:
+        """Return how many statements clients have sent; each in a packet of many counts."""
+        return int(self._ask("SHOW GLOBAL STATUS LIKE 'Questions'", 1))
+
+    def _ask(self, query: str, column: int) -> str:
+        with self.connection.cursor() as cursor:
+            cursor.execute(query)
+            return str(cursor.fetchall()[0][column])
+
+
+@contextmanager
+def stage(program: str) -> Iterator[Stage]:
+    """Start everything for the server program, and end it with the block.
+
+    Raises VoidError where a contestant does not answer as it should.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        server = stack.enter_context(closing(RunServer(program, durable=True)))
+        coordinates = stack.enter_context(throwaway_database(server.root, "benchmark"))
+        migrate(db.url(coordinates, "mysql+pymysql"), PROJECT / "alembic.ini")
+        connection = stack.enter_context(server.root.connect())
+        connection.select_db(coordinates["DATABASE_NAME"])
+        with connection.cursor() as cursor:
+            cursor.execute(PEER)
+            cursor.execute("INSERT INTO peer VALUES (%s, 0)", (f"{NAMESPACE}/one",))
+        redis = _start_redis(stack, folder)
+        environ = {**os.environ, **coordinates.environ(), "QUART_ENV": "production"}
+        environ |= {"REDIS_PORT": str(redis), "PYTHONPATH": str(PACKAGES)}
+        ports = _start_apps(stack, folder, environ)
+        yield Stage(str(server.program), folder, connection, redis, ports)
+
+
+def _start_redis(stack: ExitStack, folder: Path) -> int:
+    port = free_port()
+    argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", *AOF]
+    stack.enter_context(serving(argv, port, os.environ, folder, folder / "redis.log"))
+    return port
+
+
+def _start_apps(stack: ExitStack, folder: Path, environ: dict[str, str]) -> dict[Server, int]:
+    """Start the apps, and see that each contestant is answered."""
+    ports: dict[Server, int] = {}
+    for name, contestant in CONTESTANTS.items():
+        server = contestant.server
+        if server not in ports:
+            port = ports[server] = free_port()
+            argv = [sys.executable, *UVICORN, f"--port={port}", f"--workers={server.workers}"]
+            log = folder / f"{name}.log"
+            stack.enter_context(serving([*argv, server.app], port, environ, PROJECT, log))
+        answer = probe.answer(ports[server], contestant)
+        environ.setdefault("ANSWER", answer)  # of the first, which is what the bare app gives
+    return ports

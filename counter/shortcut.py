@@ -1,0 +1,86 @@
+"""Plain requests that count are answered in front of Quart, which costs more than to count.
+
+The rooms whose views count say which requests are plain, and how they are answered. All else,
+what goes wrong with a plain request too, is Quart's to answer; so what a caller gets is the
+same by either way.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from quart import Quart
+
+from counter.tally.hits import Hit, Number
+from counter.tally.tally import Tally
+
+Scope = MutableMapping[str, Any]  # ASGI's, as are the messages
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
+
+ERROR = "counter.error"  # where the request's scope has what became of its hit
+
+
+@dataclass(slots=True)
+class Plain:
+    """What is to be done for a plain request, if it has no body."""
+
+    hit: Hit
+    within: float  # seconds
+    answer: Callable[[Hit, Number], Answer]
+
+
+def init_app(app: Quart, *matchers: Callable[[Quart, Scope], Plain | None]) -> None:
+    """Let `app`, while it serves, answer by the short cut what a matcher finds plain."""
+    quart: Any = app.asgi_app
+
+    async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
+        tally = app.extensions.get("tally")
+        if tally and scope["type"] == "http" and not scope.get("root_path"):
+            for matcher in matchers:
+                if plain := matcher(app, scope):
+                    first = await receive()
+                    if _is_empty(first) and await _count(plain, tally, scope, send):
+                        return
+                    receive = _again(first, receive)
+                    break
+        await quart(scope, receive, send)
+
+    app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
+
+
+def raise_what_it_met(scope: Mapping[str, Any]) -> None:
+    """Raise what the request's hit met on the short cut, if it took that."""
+    if error := scope.get(ERROR):
+        raise error
+
+
+async def _count(plain: Plain, tally: Tally, scope: Scope, send: Send) -> bool:
+    """Count and answer; leave an error in the scope, for the view to raise."""
+    try:
+        (number,) = await tally.count((plain.hit,), plain.within)
+    except Exception as error:  # noqa: BLE001 (nothing is lost)
+        scope[ERROR] = error
+        return False
+    body, headers = plain.answer(plain.hit, number)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return True
+
+
+def _is_empty(first: Message) -> bool:
+    """Tell whether the first message of a request says that it has no body."""
+    whole = first["type"] == "http.request" and not first.get("more_body")
+    return whole and not first.get("body")
+
+
+def _again(first: Message, receive: Receive) -> Receive:
+    """Return what receives the first message once more, and then the others."""
+    rest = [first]
+
+    async def receive_again() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return receive_again
