@@ -21,6 +21,7 @@ from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
 
 TUTORIAL = "2abbbb3287d2"
 ONE_ROW = "8d1f6c0a4b27"
+NAMED = "c41d90a7e5b2"
 
 Alembic = Callable[..., subprocess.CompletedProcess[str]]
 Upgrade = Callable[[str], None]
@@ -130,7 +131,7 @@ def test_an_upgrade_that_was_cut_short_is_taken_up_again(
 ) -> None:
     upgrade(TUTORIAL)
     connection.execute(text("INSERT INTO counter VALUES (4, 12)"))
-    for before, after in ((TUTORIAL, ONE_ROW), (ONE_ROW, "head")):
+    for before, after in ((TUTORIAL, ONE_ROW), (ONE_ROW, NAMED), (NAMED, "head")):
         upgrade(after)
         # All was done but the note of it, and a table of an earlier try is left.
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{before}'"))
@@ -145,11 +146,14 @@ def test_a_downgrade_that_was_cut_short_is_taken_up_again(
     upgrade("head")
     for name, count in (("default/home", 7), ("other/one", 99)):
         connection.execute(text(f"INSERT INTO counter VALUES ('{name}', {count}, 0, NOW(), NOW())"))
+    note = text("UPDATE alembic_version SET version_num = :revision")
     head = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    alembic("downgrade", NAMED)
+    connection.execute(note, {"revision": head})  # as if all was done but the note of it
     alembic("downgrade", ONE_ROW)
     # All was done but the constraint and the note of it.
     connection.execute(text("ALTER TABLE counter DROP CONSTRAINT ck_counter_single_row"))
-    connection.execute(text(f"UPDATE alembic_version SET version_num = '{head}'"))
+    connection.execute(note, {"revision": NAMED})
     alembic("downgrade", ONE_ROW)
     assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 7)]
 

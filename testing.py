@@ -3,7 +3,7 @@
 import http.client
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -21,9 +21,11 @@ from db import connect, url
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.migrations import migrate
+from harness.relay import CutError
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"
+BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 JSON = {"Content-Type": "application/json"}
 PROGRAMS = Path(sys.executable).parent
 
@@ -105,3 +107,31 @@ async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
     first = problem["errors"][0]
     assert problem["detail"].startswith(f"{first['field']} {first['problem']}.")
     return {error["field"]: error["problem"] for error in problem["errors"]}
+
+
+def cut_once(place: Callable[[bytes, bool], bool]) -> Callable[[bytes, bool], Awaitable[None]]:
+    """Return what cuts the connection at the first packet that `place` takes."""
+    done = False
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
+        nonlocal done
+        if not done and place(packet, to_server):
+            done = True
+            raise CutError
+
+    return watch
+
+
+def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
+    """Take the packet of that number among those that answer a batch, from 1."""
+    answers: list[bytes] | None = None
+
+    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
+        nonlocal answers
+        if to_server:
+            answers = [] if BATCH in packet else None
+        elif answers is not None:
+            answers.append(packet)
+        return answers is not None and len(answers) == number
+
+    return place

@@ -4,7 +4,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, delete, func, select, text, tuple_
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,8 +60,7 @@ receipt_table = Table(
     Column("writer", COUNT, primary_key=True, autoincrement=False),
     Column("number", COUNT, primary_key=True, autoincrement=False),
     Column("counts", LONGTEXT(charset="ascii", collation="ascii_bin"), nullable=False),
-    Column("made", DateTime, nullable=False),
-    Index(None, "made"),
+    Column("made", DateTime, nullable=False),  # without an index, which each batch would pay for
     **TABLE,
 )
 
@@ -108,16 +118,26 @@ async def read_hours(
     return [(hour, count) for hour, count in await connection.execute(query.order_by(h.hour))]
 
 
-async def remove_old(connection: AsyncConnection, table: Table, limit: int) -> int:
-    """Remove up to `limit` rows that were made more than a day ago; return how many."""
-    key = tuple_(*table.primary_key)
-    day_ago = func.utc_timestamp() - text("INTERVAL 1 DAY")
-    # Looked for first: a DELETE would lock the first row that is too young as well.
-    query = select(*table.primary_key).where(table.c.made < day_ago)
-    old = (await connection.execute(query.order_by(table.c.made).limit(limit))).all()
-    if not old:
-        return 0
-    return (await connection.execute(delete(table).where(key.in_(old)))).rowcount
+async def remove_older(
+    connection: AsyncConnection, table: Table, made_before: datetime, limit: int
+) -> int:
+    """Remove up to `limit` rows that were made before then; return how many."""
+    key = list(table.primary_key)
+    query = select(*(column.label(f"of_{column.name}") for column in key))
+    query = query.where(table.c.made < made_before).order_by(table.c.made).limit(limit)
+    old = (await connection.execute(query)).all()
+    if old:
+        # One by one: a DELETE of many may go through the table, and would wait for rows that
+        # batches under way have locked.
+        each = delete(table).where(*(column == bindparam(f"of_{column.name}") for column in key))
+        await connection.execute(each, [row._asdict() for row in old])
+    return len(old)
+
+
+async def read_clock(connection: AsyncConnection) -> datetime:
+    """Return the server's time, which is UTC."""
+    now: datetime = (await connection.execute(select(func.utc_timestamp(6)))).scalar_one()
+    return now
 
 
 @dataclass(frozen=True)

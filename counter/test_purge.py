@@ -11,7 +11,8 @@ from sqlalchemy.pool import NullPool
 from counter.purge import purge
 from db import url
 from harness.database import Coordinates
-from testing import count_of, tallying
+from harness.relay import CutError, Relay
+from testing import count_of, nth_answer, tallying
 
 Look = Callable[[str], Any]
 
@@ -24,6 +25,11 @@ async def engine(create_db: Coordinates) -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine(url(create_db), poolclass=NullPool)
     yield engine
     await engine.dispose()
+
+
+async def purge_twice(engine: AsyncEngine) -> None:
+    """Purge as the app does, which looks at the clock first."""
+    await purge(engine, await purge(engine, None))
 
 
 def keep(connection: Connection, name: str, made: str, number: int) -> None:
@@ -44,7 +50,7 @@ async def test_what_is_a_day_old_goes_in_steps_and_the_rest_stays(
     monkeypatch.setattr("counter.purge.STEP", 20)
     keep(beside, f"{name}.old", OLD, 50)
     keep(beside, f"{name}.young", YOUNG, 50)
-    await purge(engine)
+    await purge_twice(engine)
     for table in ("idempotency_key", "receipt"):
         assert look(f"SELECT COUNT(*) FROM {table} WHERE made < {YOUNG} - INTERVAL 1 HOUR") == 0
         assert look(f"SELECT COUNT(*) FROM {table} WHERE made < UTC_TIMESTAMP()") >= 50
@@ -57,7 +63,7 @@ async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
     async with tallying(create_db) as tally:
         beside.exec_driver_sql("BEGIN")  # as a batch under way
         keep(beside, f"{name}.now", "UTC_TIMESTAMP()", 10)
-        await purge(engine)
+        await purge_twice(engine)
         beside.exec_driver_sql("COMMIT")
         beside.exec_driver_sql("BEGIN")  # as a purge under way
         beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{name}.now'")
@@ -65,3 +71,31 @@ async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
         beside.exec_driver_sql("COMMIT")
     assert look(count_of(name)) == 1
     assert look(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}.old'") == 0
+
+
+async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
+    create_db: Coordinates, engine: AsyncEngine, beside: Connection, name: str, look: Look
+) -> None:
+    """While a batch's COMMIT is unanswered, the clock is set from two days ago to now."""
+    at_commit = nth_answer(4)
+    ago = create_async_engine(
+        url(create_db),
+        poolclass=NullPool,
+        connect_args={"init_command": "SET timestamp = UNIX_TIMESTAMP() - 172800"},
+    )
+    before = await purge(ago, await purge(ago, None))
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
+        if at_commit(packet, to_server):
+            relay.watch = None
+            beside.exec_driver_sql("UPDATE receipt SET made = made - INTERVAL 2 DAY")
+            await purge(engine, before)
+            raise CutError
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        relay.watch = watch
+        assert await tally.hit(name, 1, within=20) == 1
+        assert relay.watch is None
+    assert look(count_of(name)) == 1
+    await ago.dispose()

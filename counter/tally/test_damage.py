@@ -1,7 +1,7 @@
 """The tally where connections are cut, packets come late and tables go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,40 +11,11 @@ from werkzeug.exceptions import ServiceUnavailable
 from harness.database import Coordinates
 from harness.login import Login
 from harness.relay import CutError, Relay
-from testing import count_of, tallying
+from testing import BATCH, count_of, cut_once, nth_answer, tallying
 
 Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
-BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
-
-
-def cut_once(place: Callable[[bytes, bool], bool]) -> Callable[[bytes, bool], Awaitable[None]]:
-    """Return what cuts the connection at the first packet that `place` takes."""
-    done = False
-
-    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
-        nonlocal done
-        if not done and place(packet, to_server):
-            done = True
-            raise CutError
-
-    return watch
-
-
-def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
-    """Take the packet of that number among those that answer a batch, from 1."""
-    answers: list[bytes] | None = None
-
-    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
-        nonlocal answers
-        if to_server:
-            answers = [] if BATCH in packet else None
-        elif answers is not None:
-            answers.append(packet)
-        return answers is not None and len(answers) == number
-
-    return place
 
 
 @pytest.mark.parametrize("counters", [1, 3])

@@ -12,12 +12,11 @@ from counter.tally.hits import Hit, Number
 from counter.tally.tally import Tally
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-from testing import count_of, tallying
+from testing import BATCH, count_of, tallying
 
 Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds
-BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))
 
 

@@ -9,12 +9,11 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from harness.database import Coordinates
 from harness.relay import Relay
-from testing import count_of, tallying
+from testing import BATCH, count_of, tallying
 
 Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
-BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 LARGEST = 2**64 - 1
 
 
