@@ -131,7 +131,7 @@ async def test_what_else_fails_in_the_block_is_no_outage(error: type[Exception])
 
 @pytest.mark.usefixtures("app")
 async def test_a_row_that_stays_locked_is_unavailable() -> None:
-    insert = text("INSERT INTO counter VALUES ('a/b', 1, 0, NOW(), NOW())")
+    insert = text("INSERT INTO counter VALUES (NOW(), 'a/b', 1, 0, NOW(), NOW())")
     async with db.transaction() as holder:
         await holder.execute(insert)
         with pytest.raises(ServiceUnavailable):  # noqa: PT012 (the block is what is tested)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import settings
+from counter.tally.packet import ALL
 from db import url
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
@@ -21,7 +22,7 @@ from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
 
 TUTORIAL = "2abbbb3287d2"
 ONE_ROW = "8d1f6c0a4b27"
-NAMED = "c41d90a7e5b2"
+NAMED = "b3f2a6d81c70"
 
 Alembic = Callable[..., subprocess.CompletedProcess[str]]
 Upgrade = Callable[[str], None]
@@ -76,7 +77,10 @@ def test_models_and_migrations_are_in_step(alembic: Alembic) -> None:
 def counters(connection: Connection) -> list[tuple[str, int, int]]:
     """Return each counter's name, count and start."""
     return [
-        tuple(row) for row in connection.execute(text("SELECT name, count, start FROM counter"))
+        tuple(row)
+        for row in connection.execute(
+            text("SELECT name, count, start FROM counter WHERE hour = " + ALL)
+        )
     ]
 
 
@@ -86,7 +90,7 @@ def test_down_and_up_again_keeps_the_count(
     upgrade("head")
     for name, count in (("default/home", 41), ("other/one", 99)):
         connection.execute(
-            text(f"INSERT INTO counter VALUES ('{name}', {count}, 0, UTC_TIMESTAMP(), NOW())")
+            text(f"INSERT INTO counter VALUES ({ALL}, '{name}', {count}, 0, NOW(), NOW())")
         )
     alembic("downgrade", TUTORIAL)
     assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 41)]
@@ -145,7 +149,9 @@ def test_a_downgrade_that_was_cut_short_is_taken_up_again(
 ) -> None:
     upgrade("head")
     for name, count in (("default/home", 7), ("other/one", 99)):
-        connection.execute(text(f"INSERT INTO counter VALUES ('{name}', {count}, 0, NOW(), NOW())"))
+        connection.execute(
+            text(f"INSERT INTO counter VALUES ({ALL}, '{name}', {count}, 0, NOW(), NOW())")
+        )
     note = text("UPDATE alembic_version SET version_num = :revision")
     head = connection.scalar(text("SELECT version_num FROM alembic_version"))
     alembic("downgrade", NAMED)
@@ -176,7 +182,7 @@ def test_the_first_revision_that_was_cut_short_is_taken_up_again(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO counter VALUES ('a/b', 5, 0, NOW(), NOW())",
+        f"INSERT INTO counter VALUES ({ALL}, 'a/b', 5, 0, NOW(), NOW())",
         "UPDATE counter SET count = NULL",
         "UPDATE counter SET count = -1",
         "UPDATE counter SET updated = NULL",
@@ -186,8 +192,8 @@ def test_the_schema_holds_a_name_once_and_a_number(
     upgrade: Upgrade, connection: Connection, statement: str
 ) -> None:
     upgrade("head")
-    connection.execute(text("INSERT INTO counter VALUES ('a/b', 0, 0, NOW(), NOW())"))
-    connection.execute(text("INSERT INTO counter VALUES ('A/b', 0, 0, NOW(), NOW())"))
+    connection.execute(text(f"INSERT INTO counter VALUES ({ALL}, 'a/b', 0, 0, NOW(), NOW())"))
+    connection.execute(text(f"INSERT INTO counter VALUES ({ALL}, 'A/b', 0, 0, NOW(), NOW())"))
     with pytest.raises(DBAPIError):
         connection.execute(text(statement))
     connection.execute(text(f"UPDATE counter SET count = {2**64 - 1}"))

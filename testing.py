@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from quart.typing import TestClientProtocol as Client
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 import settings
-from counter.models import counter_table
+from counter.tally.packet import ALL
 from counter.tally.tally import BOUND, Tally
 from counter.tally.writer import Writer
 from db import connect, url
@@ -26,6 +26,7 @@ from harness.relay import CutError
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"
 BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
+COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter
 JSON = {"Content-Type": "application/json"}
 PROGRAMS = Path(sys.executable).parent
 
@@ -50,7 +51,7 @@ def connected(coordinates: Coordinates) -> Iterator[Connection]:
 
 def stored_count(connection: Connection) -> int:
     """Return what the counter's table says."""
-    return connection.scalar(select(counter_table.c.count)) or 0
+    return connection.scalar(text(f"SELECT count FROM counter WHERE hour = {ALL}")) or 0
 
 
 def view(client: http.client.HTTPConnection) -> int:
@@ -79,8 +80,8 @@ async def tallying(
 def count_of(name: str) -> str:
     """Return the query for a counter's count, which finds it where the hours agree."""
     return (
-        f"SELECT count FROM counter WHERE name = '{name}' AND count - start ="
-        f" (SELECT SUM(count) FROM counter_hour WHERE name = '{name}')"
+        f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{name}' AND count - start ="
+        f" (SELECT SUM(count) FROM counter WHERE hour != {ALL} AND name = '{name}')"
     )
 
 

@@ -33,23 +33,19 @@ NAME = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/key
 COUNT = BIGINT(unsigned=True)
 MOMENT = DATETIME(fsp=6)  # all times are UTC
 
+# A counter is its row of the hour ALL, which has the count; each other row has what came in
+# one hour. In one table, one statement adds to both.
+ALL = datetime(1000, 1, 1)  # noqa: DTZ001 (all times are UTC; it is the first that MySQL knows)
 counter_table = Table(
     "counter",
     metadata,
+    Column("hour", DateTime, primary_key=True),
     Column("name", NAME, primary_key=True),
     Column("count", COUNT, nullable=False),
     Column("start", COUNT, nullable=False, server_default="0"),  # what no hour has
     Column("created", MOMENT, nullable=False),
     Column("updated", MOMENT, nullable=False),
-    **TABLE,
-)
-
-hour_table = Table(
-    "counter_hour",
-    metadata,
-    Column("name", NAME, primary_key=True),
-    Column("hour", DateTime, primary_key=True),
-    Column("count", COUNT, nullable=False),
+    Index(None, "name", "hour"),
     **TABLE,
 )
 
@@ -88,7 +84,9 @@ class Counter:
     updated: datetime
 
 
-COUNTER = select(*(counter_table.c[field.name] for field in fields(Counter)))
+COUNTER = select(*(counter_table.c[field.name] for field in fields(Counter))).where(
+    counter_table.c.hour == ALL
+)
 
 
 async def read_counter(connection: AsyncConnection, name: str) -> Counter | None:
@@ -113,9 +111,10 @@ async def read_hours(
     connection: AsyncConnection, name: str, start: datetime, end: datetime
 ) -> list[tuple[datetime, int]]:
     """Return the hours with hits that begin from `start` on and before `end`, and their counts."""
-    h = hour_table.c
-    query = select(h.hour, h.count).where(h.name == name, h.hour >= start, h.hour < end)
-    return [(hour, count) for hour, count in await connection.execute(query.order_by(h.hour))]
+    c = counter_table.c
+    query = select(c.hour, c.count).where(c.name == name, c.hour >= start, c.hour < end)
+    query = query.where(c.hour != ALL).order_by(c.hour)
+    return [(hour, count) for hour, count in await connection.execute(query)]
 
 
 async def remove_older(

@@ -12,7 +12,7 @@ from counter.purge import purge
 from db import url
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-from testing import count_of, nth_answer, tallying
+from testing import COMMITTED, count_of, nth_answer, tallying
 
 Look = Callable[[str], Any]
 
@@ -77,7 +77,7 @@ async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
     create_db: Coordinates, engine: AsyncEngine, beside: Connection, name: str, look: Look
 ) -> None:
     """While a batch's COMMIT is unanswered, the clock is set from two days ago to now."""
-    at_commit = nth_answer(4)
+    at_commit = nth_answer(COMMITTED)
     ago = create_async_engine(
         url(create_db),
         poolclass=NullPool,

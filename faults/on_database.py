@@ -7,6 +7,7 @@ from random import Random
 import pymysql
 from pymysql.constants.ER import LOCK_DEADLOCK, LOCK_WAIT_TIMEOUT
 
+from counter.models import ALL
 from faults.scene import Scene
 
 KILLS = 5, 15
@@ -84,7 +85,9 @@ def _rival(scene: Scene, heavy: list[bool]) -> int:
 
 
 def _lock(cursor: "pymysql.cursors.Cursor", name: str) -> None:
-    cursor.execute("SELECT count FROM counter WHERE name = %s FOR UPDATE", (name,))
+    cursor.execute(
+        "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE", (ALL, name)
+    )
 
 
 def _wait_for_waiters(cursor: "pymysql.cursors.Cursor") -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
+from counter.models import ALL
 from faults.checks import Stored, Verdict, examine
 from faults.disk import Disk
 from faults.ledger import Ledger
@@ -22,8 +23,8 @@ from testing import PROJECT, connected, migrated_database
 
 USER, PASSWORD = "faults", "faults"  # an ordinary account: init_connect is not for root's
 STORED = (
-    "SELECT name, count, start, (SELECT COALESCE(SUM(h.count), 0) FROM counter_hour h"
-    " WHERE h.name = counter.name) FROM counter"
+    "SELECT name, count, start, (SELECT COALESCE(SUM(h.count), 0) FROM counter h"
+    " WHERE h.name = c.name AND h.hour != %s) FROM counter c WHERE c.hour = %s"
 )
 
 
@@ -92,7 +93,7 @@ class Scene:
     def stored(self) -> dict[str, Stored]:
         """Return what the database says of every counter."""
         with connected(self.database) as connection:
-            rows = connection.exec_driver_sql(STORED).all()
+            rows = connection.exec_driver_sql(STORED, (ALL, ALL)).all()
         return {name: Stored(count, start, int(hours)) for name, count, start, hours in rows}
 
     def verdicts(self) -> list[Verdict]:

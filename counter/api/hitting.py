@@ -37,10 +37,15 @@ def plain_hit(app: Quart, scope: Scope) -> Plain | None:
     if scope["method"] != "POST" or scope["query_string"]:
         return None
     path = PATH.fullmatch(scope["path"])
-    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    key = keys[0].decode("latin-1") if keys else None
-    if not path or keys[1:] or (key is not None and not KEY.fullmatch(key)):
+    if not path:
         return None
+    key = None
+    for name, value in scope["headers"]:
+        if name == b"idempotency-key":
+            text = value.decode("latin-1")
+            if key is not None or not KEY.fullmatch(text):
+                return None
+            key = text
     return Plain(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_answer)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from counter.api.schemas import KEY_RULE
 from counter.api.wire import LARGEST_BODY
+from counter.tally.packet import ALL
 from testing import JSON, count_of, hit, refusals
 
 Look = Callable[[str], Any]
@@ -54,7 +55,9 @@ async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
     assert len((await response.get_json())["hits"]) == 1000
     hits.append(sent(f"{namespace}/one-more"))
     assert await refusals(create_test_client, "hits", json={"hits": hits}) == {"hits": HITS}
-    total = look(f"SELECT SUM(count) FROM counter WHERE name LIKE '{namespace}/%%'")
+    total = look(
+        f"SELECT SUM(count) FROM counter WHERE hour = {ALL} AND name LIKE '{namespace}/%%'"
+    )
     assert total == 1000 * 1_000_000
 
 
@@ -132,10 +135,12 @@ async def test_a_count_that_would_be_too_large_keeps_all_from_being_counted(
 ) -> None:
     full = f"{name}.full"
     await hit(create_test_client, full)
-    beside.exec_driver_sql(f"UPDATE counter SET count = {2**64 - 2} WHERE name = '{full}'")
+    beside.exec_driver_sql(
+        f"UPDATE counter SET count = {2**64 - 2} WHERE hour = {ALL} AND name = '{full}'"
+    )
     body = {"hits": [sent(name), sent(full), sent(full)]}
     response = await create_test_client.post("/api/v1/hits", json=body)
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "18446744073709551615" in (await response.get_json())["detail"]
     assert look(count_of(name)) is None
-    assert look(f"SELECT count FROM counter WHERE name = '{full}'") == 2**64 - 2
+    assert look(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'") == 2**64 - 2

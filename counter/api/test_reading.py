@@ -9,7 +9,8 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
 from counter.api.reading import LONGEST
-from counter.models import hour_table
+from counter.models import counter_table
+from counter.tally.packet import ALL
 from testing import get_json, hit
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
@@ -35,7 +36,9 @@ async def test_a_count_of_64_bits_is_a_whole_number(
     create_test_client: Client, name: str, beside: Connection
 ) -> None:
     await hit(create_test_client, name)
-    beside.exec_driver_sql(f"UPDATE counter SET count = {2**64 - 1} WHERE name = '{name}'")
+    beside.exec_driver_sql(
+        f"UPDATE counter SET count = {2**64 - 1} WHERE hour = {ALL} AND name = '{name}'"
+    )
     assert (await get_json(create_test_client, f"/api/v1/counters/{name}"))["count"] == 2**64 - 1
 
 
@@ -124,8 +127,9 @@ async def test_hours_are_those_from_the_first_to_before_the_last(
     await hit(create_test_client, name)
     day = datetime(2025, 6, 1, tzinfo=UTC)
     for hour in (9, 10, 12, 13):
-        row = {"name": name, "hour": day.replace(hour=hour, tzinfo=None), "count": hour}
-        beside.execute(hour_table.insert().values(**row))
+        begin = day.replace(hour=hour, tzinfo=None)
+        row = {"name": name, "hour": begin, "count": hour, "created": begin, "updated": begin}
+        beside.execute(counter_table.insert().values(**row))
     query = {"from": "2025-06-01T12:59:59.9+02:00", "to": "2025-06-01T13:00:00z"}
     shown = await get_json(create_test_client, f"/api/v1/counters/{name}/hours", **query)
     assert shown == {

@@ -68,12 +68,13 @@ class Batch:
         return any(first and first.by != by for first, by in firsts)
 
     def _place(self, order: Order, hit: Hit) -> Place:
-        keyed = hit.name, hit.key or ""
-        if keyed in order.known:
-            return Place("", order.known[keyed], replayed=True)
-        if keyed in self.keys:
-            return Place(hit.name, self.keys[keyed].count, replayed=True)
+        if hit.key:
+            keyed = hit.name, hit.key
+            if keyed in order.known:
+                return Place("", order.known[keyed], replayed=True)
+            if keyed in self.keys:
+                return Place(hit.name, self.keys[keyed].count, replayed=True)
         count = self.sums[hit.name] = self.sums.get(hit.name, 0) + hit.by
         if hit.key:
-            self.keys[keyed] = Answer(hit.by, count)
+            self.keys[hit.name, hit.key] = Answer(hit.by, count)
         return Place(hit.name, count)

@@ -8,6 +8,7 @@ after it, COMMIT too, from being run. Values stand in the text itself: numbers, 
 
 from collections.abc import Collection, Mapping
 
+from counter import models
 from counter.tally.batch import Batch
 from counter.tally.hits import NAME, Answer, Keyed
 
@@ -20,7 +21,9 @@ SESSION = [
     " wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES'",
 ]
 NOW = "UTC_TIMESTAMP(6)"
+ALL = f"'{models.ALL}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
+ADD = "INSERT INTO counter (hour, name, count, created, updated) VALUES"
 KEEP_KEYS = "INSERT INTO idempotency_key"
 # MySQL deprecates VALUES(column) below, but MariaDB 10.11 knows nothing else.
 
@@ -33,18 +36,15 @@ def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[st
     1062 once the first is committed, and waits for it while it is under way. A key that another
     batch had fails so too. The receipts of the batches `needless` are deleted.
     """
-    # Everybody locks rows in the order of names, so writers do not deadlock.
+    # Everybody locks rows in one order, so writers do not deadlock.
     names = sorted(batch.sums)
     if not all(NAME.fullmatch(name) for name in names):
         raise ValueError(f"not the names of counters: {names}")
     add, counts = (
         (_add_to_one, "LAST_INSERT_ID()") if len(names) == 1 else (_add_to_many, "@counts")
     )
-    hours = ",".join(f"('{name}',{HOUR},{batch.sums[name]:d})" for name in names)
     return [
         *add(names, batch.sums),
-        f"INSERT INTO counter_hour (name, hour, count) VALUES {hours}"
-        " ON DUPLICATE KEY UPDATE count = count + VALUES(count)",
         *_keep_keys(names, batch),
         "INSERT INTO receipt (writer, number, counts, made)"
         f" VALUES ({writer:d}, {batch.number:d}, {counts}, UTC_TIMESTAMP())",
@@ -56,22 +56,25 @@ def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[st
 def _add_to_one(names: list[str], sums: Mapping[str, int]) -> list[str]:
     """Add to one counter; its count comes back with the statement itself, as its insert id."""
     (name,) = names
+    by = sums[name]
     return [
-        "INSERT INTO counter (name, count, created, updated)"
-        f" VALUES ('{name}', LAST_INSERT_ID({sums[name]:d}), {NOW}, {NOW})"
-        " ON DUPLICATE KEY UPDATE count = LAST_INSERT_ID(count + VALUES(count)),"
-        " updated = VALUES(updated)",
+        f"{ADD} ({ALL},'{name}',LAST_INSERT_ID({by:d}),{NOW},{NOW}),"
+        f"({HOUR},'{name}',{by:d},{NOW},{NOW})"
+        f" ON DUPLICATE KEY UPDATE count = IF(hour = {ALL}, LAST_INSERT_ID(count + VALUES(count)),"
+        " count + VALUES(count)), updated = VALUES(updated)",
     ]
 
 
 def _add_to_many(names: list[str], sums: Mapping[str, int]) -> list[str]:
-    values = ",".join(f"('{name}',{sums[name]:d},{NOW},{NOW})" for name in names)
+    values = ",".join(
+        f"({hour},'{name}',{sums[name]:d},{NOW},{NOW})" for hour in (ALL, HOUR) for name in names
+    )
     quoted = ",".join(f"'{name}'" for name in names)
     return [
-        f"INSERT INTO counter (name, count, created, updated) VALUES {values}"
+        f"{ADD} {values}"
         " ON DUPLICATE KEY UPDATE count = count + VALUES(count), updated = VALUES(updated)",
         "SELECT GROUP_CONCAT(count ORDER BY name) INTO @counts"
-        f" FROM counter WHERE name IN ({quoted})",
+        f" FROM counter WHERE hour = {ALL} AND name IN ({quoted})",
         "SELECT @counts",
     ]
 

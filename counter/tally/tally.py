@@ -24,8 +24,6 @@ from db import NOT_MIGRATED, RETRY_AFTER
 MOST = 1000  # hits of a batch, so of an order
 BOUND = 10_000  # hits that wait
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
-TURNS = 4  # of the event loop, that a request takes from its socket to the tally
-LONGEST_GATHERING = 0.005  # seconds
 
 FULL = "Too many hits wait for the database. This one was not counted."
 ENDING = "This server is ending. The hit was not counted."
@@ -49,7 +47,6 @@ class Tally:
         self._waiting = Queue()
         self._batch: Batch | None = None  # being written, or its outcome unknown
         self._most = MOST
-        self._crowded = False
         self._number = 0
         self._ending = False
         self._wake = asyncio.Event()
@@ -132,26 +129,9 @@ class Tally:
             self._batch = None  # nobody waits for its outcome: whether it is in will not change
         if self._waiting.size or self._batch:
             await self._writer.reach()  # first, so that hits that wait here can be withdrawn
-        if self._waiting.size and not self._batch:
-            if self._crowded:
-                await self._gather()
-            self._batch = self._next()
+            self._batch = self._batch or self._next()
         if self._batch:
             await self._write(self._batch)
-
-    async def _gather(self) -> None:
-        """Let hits join that are on their way.
-
-        Who was just answered often comes again at once. Without this, a crowd falls into two
-        halves, one on its way while the other is written, in twice as many batches.
-        """
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + LONGEST_GATHERING
-        size, quiet = self._waiting.size, 0
-        while quiet < TURNS and size < self._most and loop.time() < latest:
-            await asyncio.sleep(0)
-            quiet = quiet + 1 if self._waiting.size == size else 0
-            size = self._waiting.size
 
     async def _write(self, batch: Batch) -> None:
         try:
@@ -168,9 +148,21 @@ class Tally:
         except TooLargeError:
             self._halve(batch)
         else:
-            batch.answer(totals)
             self._batch, self._most = None, min(2 * self._most, MOST)
-            self._crowded = len(batch.orders) > 1
+            await self._answer(batch, totals)
+
+    async def _answer(self, batch: Batch, totals: dict[str, int]) -> None:
+        """Answer a batch as soon as the next one is on its way.
+
+        What takes the longest, to send the answers, so goes on while the server writes.
+        """
+        if len(batch.orders) == 1:
+            return batch.answer(totals)
+        try:
+            await asyncio.sleep(0)  # hits that have come in meanwhile go into the next one
+        finally:
+            # The packet of the next batch is sent before the event loop turns again.
+            asyncio.get_running_loop().call_soon(batch.answer, totals)
 
     def _next(self) -> Batch | None:
         self._number += 1
@@ -233,6 +225,8 @@ def _check(hits: Sequence[Hit]) -> None:
     for hit in hits:
         if not hit.is_valid():
             raise ValueError(f"not a hit: {hit}")
+    if len(hits) == 1:
+        return
     keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
     if not 1 <= len(hits) <= MOST or len(set(keyed)) < len(keyed):
         raise ValueError(f"not from 1 to {MOST} hits, each key once on its counter")

@@ -11,15 +11,17 @@ from werkzeug.exceptions import ServiceUnavailable
 from harness.database import Coordinates
 from harness.login import Login
 from harness.relay import CutError, Relay
-from testing import BATCH, count_of, cut_once, nth_answer, tallying
+from testing import BATCH, COMMITTED, count_of, cut_once, nth_answer, tallying
 
 Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 
 
-@pytest.mark.parametrize("counters", [1, 3])
-@pytest.mark.parametrize("packet", range(5))
+@pytest.mark.parametrize(
+    ("counters", "packet"),
+    [*((1, packet) for packet in range(COMMITTED + 1)), *((3, packet) for packet in range(10))],
+)
 async def test_a_connection_cut_at_any_packet_counts_once(
     create_db: Coordinates, name: str, look: Look, counters: int, packet: int
 ) -> None:
@@ -118,7 +120,7 @@ async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
 ) -> None:
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     async with relay.open(), tallying(create_db, **relay.address) as tally:
-        relay.watch = cut_once(nth_answer(4))  # that of COMMIT
+        relay.watch = cut_once(nth_answer(COMMITTED))
         assert await tally.hit(name, 1, WITHIN) == 1
         beside.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
 

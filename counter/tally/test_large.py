@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
+from counter.tally.packet import ALL
 from harness.database import Coordinates
 from harness.relay import Relay
 from testing import BATCH, count_of, tallying
@@ -19,7 +20,7 @@ LARGEST = 2**64 - 1
 
 def start(connection: Connection, name: str, count: int) -> None:
     """Make a counter that starts so high."""
-    values = f"('{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
+    values = f"({ALL}, '{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
     connection.exec_driver_sql(f"INSERT INTO counter VALUES {values}")
 
 

@@ -1,13 +1,14 @@
 """name counters
 
-The one count becomes the counter `default/home`. Hours say when hits came, and receipts tell
-after a lost connection whether a batch of hits was committed.
+The one count becomes the counter `default/home`, as its row of the hour 1000-01-01; its other rows
+say in which hours hits came. Receipts tell after a lost connection whether a batch of hits was
+committed.
 
 As before, the new table is filled beside the old one and takes its place by a RENAME, so a run
 that is cut short is begun anew, while the app does not count. On the way back all counters but
 `default/home` are lost, as are the hours.
 
-Revision ID: c41d90a7e5b2
+Revision ID: b3f2a6d81c70
 Revises: 8d1f6c0a4b27
 Create Date: 2026-11-21 12:40:00
 """
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "c41d90a7e5b2"
+revision = "b3f2a6d81c70"
 down_revision = "8d1f6c0a4b27"
 branch_labels = None
 depends_on = None
@@ -33,20 +34,14 @@ def upgrade() -> None:
     drop_leftovers()
     op.create_table(
         "counter_new",
+        sa.Column("hour", sa.DateTime(), nullable=False),
         sa.Column("name", NAME, nullable=False),
         sa.Column("count", COUNT, nullable=False),
         sa.Column("start", COUNT, server_default="0", nullable=False),
         sa.Column("created", MOMENT, nullable=False),
         sa.Column("updated", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
-        **TABLE,
-    )
-    op.create_table(
-        "counter_hour",
-        sa.Column("name", NAME, nullable=False),
-        sa.Column("hour", sa.DateTime(), nullable=False),
-        sa.Column("count", COUNT, nullable=False),
-        sa.PrimaryKeyConstraint("name", "hour", name=op.f("pk_counter_hour")),
+        sa.PrimaryKeyConstraint("hour", "name", name=op.f("pk_counter")),
+        sa.Index(op.f("ix_counter_name_hour"), "name", "hour"),
         **TABLE,
     )
     op.create_table(
@@ -56,12 +51,11 @@ def upgrade() -> None:
         sa.Column("counts", mysql.LONGTEXT(charset="ascii", collation="ascii_bin"), nullable=False),
         sa.Column("made", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("writer", "number", name=op.f("pk_receipt")),
-        sa.Index(op.f("ix_receipt_made"), "made"),
         **TABLE,
     )
     swap(
-        "INSERT INTO counter_new (name, count, start, created, updated) "
-        "SELECT 'default/home', count, count, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) "
+        "INSERT INTO counter_new (hour, name, count, start, created, updated) SELECT "
+        "'1000-01-01', 'default/home', count, count, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) "
         "FROM counter WHERE count > 0"
     )
 
@@ -76,16 +70,17 @@ def downgrade() -> None:
         **TABLE,
     )
     swap(
-        # Joined by the column `name`, or, in a run that is taken up again after the RENAME, by
-        # nothing, as the one row then has no name.
+        # Joined by hour and name, or, in a run that is taken up again after the RENAME, by nothing,
+        # as the one row then has neither.
         "INSERT INTO counter_new (id, count) SELECT 1, COALESCE(MAX(count), 0) "
-        "FROM counter NATURAL JOIN (SELECT _ascii'default/home' COLLATE ascii_bin AS name) AS home"
+        "FROM counter NATURAL JOIN (SELECT TIMESTAMP'1000-01-01 00:00:00' AS hour, "
+        "_ascii'default/home' COLLATE ascii_bin AS name) AS home"
     )
     op.create_check_constraint(op.f("ck_counter_single_row"), "counter", "id = 1")
 
 
 def drop_leftovers() -> None:
-    op.execute("DROP TABLE IF EXISTS counter_new, counter_old, counter_hour, receipt")
+    op.execute("DROP TABLE IF EXISTS counter_new, counter_old, receipt")
 
 
 def swap(fill: str) -> None:
