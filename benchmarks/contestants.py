@@ -17,10 +17,11 @@ REDIS = "benchmarks.peers.redis_incr:app"
 
 @dataclass(frozen=True)
 class Server:
-    """A program that serves contestants: an app, by so many workers."""
+    """An app that is served to contestants, by so many workers of a server program."""
 
     app: str
     workers: int = 1
+    program: str = "uvicorn"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ CONTESTANTS = {
     "static": Contestant(
         "A static page of the same app", Server(COUNTER), "/static-page", "get", counts=False
     ),
+    "hypercorn": Contestant(
+        "Hits on one counter, under hypercorn", Server(COUNTER, 1, "hypercorn")
+    ),
+    "granian": Contestant("Hits on one counter, under granian", Server(COUNTER, 1, "granian")),
     "bare": Contestant("Bare ASGI app, counts nothing", Server(BARE), counts=False),
     "redis": Contestant("Quart, Redis INCR, fsync always", Server(REDIS)),
     "sqlalchemy": Contestant("Quart, SQLAlchemy, one UPDATE a request", Server(SQLALCHEMY)),

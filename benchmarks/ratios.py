@@ -76,4 +76,6 @@ RATIOS = [
     ),
     Ratio("statements a hit, 64 clients", "hits", what="statements", most=0.1),
     Ratio("two workers / one", "pair", "hits"),
+    Ratio("hits under hypercorn / under uvicorn", "hypercorn", "hits"),
+    Ratio("hits under granian / under uvicorn", "granian", "hits"),
 ]

@@ -24,7 +24,12 @@ from harness.run import RunServer
 PROJECT = Path(__file__).resolve().parents[1]
 OWN = PROJECT / ".bench"  # not for git
 PACKAGES = OWN / "packages"  # those that only peers need
-UVICORN = ["-m", "uvicorn", "--no-access-log", "--loop=uvloop", "--http=httptools"]
+# Each program's fastest settings; none logs requests unless it is told to, but uvicorn.
+PROGRAMS = {
+    "uvicorn": "uvicorn --no-access-log --loop=uvloop --http=httptools --port={port}",
+    "hypercorn": "hypercorn --worker-class=uvloop --bind=127.0.0.1:{port}",
+    "granian": "granian --interface=asgi --loop=uvloop --host=127.0.0.1 --port={port}",
+}
 AOF = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"]
 PEER = "CREATE TABLE peer (name VARCHAR(129) PRIMARY KEY, count BIGINT UNSIGNED NOT NULL)"
 STILL = 0.2  # seconds without a new hit, after which none is under way
@@ -110,9 +115,10 @@ def _start_apps(stack: ExitStack, folder: Path, environ: dict[str, str]) -> dict
         server = contestant.server
         if server not in ports:
             port = ports[server] = free_port()
-            argv = [sys.executable, *UVICORN, f"--port={port}", f"--workers={server.workers}"]
+            program = PROGRAMS[server.program].format(port=port).split()
+            argv = [sys.executable, "-m", *program, f"--workers={server.workers}", server.app]
             log = folder / f"{name}.log"
-            stack.enter_context(serving([*argv, server.app], port, environ, PROJECT, log))
+            stack.enter_context(serving(argv, port, environ, PROJECT, log))
         answer = probe.answer(ports[server], contestant)
         environ.setdefault("ANSWER", answer)  # of the first, which is what the bare app gives
     return ports
