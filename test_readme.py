@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import shutil
 import signal
 import subprocess
@@ -80,10 +81,20 @@ def test_the_api_table_has_every_operation() -> None:
     assert table == operations
 
 
-async def test_the_example_of_a_hit_counts(create_test_client: Client) -> None:
+async def test_the_examples_of_hits_are_answered_as_it_says(create_test_client: Client) -> None:
     (path,) = re.findall(r"^curl -X POST http://127.0.0.1:5000(/\S+)$", README, re.M)
     response = await create_test_client.post(path)
     assert response.status_code == HTTPStatus.OK
+    (command,) = (block for block in blocks("sh") if "Idempotency-Key" in block)
+    _, url, *rest = shlex.split(command.replace("\\\n", ""))
+    assert rest[::2] == ["-H", "-H", "-d"]
+    headers = dict(header.split(": ") for header in rest[1:4:2])
+    (answer,) = re.findall(r"^answers `(\{.*\})`, however often", README, re.M)
+    for _ in range(2):
+        response = await create_test_client.post(
+            url.removeprefix("http://127.0.0.1:5000"), headers=headers, data=rest[5]
+        )
+        assert await response.get_data(as_text=True) == answer
 
 
 async def test_the_example_of_a_test_passes(tmp_path: Path, create_test_client: Client) -> None:

@@ -1,5 +1,6 @@
 """What several test modules use: databases, a look into them, the page and the API over HTTP."""
 
+import asyncio
 import http.client
 import re
 import sys
@@ -110,14 +111,15 @@ async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
     return {error["field"]: error["problem"] for error in problem["errors"]}
 
 
-def cut_once(place: Callable[[bytes, bool], bool]) -> Callable[[bytes, bool], Awaitable[None]]:
-    """Return what cuts the connection at the first packet that `place` takes."""
-    done = False
+def cut_once(
+    place: Callable[[bytes, bool], bool], done: asyncio.Event | None = None
+) -> Callable[[bytes, bool], Awaitable[None]]:
+    """Return what cuts the connection at the first packet that `place` takes; it sets `done`."""
+    done = done or asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
-        nonlocal done
-        if not done and place(packet, to_server):
-            done = True
+        if not done.is_set() and place(packet, to_server):
+            done.set()
             raise CutError
 
     return watch

@@ -68,22 +68,33 @@ def measure(stage: Stage, rounds: int, each: int) -> Iterator[Sample]:
 
         stage.connection.autocommit(False)  # noqa: FBT003 (the driver's way)
         for number in range(rounds + 1):
-            turns = zip(TURNS, (hit.ask, page.ask, bare), strict=True)
-            samples = [_sample(stage.engine, name, number, each, once) for name, once in turns]
+            times = _in_turns(each, hit.ask, page.ask, bare)
+            samples = (
+                _sample(stage.engine, name, number, of_one)
+                for name, of_one in zip(TURNS, times, strict=True)
+            )
             yield from samples if number else ()
         stage.connection.autocommit(True)  # noqa: FBT003
     hit.close()
     page.close()
 
 
-def _sample(engine: str, name: str, number: int, each: int, once: Callable[[], None]) -> Sample:
-    times = []
-    start = time.perf_counter()
+def _in_turns(each: int, *asks: Callable[[], None]) -> list[list[float]]:
+    """Ask one after the other, so many times each; return the milliseconds that each took.
+
+    The machine's speed changes from second to second: they take turns with every request.
+    """
+    times: list[list[float]] = [[] for _ in asks]
     for _ in range(each):
-        before = time.perf_counter()
-        once()
-        times.append(1000 * (time.perf_counter() - before))
-    seconds = time.perf_counter() - start
+        for ask, of_one in zip(asks, times, strict=True):
+            before = time.perf_counter()
+            ask()
+            of_one.append(1000 * (time.perf_counter() - before))
+    return times
+
+
+def _sample(engine: str, name: str, number: int, times: list[float]) -> Sample:
+    seconds = sum(times) / 1000
     times.sort()
-    p50, p99 = times[each // 2], times[each * 99 // 100]
-    return Sample(engine, name, 1, number, each, seconds, p50, p99)
+    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+    return Sample(engine, name, 1, number, len(times), seconds, p50, p99)

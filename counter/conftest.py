@@ -1,4 +1,4 @@
-"""What the tests of the tally use: a counter of their own, and a look beside the tally."""
+"""What the tests here use: a counter of their own, and a look beside the app."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

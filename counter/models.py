@@ -127,8 +127,9 @@ async def remove_older(
     old = (await connection.execute(query)).all()
     if old:
         # One by one: a DELETE of many may go through the table, and would wait for rows that
-        # batches under way have locked.
+        # batches under way have locked. Another purge may have been first, and the key be new.
         each = delete(table).where(*(column == bindparam(f"of_{column.name}") for column in key))
+        each = each.where(table.c.made < made_before)
         await connection.execute(each, [row._asdict() for row in old])
     return len(old)
 

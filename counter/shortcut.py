@@ -20,6 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
 
+OF_A_BODY = {b"content-length", b"transfer-encoding"}
 ERROR = "counter.error"  # where the request's scope has what became of its hit
 
 
@@ -40,7 +41,7 @@ def init_app(app: Quart, *matchers: Callable[[Quart, Scope], Plain | None]) -> N
         tally = app.extensions.get("tally")
         if tally and scope["type"] == "http" and not scope.get("root_path"):
             for matcher in matchers:
-                if plain := matcher(app, scope):
+                if (plain := matcher(app, scope)) and not _announces_a_body(scope):
                     first = await receive()
                     if _is_empty(first) and await _count(plain, tally, scope, send):
                         return
@@ -68,6 +69,11 @@ async def _count(plain: Plain, tally: Tally, scope: Scope, send: Send) -> bool:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return True
+
+
+def _announces_a_body(scope: Scope) -> bool:
+    """Tell whether a request's body may be waited for, which is Quart's to limit."""
+    return any(name in OF_A_BODY and value != b"0" for name, value in scope["headers"])
 
 
 def _is_empty(first: Message) -> bool:

@@ -100,7 +100,7 @@ async def test_an_emptied_table_counts_from_one(
     assert [await view(create_test_client) for _ in range(2)] == [1, 2]
 
 
-async def test_counts_beyond_32_bits(create_test_client: Client, beside: Connection) -> None:
+async def test_counts_beyond_63_bits(create_test_client: Client, beside: Connection) -> None:
     await view(create_test_client)
     beside.execute(counter_table.update().values(count=2**63))
     assert await view(create_test_client) == 2**63 + 1

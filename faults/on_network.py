@@ -5,8 +5,8 @@ from random import Random
 
 from faults.scene import Scene, Worker
 from harness.relay import CutError, Watch
+from testing import BATCH
 
-BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 PACKETS = 12  # a batch and its answers are at most about so many
 TRIGGERS_WITHIN = 5.0  # seconds
 CUTS = 5, 15

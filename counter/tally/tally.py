@@ -93,7 +93,8 @@ class Tally:
         """End, and return when all is answered."""
         self.end(within)
         try:
-            await asyncio.wait([self._task], timeout=within)
+            if any(self._unanswered()):
+                await asyncio.wait([self._task], timeout=within)
         finally:
             self._task.cancel()
             for order in self._unanswered():
@@ -115,7 +116,7 @@ class Tally:
                 pause = min(2 * pause, LONGEST_PAUSE)
             except SchemaError as error:
                 log.warning("hits are given up: %s", error)
-                self._give_up(NOT_MIGRATED)
+                self._give_up(f"{NOT_MIGRATED} The hit was not counted.")
             except Exception:  # whatever it is, nobody may hang
                 log.exception("hits are given up")
                 self._give_up(FAULT)

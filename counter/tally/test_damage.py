@@ -30,13 +30,13 @@ async def test_a_connection_cut_at_any_packet_counts_once(
     async with relay.open(), tallying(create_db, **relay.address) as tally:
         for name in names:
             await tally.hit(name, 1, WITHIN)
-        relay.watch = cut_once(
-            nth_answer(packet) if packet else lambda data, up: up and BATCH in data
-        )
+        place = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
+        relay.watch = cut_once(place, cut := asyncio.Event())
         for count in (2, 3):
             assert await asyncio.gather(*(tally.hit(name, 1, WITHIN) for name in names)) == [
                 count
             ] * len(names)
+        assert cut.is_set()
     for name in names:
         assert look(count_of(name)) == 3
 

@@ -196,8 +196,10 @@ async def test_an_order_of_the_most_hits_is_one_batch(
 ) -> None:
     order = [Hit(f"{name}.{number:03}.{'x' * 30}", 1, f"{number:064}") for number in range(1000)]
     async with tallying(create_db) as tally:
+        before = look("SELECT COUNT(*) FROM receipt")
         for replayed in (False, True):
             assert await tally.count(order, WITHIN) == [Number(1, replayed)] * 1000
+        assert look("SELECT COUNT(*) FROM receipt") == before + 1
         with pytest.raises(ValueError, match="from 1 to 1000 hits"):
             await tally.count([*order, Hit(name)], WITHIN)
         with pytest.raises(ValueError, match="from 1 to 1000 hits"):

@@ -154,6 +154,7 @@ async def test_without_tables_each_hit_is_told_what_to_do(
                     *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
                 )
             assert all("alembic upgrade head" in str(answer) for answer in answers)
+            assert all("not counted" in str(answer) for answer in answers)
         finally:
             cursor.execute(f"DROP DATABASE {bare}")
 

@@ -50,7 +50,7 @@ class SchemaError(Exception):
 class Writer:
     """Writes batches of hits; what `write` returns is committed.
 
-    After UnsureError the same batch may be written `again` under the same number: the receipt
+    After UnsureError the same batch may be written again, as it then is `unsure`: the receipt
     sees to it that it is counted once. An attempt ends after `limit` seconds.
     """
 
@@ -123,8 +123,10 @@ class Writer:
         except IntegrityError:
             if not statements[len(answers)].startswith(sql.KEEP_KEYS):
                 raise
-            return await self._receipt(batch, sql.answers(batch.keys))
-        return next(filter(None, answers))
+            if counts := await self._receipt(batch, sql.answers(batch.keys)):
+                return counts
+            raise KeysKnownError({}) from None  # a purge has just removed what was there
+        return next(filter(None, answers))  # the counts: the other statements answer nothing
 
     async def _receipt(self, batch: Batch, keys: str = "SELECT ''") -> str:
         """Return the counts of a committed batch.
