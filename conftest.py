@@ -19,7 +19,7 @@ from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.masked import Masked
 from harness.migrations import migrate
-from testing import ALEMBIC_INI, PROJECT
+from testing import ALEMBIC_INI, PROJECT, migrated_database
 
 pytest_plugins = ["harness.plugin"]
 
@@ -77,6 +77,13 @@ def checkout(project_copy: Path) -> Path:
     for folder in (venv, pipenv):
         (project_copy / folder.name).symlink_to(folder)
     return project_copy
+
+
+@pytest.fixture
+def fresh_db(mysql_login: Login) -> Iterator[Coordinates]:
+    """Make a migrated database for one test."""
+    with migrated_database(mysql_login) as coordinates:
+        yield coordinates
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ import pytest
 from sqlalchemy import Connection
 
 from harness.database import Coordinates
-from harness.login import Login
 from harness.process import Serving, free_port, serving
-from testing import PROGRAMS, PROJECT, connected, count_of, migrated_database
+from testing import PROGRAMS, PROJECT, connected, count_of
 
 HITS = "/api/v1/counters/ending/one/hits"
 WAITING = (
@@ -27,25 +26,18 @@ Answer = tuple[int, str]
 
 
 @pytest.fixture
-def database(mysql_login: Login) -> Iterator[Coordinates]:
-    """Make a migrated database for one test."""
-    with migrated_database(mysql_login) as coordinates:
-        yield coordinates
-
-
-@pytest.fixture
-def beside(database: Coordinates) -> Iterator[Connection]:
+def beside(fresh_db: Coordinates) -> Iterator[Connection]:
     """Connect beside the app."""
-    with connected(database) as connection:
+    with connected(fresh_db) as connection:
         yield connection
 
 
 @pytest.fixture
-def app(database: Coordinates, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
+def app(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
     """Serve the app as in production."""
     port = free_port()
     argv: list[str | Path] = [PROGRAMS / "uvicorn", "--port", str(port), "manage:app"]
-    environ = {**server_environ, **database.environ()}
+    environ = {**server_environ, **fresh_db.environ()}
     with serving(argv, port, environ, PROJECT, tmp_path / "log") as app:
         yield app
 

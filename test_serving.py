@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -17,9 +17,8 @@ import pytest
 
 import settings
 from harness.database import Coordinates
-from harness.login import Login
 from harness.process import LISTENS_WITHIN, Serving, free_port, serving
-from testing import PROGRAMS, PROJECT, connected, migrated_database, stored_count, view
+from testing import PROGRAMS, PROJECT, connected, stored_count, view
 
 SERVERS = {
     "quart run": "quart run --port {port}",
@@ -41,13 +40,6 @@ LOGGING = {
 }
 
 Serve = Callable[[str], AbstractContextManager[Serving]]
-
-
-@pytest.fixture
-def fresh_db(mysql_login: Login) -> Iterator[Coordinates]:
-    """Make a migrated database for one test."""
-    with migrated_database(mysql_login) as coordinates:
-        yield coordinates
 
 
 @pytest.fixture

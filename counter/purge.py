@@ -28,7 +28,8 @@ def init_app(app: Quart) -> None:
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None]:
-        pause = max(EVERY, app.config["HIT_TIMEOUT"])  # no batch is in doubt for longer
+        # No batch is in doubt for longer.
+        pause = max(EVERY, app.config["HIT_TIMEOUT"], app.config["DB_TIMEOUT"])
         task = asyncio.create_task(_run(app.extensions["engine"], pause), name="purge")
         yield
         task.cancel()

@@ -1,7 +1,6 @@
 """The page that counts."""
 
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
@@ -9,15 +8,7 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
 from counter.models import counter_table
-from harness.database import Coordinates
-from testing import connected, stored_count
-
-
-@pytest.fixture
-def beside(create_db: Coordinates) -> Iterator[Connection]:
-    """Look into the database beside the app."""
-    with connected(create_db) as connection:
-        yield connection
+from testing import stored_count
 
 
 async def view(client: Client) -> int:

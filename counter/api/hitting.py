@@ -8,7 +8,7 @@ from werkzeug.datastructures import Headers
 from counter import tally
 from counter.api import wire
 from counter.api.checks import Pairs
-from counter.shortcut import Plain, Scope, raise_what_it_met
+from counter.shortcut import Answer, Plain, Scope, raise_what_it_met
 from counter.tally.hits import KEY, NAME, Hit, Number
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
@@ -58,7 +58,7 @@ async def _count(hits: list[Hit]) -> list[Number]:
     return await tally.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 
-def _response(answer: wire.Answer) -> Response:
+def _response(answer: Answer) -> Response:
     body, headers = answer
     pairs = [(name.decode(), value.decode()) for name, value in headers]
     return Response(body, headers=Headers(pairs))

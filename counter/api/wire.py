@@ -6,10 +6,9 @@ from counter.api import checks
 from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
 from counter.api.checks import Pairs
 from counter.api.schemas import HitRequest, HitsRequest
+from counter.shortcut import Answer
 from counter.tally.hits import Hit, Number
 from web.errors import Invalid
-
-Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers as ASGI has them
 
 # 1,000 hits of the longest names, indented and with every sign of a key escaped, are 0.4 MB.
 LARGEST_BODY = 512 * 1024
