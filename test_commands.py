@@ -1,5 +1,6 @@
 """`quart mysql`: the private server that keeps its data, and accounts on another."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -128,6 +129,19 @@ def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Proj
     os.kill(startable.pid(), 9)  # as at the end of a machine
     assert startable.mysql("start").returncode == 0
     assert startable.query("SELECT n FROM counter.kept") == ((42,),)
+
+
+def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: Project) -> None:
+    startable.mysql("start")
+    with (startable.folder / ".mysql/running").open() as running:
+        os.kill(startable.pid(), 9)
+        fcntl.flock(running, fcntl.LOCK_EX)  # as if the kernel still took it down
+        with startable.begin("start") as starter:
+            with pytest.raises(subprocess.TimeoutExpired):
+                starter.wait(1)
+            fcntl.flock(running, fcntl.LOCK_UN)
+    assert starter.returncode == 0
+    assert startable.login().answer() is Answer.SERVICE
 
 
 def test_the_status_tells_another_server_from_the_private_one(

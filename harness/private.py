@@ -21,7 +21,8 @@ from harness.login import LOOPBACK, Answer, Login, LoginError
 from harness.program import Program, find_program
 from harness.server import arguments, listen_flags, log_size, make_ready, start, wait_until_ready
 
-STOPPED_WITHIN = 60.0  # seconds
+SETTLED_WITHIN = 60.0  # seconds
+POLL = 0.02
 
 
 class PrivateServer:
@@ -29,13 +30,14 @@ class PrivateServer:
 
     `user` names a database, which is made with the account. While the server runs it holds
     a lock on the file `running`, inherited at its start, which ends with the process however
-    that ends: a pid file alone may name someone else's process.
+    that ends: a pid file alone may name someone else's process. The file has its address.
     """
 
     def __init__(self, folder: Path, user: Login, root_password: str) -> None:
         self.folder, self.user = folder, user
         self.root = replace(user, user="root", password=root_password, database=None)
         self.data, self.log = folder / "data", folder / "server.log"
+        self.running = folder / "running"
 
     def start(self, program_path: str = "") -> str:
         """Start the server unless one answers; return one line that tells what was done."""
@@ -58,11 +60,11 @@ class PrivateServer:
             if not self._runs():
                 return "the private server does not run"
             os.kill(self._pid(), SIGTERM)
-            deadline = time.monotonic() + STOPPED_WITHIN
+            deadline = time.monotonic() + SETTLED_WITHIN
             while self._runs():
                 if time.monotonic() > deadline:
                     raise ServerError(f"the private server still runs: see {self.log}")
-                time.sleep(0.02)
+                time.sleep(POLL)
         return "the private server has stopped"
 
     def status(self) -> tuple[bool, str]:
@@ -83,30 +85,27 @@ class PrivateServer:
             return True, f"a server of your own answers at {self.user.address}{also}"
 
     def _start_alone(self, program_path: str) -> str:
-        try:
-            self.user.connect(timeout=1).close()
-        except LoginError as error:
-            answer, reason = error.answer, str(error)
-        else:  # another starter was quicker
+        met = self._met()
+        if met is None:  # another starter was quicker
             return f"a MySQL server answers at {self.user.address}"
-        if answer is Answer.STRANGER:
+        if met.answer is Answer.STRANGER:
             raise ServerError(
                 f"{self.user.address} is taken by something that is not a MySQL server: "
                 "stop it, or set another DB_PORT"
             )
-        if answer is Answer.FULL:
-            raise ServerError(reason)
+        if met.answer is Answer.FULL:
+            raise ServerError(str(met))
         if self._runs():
-            if answer is Answer.NOTHING:
+            if met.answer is Answer.NOTHING:
                 raise ServerError(
                     f"the private server runs, but not at {self.user.address}: "
-                    "run `quart mysql stop` with the former settings, or restore DB_PORT"
+                    "run `quart mysql stop`, or restore DB_PORT"
                 )
             self._let_in()
             return f"the private server at {self.user.address} now lets in {self.user.user}"
-        if answer is Answer.REFUSAL:
+        if met.answer is Answer.REFUSAL:
             raise ServerError(
-                f"{reason}; run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
+                f"{met}; run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
             )
         program = find_program(program_path)
         if self.data.exists():
@@ -115,6 +114,22 @@ class PrivateServer:
             self._initialise(program)
         self._launch(program)
         return f"a private {program} answers at {self.user.address}, its data in {self.folder}"
+
+    def _met(self) -> LoginError | None:
+        """Try to log in; a private server that still starts, or was just killed, is awaited."""
+        deadline = time.monotonic() + SETTLED_WITHIN
+        while True:
+            ours = self._runs() and self.running.read_text() == self.user.address
+            try:
+                self.user.connect(timeout=1).close()
+            except LoginError as error:
+                if not ours or error.answer in (Answer.REFUSAL, Answer.FULL):
+                    return error
+            else:
+                return None
+            if time.monotonic() > deadline:
+                raise ServerError(f"the private server does not answer: see {self.log}")
+            time.sleep(POLL)
 
     def _initialise(self, program: Program) -> None:
         def prepare(connection: "Connection[Cursor]") -> None:
@@ -136,8 +151,9 @@ class PrivateServer:
         make_ready(self.data)
         argv = arguments(program, self.data, *listen_flags(self.user.host, self.user.port))
         since = log_size(self.log)
-        with (self.folder / "running").open("a") as lock:
+        with self.running.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            self.running.write_text(self.user.address)
             process = start(argv, self.log, pass_fds=[lock.fileno()])
             try:
                 # The settings may name another account than when it was made.
@@ -145,7 +161,7 @@ class PrivateServer:
                 wait_until_ready(process, self.user, self.log, since, ready)
             except BaseException:
                 process.terminate()
-                process.wait(STOPPED_WITHIN)
+                process.wait(SETTLED_WITHIN)
                 raise
         process.returncode = 0  # it is meant to outlive us
         if self._made_by() != str(program):  # a newer one, which has upgraded the data
@@ -193,10 +209,9 @@ class PrivateServer:
             raise ServerError(f"the private server has no process id in {self.data}") from None
 
     def _runs(self) -> bool:
-        path = self.folder / "running"
-        if not path.exists():
+        if not self.running.exists():
             return False
-        with path.open("a") as lock:
+        with self.running.open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
