@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Measure the app beside its peers, and write docs/benchmarks.md with table,"
-        " plot and samples. Takes about seven minutes for each server program.",
+        " plot and samples. Takes about ten minutes for each server program.",
     )
     parser.add_argument(
         "--mysqld",

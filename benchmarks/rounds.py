@@ -35,7 +35,7 @@ class Plan:
         return together + self.lone * len(lone.TURNS)
 
 
-FULL = Plan(rounds=5, growth=3, lone=7, each=300, seconds=3, warm_up=1)
+FULL = Plan(rounds=11, growth=3, lone=7, each=300, seconds=2, warm_up=1)
 QUICK = Plan(rounds=1, growth=1, lone=1, each=100, seconds=1, warm_up=0)
 
 

@@ -44,6 +44,7 @@ class Tally:
 
     def __init__(self, writer: Writer, bound: int = BOUND) -> None:
         self._writer, self._bound = writer, bound
+        self._loop = asyncio.get_running_loop()  # kept: to ask for it is a system call
         self._waiting = Queue()
         self._batch: Batch | None = None  # being written, or its outcome unknown
         self._most = MOST
@@ -52,7 +53,7 @@ class Tally:
         self._wake = asyncio.Event()
         self._clock: asyncio.Handle | None = None
         self._due = math.inf  # when the clock rings: the first deadline of all
-        self._task = asyncio.create_task(self._run(), name="tally")
+        self._task = self._loop.create_task(self._run(), name="tally")
 
     async def hit(self, name: str, by: int, within: float) -> int:
         """Add `by` to the counter; return its count right after that.
@@ -72,8 +73,7 @@ class Tally:
         _check(hits)
         if self._ending or self._waiting.size + len(hits) > self._bound:
             raise _unavailable(ENDING if self._ending else FULL)
-        loop = asyncio.get_running_loop()
-        order = Order(hits, loop.time() + within, loop.create_future())
+        order = Order(hits, self._loop.time() + within, self._loop.create_future())
         self._waiting.append(order)
         self._wake.set()
         if order.deadline < self._due:
@@ -84,7 +84,7 @@ class Tally:
         """Refuse what is new, and let what was accepted wait so many seconds at most."""
         self._ending = True
         self._wake.set()
-        latest = asyncio.get_running_loop().time() + within
+        latest = self._loop.time() + within
         for order in self._unanswered():
             order.deadline = min(order.deadline, latest)
         self._expire()
@@ -163,7 +163,7 @@ class Tally:
             await asyncio.sleep(0)  # hits that have come in meanwhile go into the next one
         finally:
             # The packet of the next batch is sent before the event loop turns again.
-            asyncio.get_running_loop().call_soon(batch.answer, totals)
+            self._loop.call_soon(batch.answer, totals)
 
     def _next(self) -> Batch | None:
         self._number += 1
@@ -202,7 +202,7 @@ class Tally:
 
     def _expire(self) -> None:
         """Fail the orders whose deadline has passed, and come again for the others."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         for order in self._unanswered():
             if order.deadline <= now:
                 order.fail(_unavailable(LOST if order.sent else LATE))
@@ -214,7 +214,7 @@ class Tally:
             self._clock.cancel()
         self._due, self._clock = due, None
         if due < math.inf:
-            self._clock = asyncio.get_running_loop().call_at(due, self._expire)
+            self._clock = self._loop.call_at(due, self._expire)
 
     def _unanswered(self) -> Iterator[Order]:
         sent = self._batch.orders if self._batch else []
