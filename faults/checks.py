@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+import settings
+from faults.asking import HOME
 from faults.ledger import Known, Ledger, Outcome
 
 SHOWN = 5  # offences of a check
+LEEWAY = 3.0  # seconds that a busy machine may add to what the app waits for the database
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,14 @@ def answers_are_of_the_kind(evidence: Evidence) -> Iterator[str]:
     return (r.answer.said for r in evidence.ledger.requests if r.answer.wrong)
 
 
+def answers_are_in_time(evidence: Evidence) -> Iterator[str]:
+    """Look for requests that hung."""
+    for r in evidence.ledger.requests:
+        waits = settings.DB_TIMEOUT if r.hits[0].counter == HOME else settings.HIT_TIMEOUT
+        if r.ended - r.sent > waits + LEEWAY:
+            yield f"{r.hits[0].counter}: {r.ended - r.sent:.1f} s"
+
+
 CHECKS: dict[str, Callable[[Evidence], Iterable[str]]] = {
     "no number was given twice": numbers_are_distinct,
     "every acknowledged hit is in the count": acknowledged_are_in,
@@ -150,6 +161,7 @@ CHECKS: dict[str, Callable[[Evidence], Iterable[str]]] = {
     "a batch is in as a whole or not at all": batches_are_whole,
     "a hit that was sent later has the larger number": numbers_go_up,
     "every answer was 200, or 503 and said what became of the hits": answers_are_of_the_kind,
+    "every answer came within its time": answers_are_in_time,
 }
 
 

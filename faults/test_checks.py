@@ -2,7 +2,9 @@
 
 import pytest
 
-from faults.checks import CHECKS, Stored, examine
+import settings
+from faults.asking import HOME
+from faults.checks import CHECKS, LEEWAY, Stored, examine
 from faults.ledger import Answer, Hit, Ledger, Outcome, Request
 
 ONE = Hit("a/one")
@@ -72,6 +74,10 @@ DAMAGED: dict[str, Case] = {
     ),
     "every answer was 200, or 503 and said what became of the hits": (
         [asked(ONE, answer=Answer(Outcome.UNKNOWN, said="500", wrong=True))],
+        {},
+    ),
+    "every answer came within its time": (
+        [asked(Hit(HOME), until=settings.DB_TIMEOUT + LEEWAY + 0.1, answer=REFUSED)],
         {},
     ),
 }
