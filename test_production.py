@@ -1,0 +1,84 @@
+"""The production image's files serve by themselves, as the Dockerfile and the README say."""
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from harness.database import Coordinates, throwaway_database
+from harness.login import Login
+from harness.process import free_port, serving
+from testing import PROGRAMS, PROJECT, view
+
+README = (PROJECT / "README.md").read_text()
+IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """Copy what the image has, without what it deletes."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    for sources, place in re.findall(r"^COPY ((?!--).+) (\S+)$", IMAGE, re.M):
+        for source in map(PROJECT.joinpath, sources.split()):
+            if source.is_dir():
+                left = shutil.ignore_patterns("test_*.py", "conftest.py", "__pycache__")
+                shutil.copytree(source, folder / place, ignore=left)
+            else:
+                shutil.copy(source, folder / place)
+    return folder
+
+
+@pytest.fixture
+def database(mysql_login: Login) -> Iterator[Coordinates]:
+    """Make a database without tables."""
+    with throwaway_database(mysql_login, "production") as coordinates:
+        yield coordinates
+
+
+@pytest.fixture
+def environ(database: Coordinates) -> dict[str, str]:
+    """Return the settings that the README has production give, and the tests' server's port."""
+    (paragraph,) = re.findall(r"^In production, give the container (.+?);", README, re.M | re.S)
+    known = {**database.environ(), "SECRET_KEY": "secret"}
+    given = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
+    assert given
+    own = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "PORT": str(free_port()), "USER": "app"}
+    return {**own, **given, "DB_PORT": known["DB_PORT"]}
+
+
+def test_the_image_migrates_serves_and_knows_that_it_is_healthy(
+    image: Path, environ: dict[str, str], tmp_path: Path
+) -> None:
+    migration = ["alembic", "upgrade", "head"]
+    assert " ".join(migration) in " ".join(README.split())
+    done = subprocess.run(migration, cwd=image, env=environ, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    (command,) = re.findall(r"^CMD (\[.+\])$", IMAGE, re.M)
+    port = int(environ["PORT"])
+    with serving(json.loads(command), port, environ, image, tmp_path / "log") as app:
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        assert [view(client), view(client)] == [1, 2]
+        client.request("GET", "/app-settings")
+        assert client.getresponse().status == HTTPStatus.NOT_FOUND  # in development only
+        client.close()
+        assert is_healthy(environ)
+    assert not is_healthy(environ)
+    assert "Traceback" not in app.log.read_text()
+
+
+def is_healthy(environ: dict[str, str]) -> bool:
+    """Run the image's own check."""
+    (check,) = re.findall(r"^HEALTHCHECK .+? CMD (\[.+?\])$", IMAGE, re.M | re.S)
+    _, *arguments = json.loads(check.replace("\\\n", ""))
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environ, check=False, capture_output=True
+    )
+    return done.returncode == 0
