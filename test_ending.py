@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from counter.testing import count_of
 from harness.database import Coordinates
 from harness.process import Serving, free_port, serving
-from testing import PROGRAMS, PROJECT, connected, count_of
+from testing import PROGRAMS, PROJECT, connected
 
 HITS = "/api/v1/counters/ending/one/hits"
 WAITING = (

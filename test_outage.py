@@ -10,10 +10,11 @@ from signal import Signals
 
 import pytest
 
+from counter.testing import view
 from harness.login import LoginError
 from harness.process import Serving, free_port, serving
 from harness.run import RunServer
-from testing import PROGRAMS, PROJECT, migrated_database, view
+from testing import PROGRAMS, PROJECT, migrated_database
 
 DB_TIMEOUT = 2  # seconds; by default 4, for answers within 5
 WITHIN = DB_TIMEOUT + 1.0

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from counter.testing import view
 from harness.database import Coordinates, throwaway_database
 from harness.login import Login
 from harness.process import free_port, serving
-from testing import PROGRAMS, PROJECT, view
+from testing import PROGRAMS, PROJECT
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
@@ -29,7 +30,9 @@ def image(tmp_path: Path) -> Path:
     for sources, place in re.findall(r"^COPY ((?!--).+) (\S+)$", IMAGE, re.M):
         for source in map(PROJECT.joinpath, sources.split()):
             if source.is_dir():
-                left = shutil.ignore_patterns("test_*.py", "conftest.py", "__pycache__")
+                left = shutil.ignore_patterns(
+                    "test_*.py", "conftest.py", "testing.py", "__pycache__"
+                )
                 shutil.copytree(source, folder / place, ignore=left)
             else:
                 shutil.copy(source, folder / place)

@@ -20,13 +20,14 @@ from quart.typing import TestClientProtocol as Client
 import settings
 from application import create_app
 from counter.api.paths import OPERATIONS
+from counter.testing import view
 from db import url
 from harness.database import drop, throwaway_database
 from harness.login import Login
 from harness.masked import Masked
 from harness.migrations import migrate
 from harness.process import free_port, serving
-from testing import ALEMBIC_INI, PROGRAMS, PROJECT, view
+from testing import ALEMBIC_INI, PROGRAMS, PROJECT
 
 README = (PROJECT / "README.md").read_text()
 PIPENV = PROJECT / ".pipenv/bin/pipenv"

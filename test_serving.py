@@ -16,9 +16,10 @@ from threading import Barrier
 import pytest
 
 import settings
+from counter.testing import stored_count, view
 from harness.database import Coordinates
 from harness.process import LISTENS_WITHIN, Serving, free_port, serving
-from testing import PROGRAMS, PROJECT, connected, stored_count, view
+from testing import PROGRAMS, PROJECT, connected
 
 SERVERS = {
     "quart run": "quart run --port {port}",

@@ -9,10 +9,11 @@ from werkzeug.exceptions import ServiceUnavailable
 from application import create_app
 from counter.durability import risks
 from counter.models import Flushing
+from counter.testing import stored_count, tallying
 from harness.accounts import set_up
 from harness.database import Coordinates
 from harness.run import RunServer
-from testing import connected, migrated_database, stored_count, tallying
+from testing import connected, migrated_database
 
 
 @pytest.fixture(scope="module")

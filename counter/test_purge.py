@@ -11,10 +11,10 @@ from sqlalchemy.pool import NullPool
 
 from counter.purge import purge
 from counter.tally.hits import Hit, Number
+from counter.testing import COMMITTED, count_of, nth_answer, tallying
 from db import url
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-from testing import COMMITTED, count_of, nth_answer, tallying
 
 Look = Callable[[str], Any]
 

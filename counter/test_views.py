@@ -8,7 +8,7 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
 from counter.models import counter_table
-from testing import stored_count
+from counter.testing import stored_count
 
 
 async def view(client: Client) -> int:

@@ -18,7 +18,7 @@ from counter.api import checks
 from counter.api.docs import curl
 from counter.api.openapi import JSON, PROBLEM, document
 from counter.api.paths import OPERATIONS, Operation
-from testing import get_json
+from counter.testing import get_json
 
 IMPLIED = {"HEAD", "OPTIONS"}  # Quart adds them to what is there
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
 from counter.api.wire import LARGEST_BODY
-from testing import JSON, count_of, refusals
+from counter.testing import JSON, count_of, refusals
 
 Look = Callable[[str], Any]
 

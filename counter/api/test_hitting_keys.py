@@ -7,7 +7,7 @@ from typing import Any
 
 from quart.typing import TestClientProtocol as Client
 
-from testing import count_of
+from counter.testing import count_of
 
 Look = Callable[[str], Any]
 

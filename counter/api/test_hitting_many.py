@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from counter.api.schemas import KEY_RULE
 from counter.api.wire import LARGEST_BODY
 from counter.tally.packet import ALL
-from testing import JSON, count_of, hit, refusals
+from counter.testing import JSON, count_of, hit, refusals
 
 Look = Callable[[str], Any]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from counter.api.reading import LONGEST
 from counter.models import counter_table
 from counter.tally.packet import ALL
-from testing import get_json, hit
+from counter.testing import get_json, hit
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
 MOMENT = "must be an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"

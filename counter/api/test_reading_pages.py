@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from quart.typing import TestClientProtocol as Client
 
-from testing import get_json, hit
+from counter.testing import get_json, hit
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
+from counter.testing import BATCH, COMMITTED, count_of, nth_answer, tallying
 from harness.database import Coordinates
 from harness.login import Login
 from harness.relay import CutError, Relay
-from testing import BATCH, COMMITTED, count_of, cut_once, nth_answer, tallying
+from testing import cut_once
 
 Look = Callable[[str], Any]
 

@@ -11,9 +11,9 @@ from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 from counter.tally.hits import Hit, Number
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
+from counter.testing import BATCH, count_of, tallying
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-from testing import BATCH, count_of, tallying
 
 Look = Callable[[str], Any]
 

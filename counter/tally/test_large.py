@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from counter.tally.packet import ALL
+from counter.testing import BATCH, count_of, tallying
 from harness.database import Coordinates
 from harness.relay import Relay
-from testing import BATCH, count_of, tallying
 
 Look = Callable[[str], Any]
 

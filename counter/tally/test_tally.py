@@ -13,10 +13,10 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
+from counter.testing import count_of, tallying
 from harness.database import Coordinates
 from harness.login import Login
 from harness.process import free_port
-from testing import count_of, tallying
 
 Look = Callable[[str], Any]
 
