@@ -180,7 +180,8 @@ async def test_the_end_of_the_app_closes_its_connections(
 async def test_the_app_logs_in_with_any_password(awkward_account: dict[str, Any]) -> None:
     app = create_app(**awkward_account)
     async with app.test_app():
-        assert (await app.test_client().get("/")).status_code == 200
+        assert (await app.test_client().get("/health/ready")).status_code == 200
+    (await db.connect(app.config)).close()
 
 
 def test_migrations_log_in_with_any_password(awkward_account: dict[str, Any]) -> None:
