@@ -1,11 +1,11 @@
 """What the tests here use: a counter of their own, and a look beside the app."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection
 
+from counter.testing import Look
 from harness.database import Coordinates
 from testing import connected
 
@@ -24,6 +24,6 @@ def beside(create_db: Coordinates) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def look(beside: Connection) -> Callable[[str], Any]:
+def look(beside: Connection) -> Look:
     """Return a function that asks the database for one value."""
     return lambda query: beside.exec_driver_sql(query).scalar()

@@ -1,8 +1,7 @@
 """What nobody asks for any more goes, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import Connection
@@ -11,12 +10,10 @@ from sqlalchemy.pool import NullPool
 
 from counter.purge import purge
 from counter.tally.hits import Hit, Number
-from counter.testing import COMMITTED, count_of, nth_answer, tallying
+from counter.testing import COMMITTED, Look, count_of, nth_answer, tallying
 from db import url
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-
-Look = Callable[[str], Any]
 
 OLD, YOUNG = "UTC_TIMESTAMP() - INTERVAL 25 HOUR", "UTC_TIMESTAMP() - INTERVAL 23 HOUR"
 

@@ -20,6 +20,8 @@ BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter
 JSON = {"Content-Type": "application/json"}
 
+Look = Callable[[str], Any]  # asks the database for one value
+
 
 def view(client: http.client.HTTPConnection) -> int:
     """View the page and return the number on it."""

@@ -2,9 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 import pytest
 from quart import Quart
@@ -13,9 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
 from counter.api.wire import LARGEST_BODY
-from counter.testing import JSON, count_of, refusals
-
-Look = Callable[[str], Any]
+from counter.testing import JSON, Look, count_of, refusals
 
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}

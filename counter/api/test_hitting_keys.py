@@ -1,15 +1,11 @@
 """Idempotency keys: a request that is sent again is answered again and not counted again."""
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from quart.typing import TestClientProtocol as Client
 
-from counter.testing import count_of
-
-Look = Callable[[str], Any]
+from counter.testing import Look, count_of
 
 
 async def hit(client: Client, name: str, key: str, **body: int) -> tuple[int, str | None]:

@@ -1,7 +1,6 @@
 """Many hits in one request: all of them are counted, or none."""
 
 import json
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -12,9 +11,7 @@ from sqlalchemy import Connection
 from counter.api.schemas import KEY_RULE
 from counter.api.wire import LARGEST_BODY
 from counter.tally.packet import ALL
-from counter.testing import JSON, count_of, hit, refusals
-
-Look = Callable[[str], Any]
+from counter.testing import JSON, Look, count_of, hit, refusals
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
 HITS = "must be a list of 1 to 1,000 hits"

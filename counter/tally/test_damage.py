@@ -1,20 +1,16 @@
 """The tally where connections are cut, packets come late and tables go."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.testing import BATCH, COMMITTED, count_of, nth_answer, tallying
+from counter.testing import BATCH, COMMITTED, Look, count_of, nth_answer, tallying
 from harness.database import Coordinates
 from harness.login import Login
 from harness.relay import CutError, Relay
 from testing import cut_once
-
-Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 

@@ -1,8 +1,7 @@
 """Idempotency keys: each counts once, whoever brings it again, and however often."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection
@@ -11,11 +10,9 @@ from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 from counter.tally.hits import Hit, Number
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
-from counter.testing import BATCH, count_of, tallying
+from counter.testing import BATCH, Look, count_of, tallying
 from harness.database import Coordinates
 from harness.relay import CutError, Relay
-
-Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))

@@ -1,18 +1,14 @@
 """The tally at the largest count that 64 bits hold."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from counter.tally.packet import ALL
-from counter.testing import BATCH, count_of, tallying
+from counter.testing import BATCH, Look, count_of, tallying
 from harness.database import Coordinates
 from harness.relay import Relay
-
-Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 LARGEST = 2**64 - 1

@@ -4,8 +4,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -13,12 +11,10 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
-from counter.testing import count_of, tallying
+from counter.testing import Look, count_of, tallying
 from harness.database import Coordinates
 from harness.login import Login
 from harness.process import free_port
-
-Look = Callable[[str], Any]
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 
