@@ -2,21 +2,35 @@
 
 import logging
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from quart import Quart
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.models import Flushing, read_flushing
 from db import transaction
 
 SEE = "See docs/guarantees.md."
-LOG = {
+REDO_LOG = {
     0: "hits that were answered are lost where the server is killed or its machine goes down",
     2: "hits that were answered are lost where the server's machine goes down or loses power",
 }
 BINARY_LOG = "hits that were answered may be lost where the server's machine goes down"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Flushing:
+    """When the server flushes commits to disk.
+
+    `redo_log` is its `innodb_flush_log_at_trx_commit`, and `binary_log` its `sync_binlog`, or
+    None where it writes no binary log.
+    """
+
+    redo_log: int
+    binary_log: int | None
 
 
 def init_app(app: Quart) -> None:
@@ -26,7 +40,7 @@ def init_app(app: Quart) -> None:
     async def look() -> AsyncGenerator[None]:
         try:
             async with transaction() as connection:
-                flushing = await read_flushing(connection)
+                flushing = await _read_flushing(connection)
         except ServiceUnavailable:
             pass  # that the database has gone again is in the log by now
         else:
@@ -38,10 +52,17 @@ def init_app(app: Quart) -> None:
 def risks(flushing: Flushing) -> list[str]:
     """Return a line for each setting by which an answered hit may be lost."""
     lines = []
-    if flushing.log in LOG:  # 3, which MariaDB has, flushes more often than 1
-        lines.append(
-            f"innodb_flush_log_at_trx_commit is {flushing.log}, not 1: {LOG[flushing.log]}"
-        )
+    if risk := REDO_LOG.get(flushing.redo_log):  # 3, which MariaDB has, flushes more often than 1
+        lines.append(f"innodb_flush_log_at_trx_commit is {flushing.redo_log}, not 1: {risk}")
     if flushing.binary_log not in (None, 1):
         lines.append(f"sync_binlog is {flushing.binary_log}, not 1: {BINARY_LOG}")
     return lines
+
+
+async def _read_flushing(connection: AsyncConnection) -> Flushing:
+    """Return the server's settings, which every account may read."""
+    query = text(
+        "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
+    )
+    redo_log, has_binary_log, binary_log = (await connection.execute(query)).one()
+    return Flushing(redo_log, binary_log if has_binary_log else None)

@@ -14,7 +14,6 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    text,
 )
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -138,23 +137,3 @@ async def read_clock(connection: AsyncConnection) -> datetime:
     """Return the server's time, which is UTC."""
     now: datetime = (await connection.execute(select(func.utc_timestamp(6)))).scalar_one()
     return now
-
-
-@dataclass(frozen=True)
-class Flushing:
-    """When the server flushes commits to disk, as `innodb_flush_log_at_trx_commit` tells.
-
-    `binary_log` is its `sync_binlog`, or None where it writes no binary log.
-    """
-
-    log: int
-    binary_log: int | None
-
-
-async def read_flushing(connection: AsyncConnection) -> Flushing:
-    """Return the server's settings, which every account may read."""
-    query = text(
-        "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
-    )
-    log, has_binary_log, binary_log = (await connection.execute(query)).one()
-    return Flushing(log, binary_log if has_binary_log else None)

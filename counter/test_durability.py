@@ -7,8 +7,7 @@ import pytest
 from werkzeug.exceptions import ServiceUnavailable
 
 from application import create_app
-from counter.durability import risks
-from counter.models import Flushing
+from counter.durability import Flushing, risks
 from counter.testing import stored_count, tallying
 from harness.accounts import set_up
 from harness.database import Coordinates
@@ -76,7 +75,7 @@ async def test_a_setting_that_may_lose_hits_is_one_line_that_names_it(
 
 @pytest.mark.parametrize("flush", [1, 3])
 def test_without_a_binary_log_its_setting_means_nothing(flush: int) -> None:
-    assert risks(Flushing(log=flush, binary_log=None)) == []
+    assert risks(Flushing(redo_log=flush, binary_log=None)) == []
 
 
 async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
