@@ -28,22 +28,22 @@ metadata = MetaData(
     }
 )
 TABLE: Any = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
-NAME = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/key
-COUNT = BIGINT(unsigned=True)
-MOMENT = DATETIME(fsp=6)  # all times are UTC
+NAME_TYPE = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/key
+COUNT_TYPE = BIGINT(unsigned=True)
+MOMENT_TYPE = DATETIME(fsp=6)  # all times are UTC
 
-# A counter is its row of the hour ALL, which has the count; each other row has what came in
+# A counter is its row of the hour ALL_HOURS, which has the count; each other row has what came in
 # one hour. In one table, one statement adds to both.
-ALL = datetime(1000, 1, 1)  # noqa: DTZ001 (all times are UTC; it is the first that MySQL knows)
+ALL_HOURS = datetime(1000, 1, 1)  # noqa: DTZ001 (all times are UTC; it is the first of MySQL)
 counter_table = Table(
     "counter",
     metadata,
     Column("hour", DateTime, primary_key=True),
-    Column("name", NAME, primary_key=True),
-    Column("count", COUNT, nullable=False),
-    Column("start", COUNT, nullable=False, server_default="0"),  # what no hour has
-    Column("created", MOMENT, nullable=False),
-    Column("updated", MOMENT, nullable=False),
+    Column("name", NAME_TYPE, primary_key=True),
+    Column("count", COUNT_TYPE, nullable=False),
+    Column("start", COUNT_TYPE, nullable=False, server_default="0"),  # what no hour has
+    Column("created", MOMENT_TYPE, nullable=False),
+    Column("updated", MOMENT_TYPE, nullable=False),
     Index(None, "name", "hour"),
     **TABLE,
 )
@@ -52,8 +52,8 @@ counter_table = Table(
 receipt_table = Table(
     "receipt",
     metadata,
-    Column("writer", COUNT, primary_key=True, autoincrement=False),
-    Column("number", COUNT, primary_key=True, autoincrement=False),
+    Column("writer", COUNT_TYPE, primary_key=True, autoincrement=False),
+    Column("number", COUNT_TYPE, primary_key=True, autoincrement=False),
     Column("counts", LONGTEXT(charset="ascii", collation="ascii_bin"), nullable=False),
     Column("made", DateTime, nullable=False),  # without an index, which each batch would pay for
     **TABLE,
@@ -63,10 +63,10 @@ receipt_table = Table(
 idempotency_key_table = Table(
     "idempotency_key",
     metadata,
-    Column("name", NAME, primary_key=True),
+    Column("name", NAME_TYPE, primary_key=True),
     Column("value", VARCHAR(64, charset="ascii", collation="ascii_bin"), primary_key=True),
-    Column("added", COUNT, nullable=False),
-    Column("count", COUNT, nullable=False),
+    Column("added", COUNT_TYPE, nullable=False),
+    Column("count", COUNT_TYPE, nullable=False),
     Column("made", DateTime, nullable=False),
     Index(None, "made"),
     **TABLE,
@@ -84,7 +84,7 @@ class Counter:
 
 
 COUNTER = select(*(counter_table.c[field.name] for field in fields(Counter))).where(
-    counter_table.c.hour == ALL
+    counter_table.c.hour == ALL_HOURS
 )
 
 
@@ -112,7 +112,7 @@ async def read_hours(
     """Return the hours with hits that begin from `start` on and before `end`, and their counts."""
     c = counter_table.c
     query = select(c.hour, c.count).where(c.name == name, c.hour >= start, c.hour < end)
-    query = query.where(c.hour != ALL).order_by(c.hour)
+    query = query.where(c.hour != ALL_HOURS).order_by(c.hour)
     return [(hour, count) for hour, count in await connection.execute(query)]
 
 

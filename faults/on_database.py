@@ -7,7 +7,7 @@ from random import Random
 import pymysql
 from pymysql.constants.ER import LOCK_DEADLOCK, LOCK_WAIT_TIMEOUT
 
-from counter.models import ALL
+from counter.models import ALL_HOURS
 from faults.scene import Scene
 
 KILLS = 5, 15
@@ -86,7 +86,7 @@ def _rival(scene: Scene, heavy: list[bool]) -> int:
 
 def _lock(cursor: "pymysql.cursors.Cursor", name: str) -> None:
     cursor.execute(
-        "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE", (ALL, name)
+        "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE", (ALL_HOURS, name)
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
-from counter.models import ALL
+from counter.models import ALL_HOURS
 from faults.checks import Stored, Verdict, examine
 from faults.disk import Disk
 from faults.ledger import Ledger
@@ -93,7 +93,7 @@ class Scene:
     def stored(self) -> dict[str, Stored]:
         """Return what the database says of every counter."""
         with connected(self.database) as connection:
-            rows = connection.exec_driver_sql(STORED, (ALL, ALL)).all()
+            rows = connection.exec_driver_sql(STORED, (ALL_HOURS, ALL_HOURS)).all()
         return {name: Stored(count, start, int(hours)) for name, count, start, hours in rows}
 
     def verdicts(self) -> list[Verdict]:

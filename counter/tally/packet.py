@@ -21,7 +21,7 @@ SESSION = [
     " wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES'",
 ]
 NOW = "UTC_TIMESTAMP(6)"
-ALL = f"'{models.ALL}'"
+ALL = f"'{models.ALL_HOURS}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
 ADD = "INSERT INTO counter (hour, name, count, created, updated) VALUES"
 KEEP_KEYS = "INSERT INTO idempotency_key"
