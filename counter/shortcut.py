@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]  # ASGI's, as are the messages
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Answer = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
+Reply = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
 
 OF_A_BODY = {b"content-length", b"transfer-encoding"}
 ERROR = "counter.error"  # where the request's scope has what became of its hit
@@ -30,7 +30,7 @@ class Plain:
 
     hit: Hit
     within: float  # seconds
-    answer: Callable[[Hit, Number], Answer]
+    reply: Callable[[Hit, Number], Reply]
 
 
 def init_app(app: Quart, *matchers: Callable[[Quart, Scope], Plain | None]) -> None:
@@ -65,7 +65,7 @@ async def _count(plain: Plain, tally: Tally, scope: Scope, send: Send) -> bool:
     except Exception as error:  # noqa: BLE001 (nothing is lost)
         scope[ERROR] = error
         return False
-    body, headers = plain.answer(plain.hit, number)
+    body, headers = plain.reply(plain.hit, number)
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return True

@@ -4,7 +4,7 @@ from quart import Blueprint, Quart, abort, current_app, render_template, request
 
 from counter import tally
 from counter.models import read_counter
-from counter.shortcut import Answer, Plain, Scope, raise_what_it_met
+from counter.shortcut import Plain, Reply, Scope, raise_what_it_met
 from counter.tally.hits import Hit, Number
 from db import transaction
 
@@ -42,7 +42,7 @@ def plain_view(app: Quart, scope: Scope) -> Plain | None:
     if not html or app.debug or any(name in PERSONAL for name, _ in scope["headers"]):
         return None
 
-    def answer(_: Hit, number: Number) -> Answer:
+    def reply(_: Hit, number: Number) -> Reply:
         body = html.replace(PLACE, str(number.count)).encode()
         return body, [
             (b"content-type", b"text/html; charset=utf-8"),
@@ -50,7 +50,7 @@ def plain_view(app: Quart, scope: Scope) -> Plain | None:
             (b"cache-control", b"no-store"),
         ]
 
-    return Plain(Hit(HOME), app.config["DB_TIMEOUT"], answer)
+    return Plain(Hit(HOME), app.config["DB_TIMEOUT"], reply)
 
 
 async def _template() -> str:

@@ -8,7 +8,7 @@ from werkzeug.datastructures import Headers
 from counter import tally
 from counter.api import wire
 from counter.api.checks import Pairs
-from counter.shortcut import Answer, Plain, Scope, raise_what_it_met
+from counter.shortcut import Plain, Reply, Scope, raise_what_it_met
 from counter.tally.hits import KEY, NAME, Hit, Number
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
@@ -22,14 +22,14 @@ async def hit_one(namespace: str, key: str) -> Response:
     raise_what_it_met(request.scope)
     hit = wire.one_hit(namespace, key, *await _sent())
     (number,) = await _count([hit])
-    return _response(wire.one_answer(hit, number))
+    return _response(wire.one_reply(hit, number))
 
 
 @hitting.post("/hits")
 async def hit_many() -> Response:
     """Count all hits of the body, or none."""
     hits = wire.many_hits(*await _sent())
-    return _response(wire.many_answer(hits, await _count(hits)))
+    return _response(wire.many_reply(hits, await _count(hits)))
 
 
 def plain_hit(app: Quart, scope: Scope) -> Plain | None:
@@ -46,7 +46,7 @@ def plain_hit(app: Quart, scope: Scope) -> Plain | None:
             if key is not None or not KEY.fullmatch(text):
                 return None
             key = text
-    return Plain(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_answer)
+    return Plain(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_reply)
 
 
 async def _sent() -> tuple[bytes, Pairs, bytes]:
@@ -58,7 +58,7 @@ async def _count(hits: list[Hit]) -> list[Number]:
     return await tally.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 
-def _response(answer: Answer) -> Response:
-    body, headers = answer
+def _response(reply: Reply) -> Response:
+    body, headers = reply
     pairs = [(name.decode(), value.decode()) for name, value in headers]
     return Response(body, headers=Headers(pairs))

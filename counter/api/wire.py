@@ -6,7 +6,7 @@ from counter.api import checks
 from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
 from counter.api.checks import Pairs
 from counter.api.schemas import HitRequest, HitsRequest
-from counter.shortcut import Answer
+from counter.shortcut import Reply
 from counter.tally.hits import Hit, Number
 from web.errors import Invalid
 
@@ -48,22 +48,22 @@ def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
     return hits
 
 
-def one_answer(hit: Hit, number: Number) -> Answer:
+def one_reply(hit: Hit, number: Number) -> Reply:
     """Return what answers one hit; a header tells of one that had been counted before."""
     replayed = [(b"idempotent-replayed", b"true")] if number.replayed else []
     namespace, _, key = hit.name.partition("/")
     # A HitAnswer, written by hand: the model takes longer than all else here.
     body = f'{{"namespace":"{namespace}","key":"{key}","count":{number.count}}}'
-    return _answer(body.encode(), replayed)
+    return _reply(body.encode(), replayed)
 
 
-def many_answer(hits: Sequence[Hit], numbers: Sequence[Number]) -> Answer:
+def many_reply(hits: Sequence[Hit], numbers: Sequence[Number]) -> Reply:
     """Return what answers many hits, in their order."""
     answers = [
         HitOfManyAnswer(**names(hit.name), count=number.count, replayed=number.replayed)
         for hit, number in zip(hits, numbers, strict=True)
     ]
-    return _answer(HitsAnswer(hits=answers).model_dump_json().encode())
+    return _reply(HitsAnswer(hits=answers).model_dump_json().encode())
 
 
 def _refuse_repeated_keys(hits: Sequence[Hit]) -> None:
@@ -76,7 +76,7 @@ def _refuse_repeated_keys(hits: Sequence[Hit]) -> None:
         raise Invalid(errors, len(errors))
 
 
-def _answer(body: bytes, more: Pairs = ()) -> Answer:
+def _reply(body: bytes, more: Pairs = ()) -> Reply:
     return body, [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
