@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.hits import REUSED, Answer, Hit, Keyed, Number
+from counter.tally.hits import REUSED, Hit, Keyed, Number
 from counter.tally.orders import Order
 
 
@@ -16,6 +16,14 @@ class Place:
     name: str  # empty where the count is known without the batch
     count: int
     replayed: bool = False
+
+
+@dataclass(slots=True)
+class First:
+    """The first hit of a key in a batch; after it, the batch has added `offset` to the counter."""
+
+    by: int
+    offset: int
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +37,7 @@ class Batch:
     orders: list[Order]
     unsure: bool = False
     sums: dict[str, int] = field(default_factory=dict)  # by counter
-    keys: dict[Keyed, Answer] = field(default_factory=dict)  # with places instead of counts
+    keys: dict[Keyed, First] = field(default_factory=dict)
     _places: list[list[Place]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,8 +81,8 @@ class Batch:
             if keyed in order.known:
                 return Place("", order.known[keyed], replayed=True)
             if keyed in self.keys:
-                return Place(hit.name, self.keys[keyed].count, replayed=True)
+                return Place(hit.name, self.keys[keyed].offset, replayed=True)
         count = self.sums[hit.name] = self.sums.get(hit.name, 0) + hit.by
         if hit.key:
-            self.keys[hit.name, hit.key] = Answer(hit.by, count)
+            self.keys[hit.name, hit.key] = First(hit.by, count)
         return Place(hit.name, count)

@@ -36,8 +36,8 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a key was answered, and for which `by`."""
+class Kept:
+    """What is kept for a key: the count that its hit was answered, and the `by` of that."""
 
     by: int
     count: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.hits import REUSED, Answer, Hit, Keyed, Number
+from counter.tally.hits import REUSED, Hit, Kept, Keyed, Number
 
 
 @dataclass(eq=False, slots=True)
@@ -32,14 +32,14 @@ class Order:
         if not self.answer.done():
             self.answer.set_exception(error)
 
-    def learn(self, answers: Mapping[Keyed, Answer]) -> None:
+    def learn(self, counted: Mapping[Keyed, Kept]) -> None:
         """Take up what keys were answered before; with all known, this is over."""
         for hit in self.hits:
-            answer = answers.get((hit.name, hit.key)) if hit.key else None
-            if answer and answer.by != hit.by:
+            kept = counted.get((hit.name, hit.key)) if hit.key else None
+            if kept and kept.by != hit.by:
                 self.fail(UnprocessableEntity(REUSED))
-            elif answer and hit.key:
-                self.known[hit.name, hit.key] = answer.count
+            elif kept and hit.key:
+                self.known[hit.name, hit.key] = kept.count
         if len(self.known) == len(self.hits) and not self.answer.done():
             counts = (self.known[hit.name, hit.key or ""] for hit in self.hits)
             self.answer.set_result([Number(count, replayed=True) for count in counts])

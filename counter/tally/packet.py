@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from counter import models
 from counter.tally.batch import Batch
-from counter.tally.hits import NAME, Answer, Keyed
+from counter.tally.hits import NAME, Kept, Keyed
 
 # READ COMMITTED: no gap locks, which would let writers of new counters block each other.
 SESSION = [
@@ -93,7 +93,7 @@ def _keep_keys(names: list[str], batch: Batch) -> list[str]:
         }
     values = ",".join(
         f"('{name}',{_hex(key)},{first.by:d},"
-        f"{counts[name]}-{batch.sums[name] - first.count:d},UTC_TIMESTAMP())"
+        f"{counts[name]}-{batch.sums[name] - first.offset:d},UTC_TIMESTAMP())"
         for (name, key), first in ((keyed, batch.keys[keyed]) for keyed in sorted(batch.keys))
     )
     return [f"{KEEP_KEYS} (name, value, added, count, made) VALUES {values}"]
@@ -129,7 +129,7 @@ def answers(keys: Collection[Keyed]) -> str:
     )
 
 
-def kept(text: str) -> dict[Keyed, Answer]:
+def kept(text: str) -> dict[Keyed, Kept]:
     """Return what those keys were answered, from what the server said."""
     lines = (line.split(" ") for line in text.splitlines())
-    return {(name, key): Answer(int(by), int(count)) for name, key, by, count in lines}
+    return {(name, key): Kept(int(by), int(count)) for name, key, by, count in lines}

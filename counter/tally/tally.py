@@ -186,7 +186,7 @@ class Tally:
     def _settle(self, batch: Batch, error: KeysKnownError) -> None:
         """Answer what was counted before; what remains goes alone, or it might never go."""
         for order in batch.orders:
-            order.learn(error.answers)
+            order.learn(error.counted)
         batch.orders = [order for order in batch.orders if not order.is_over()]
         self._put_back(batch)
         self._most = max(1, batch.size())

@@ -65,7 +65,7 @@ async def test_a_batch_that_comes_in_late_is_not_counted_again(
 async def test_receipts_go_but_for_those_in_doubt(
     create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.writer.KEPT", 5)
+    monkeypatch.setattr("counter.tally.writer.RECEIPTS", 5)
     before = look("SELECT COUNT(*) FROM receipt")
     others = look("SELECT COUNT(*) FROM receipt WHERE number = 21")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])

@@ -11,11 +11,11 @@ from pymysql.constants.SERVER_STATUS import SERVER_MORE_RESULTS_EXISTS
 
 from counter.tally import packet as sql
 from counter.tally.batch import Batch
-from counter.tally.hits import Answer, Keyed
+from counter.tally.hits import Kept, Keyed
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
 # in doubt stays for a day: its first packet might still be on its way.
-KEPT = 256
+RECEIPTS = 256
 OUT_OF_RANGE = 1690
 # Of a table, a column, the syntax, a right.
 NOT_OURS = {1146, 1054, 1064, 1142, 1143}
@@ -38,9 +38,9 @@ class TooLargeError(Exception):
 class KeysKnownError(Exception):
     """The batch is not in, and will not be under its number: keys of it were counted before."""
 
-    def __init__(self, answers: Mapping[Keyed, Answer]) -> None:
-        super().__init__(f"{len(answers)} keys are known")
-        self.answers = answers
+    def __init__(self, counted: Mapping[Keyed, Kept]) -> None:
+        super().__init__(f"{len(counted)} keys are known")
+        self.counted = counted
 
 
 class SchemaError(Exception):
@@ -87,7 +87,7 @@ class Writer:
         Raises UnsureError, NotWrittenError, KeysKnownError, TooLargeError and SchemaError.
         """
         needless = range(self._receipts_from, batch.number)
-        if len(needless) < KEPT:
+        if len(needless) < RECEIPTS:
             needless = range(0)
         statements = sql.statements(self._id, batch, needless)
         answers: list[str] = []
