@@ -8,9 +8,10 @@ Each module is built on those that are named before it:
     peers/       the apps that this one is compared with
     load.lua     what clients send, in wrk's language
     wrk          one run of the load
+    probe        a single request, to see that a contestant does what it should
     stage        the database, Redis and the apps of one engine
-    rounds       the runs, contestant after contestant
     lone         one client and one request at a time
+    rounds       the runs, contestant after contestant
     machine      where it was measured
     plot         what many clients do to each, drawn
     page         docs/benchmarks.md; page.md has its words
