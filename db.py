@@ -49,7 +49,7 @@ def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
 
 def init_app(app: Quart) -> None:
     """Open the engine when `app` starts to serve, and close it when it ends."""
-    _end_in_one_line(app)
+    _end_where_the_start_gives_up(app)
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
@@ -133,7 +133,7 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
             await asyncio.sleep(0.2)
 
 
-def _end_in_one_line(app: Quart) -> None:
+def _end_where_the_start_gives_up(app: Quart) -> None:
     """Make a start-up that gives up end the process, with its line as the last word.
 
     Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and

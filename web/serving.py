@@ -15,7 +15,7 @@ from quart import Quart
 
 def init_app(app: Quart) -> None:
     """End with one line where the address is taken, and serve without long pauses."""
-    _end_in_one_line(app)
+    _end_where_the_address_is_taken(app)
 
     @app.before_serving
     async def spare_what_stays() -> None:
@@ -25,7 +25,7 @@ def init_app(app: Quart) -> None:
             gc.freeze()
 
 
-def _end_in_one_line(app: Quart) -> None:
+def _end_where_the_address_is_taken(app: Quart) -> None:
     """Do what hypercorn does not, whose word for a taken address is a traceback."""
     serve = app.run
 
