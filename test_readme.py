@@ -1,4 +1,4 @@
-"""What the README promises is there, and its commands run."""
+"""What the README promises is there, its commands run, and links in it and in docs/ lead on."""
 
 import http.client
 import json
@@ -30,6 +30,7 @@ from harness.process import free_port, serving
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT
 
 README = (PROJECT / "README.md").read_text()
+PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
 PIPENV = PROJECT / ".pipenv/bin/pipenv"
 
 
@@ -145,6 +146,13 @@ def test_the_map_names_what_is_there() -> None:
     for row in re.findall(r"^\| (`[^|]+`) \|", table, re.M):
         for place in row.replace("`", "").split(", "):
             assert (PROJECT / place).exists(), place
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_links_lead_to_what_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    places = [link.partition("#")[0] for link in links if "://" not in link]
+    assert [place for place in places if not (page.parent / place).exists()] == []
 
 
 def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
