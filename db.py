@@ -28,9 +28,9 @@ PROGRESS_EVERY = 5  # seconds
 NO_SUCH_TABLE = 1146
 # A wrong account, database or host: the server is there and says no, so waiting is no help.
 REFUSALS = {1044, 1045, 1049, 1130, 1698, 3118, 3159, 4151}
-# Full, shutting down, blocked, a lock not had, a deadlock, an account's limit, read-only: it may
-# be well soon.
-BUSY = {1040, 1053, 1129, 1203, 1205, 1213, 1226, 1290, 1836}
+# Full, a node that its cluster has left behind, shutting down, blocked, a lock not had, a
+# deadlock, an account's limit, read-only: it may be well soon.
+BUSY = {1040, 1047, 1053, 1129, 1203, 1205, 1213, 1226, 1290, 1836}
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:

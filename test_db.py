@@ -121,6 +121,14 @@ async def test_a_faulty_statement_is_no_outage(statement: str) -> None:
 
 
 @pytest.mark.usefixtures("app")
+async def test_a_node_that_its_cluster_has_left_behind_is_unavailable() -> None:
+    said = "SIGNAL SQLSTATE '08S01' SET MYSQL_ERRNO = 1047"
+    with pytest.raises(ServiceUnavailable):
+        async with db.transaction() as connection:
+            await connection.execute(text(said))
+
+
+@pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("error", [TimeoutError, ConnectionResetError, RuntimeError])
 async def test_what_else_fails_in_the_block_is_no_outage(error: type[Exception]) -> None:
     with pytest.raises(error):  # noqa: PT012 (the block is what is tested)

@@ -2,8 +2,9 @@
 
 The packet goes to the server as one query of many statements (CLIENT_MULTI_STATEMENTS in
 MySQL's manual), so that a batch costs one round trip. A statement that fails keeps those
-after it, COMMIT too, from being run. Values stand in the text itself: numbers, names that
-`NAME` has let through, and idempotency keys in hexadecimal.
+after it, COMMIT too, from being run. This is not so on a node of a Galera cluster, where each
+statement is a query of its own: see GALERA. Values stand in the text itself: numbers, names
+that `NAME` has let through, and idempotency keys in hexadecimal.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,6 +21,10 @@ SESSION = [
     "SET SESSION autocommit = 0, group_concat_max_len = 1048576, innodb_lock_wait_timeout = 1,"
     " wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES'",
 ]
+# Answers with a text on a node of a Galera cluster. There another node's commit may undo what a
+# packet has done so far; the server runs the rest and commits that, such as a receipt of hits
+# that are not in, and tells so at the end only, by error 1213.
+GALERA = "SHOW VARIABLES WHERE variable_name = 'wsrep_on' AND value = 'ON'"
 NOW = "UTC_TIMESTAMP(6)"
 ALL = f"'{models.ALL_HOURS}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"

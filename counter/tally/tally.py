@@ -110,7 +110,7 @@ class Tally:
                 await self._turn()
                 pause = PAUSE
             except (NotWrittenError, UnsureError) as error:
-                if pause == PAUSE:  # one line for each outage
+                if pause == 2 * PAUSE:  # one line for each outage, and none for a conflict
                     log.warning("hits wait for the database: %r", error.__cause__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
                 pause = min(2 * pause, LONGEST_PAUSE)

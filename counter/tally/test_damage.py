@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
+from counter.tally.hits import Hit
 from counter.testing import BATCH, COMMITTED, Look, count_of, nth_answer, tallying
 from harness.database import Coordinates
 from harness.login import Login
@@ -34,6 +35,45 @@ async def test_a_connection_cut_at_any_packet_counts_once(
                 count
             ] * len(names)
         assert cut.is_set()
+    for name in names:
+        assert look(count_of(name)) == 3
+
+
+COMMIT = b"\x03COMMIT"  # as a query of its own
+
+
+@pytest.mark.parametrize("to_server", [True, False], ids=["COMMIT", "its answer"])
+@pytest.mark.parametrize("counters", [1, 3])
+async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
+    create_db: Coordinates,
+    name: str,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    counters: int,
+    to_server: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr("counter.tally.packet.GALERA", "SELECT 'wsrep_on'")
+    names = [f"{name}.{number}" for number in range(counters)]
+    batches = [b"", b""]
+    cuts = 0
+
+    async def watch(packet: bytes, up: bool) -> None:  # noqa: FBT001
+        nonlocal cuts
+        if up:
+            batches.append(packet)
+        if cuts < len(names) and up is to_server and batches[-1] == COMMIT and BATCH in batches[-2]:
+            cuts += 1
+            raise CutError
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        relay.watch = watch
+        for count in (1, 2, 3):
+            hits = [Hit(name, 1, f"key.{count}") for name in names]
+            numbers = await tally.count(hits, WITHIN)
+            assert [number.count for number in numbers] == [count] * counters
+    assert cuts == counters
+    assert [packet for packet in batches if BATCH in packet and b";" in packet] == []
     for name in names:
         assert look(count_of(name)) == 3
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from pymysql import IntegrityError
 from pymysql.constants.ER import DUP_ENTRY
-from pymysql.constants.SERVER_STATUS import SERVER_MORE_RESULTS_EXISTS
 
 from counter.tally import packet as sql
 from counter.tally.batch import Batch
@@ -59,6 +58,7 @@ class Writer:
         self._id = secrets.randbits(63)
         self._receipts_from = 1  # since this batch, none was in doubt
         self._connection: Any = None
+        self._apart = False  # each statement in a packet of its own
 
     async def reach(self) -> None:
         """Connect where there is no living connection.
@@ -74,7 +74,9 @@ class Writer:
         try:
             async with asyncio.timeout(self._limit):
                 self._connection = await self._connect()
-                await self._run(sql.SESSION, [])
+                said: list[str] = []
+                await self._run([*sql.SESSION, sql.GALERA], said)
+                self._apart = bool(said[-1])
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
@@ -142,16 +144,17 @@ class Writer:
         return counts
 
     async def _run(self, statements: list[str], answers: list[str]) -> None:
-        """Run statements as one packet; append what each answers: a text, or nothing."""
+        """Run statements in one packet or `apart`; append what each answers: a text, or nothing."""
         connection = self._connection
-        await connection.query(";".join(statements))
-        while True:
-            # A cursor would ask for warnings between the results, out of turn.
-            result = connection._result  # noqa: SLF001
-            answers.append(result.rows[0][0] if result.rows else str(result.insert_id or ""))
-            if not connection.server_status & SERVER_MORE_RESULTS_EXISTS:
-                return
-            await connection.next_result()
+        for packet in statements if self._apart else [";".join(statements)]:
+            await connection.query(packet)
+            while True:
+                # A cursor would ask for warnings between the results, out of turn.
+                result = connection._result  # noqa: SLF001
+                answers.append(result.rows[0][0] if result.rows else str(result.insert_id or ""))
+                if not result.has_next:
+                    break
+                await connection.next_result()
 
 
 def _meaning(number: int, *, at_commit: bool, again: bool) -> type[Exception]:
