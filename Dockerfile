@@ -22,6 +22,7 @@ COPY Pipfile Pipfile.lock ./
 RUN pipenv sync
 
 FROM packages AS development
+COPY harness harness
 RUN pipenv sync --dev
 # What Python and pytest leave behind would be root's, in the host's folder. A .env there would
 # win over the environment in `pipenv run`.
@@ -38,7 +39,6 @@ RUN useradd --uid 1000 --user-group --no-create-home app
 COPY --from=packages /opt/venv /opt/venv
 COPY alembic.ini application.py commands.py db.py manage.py settings.py ./
 COPY counter counter
-COPY harness harness
 COPY migrations migrations
 COPY web web
 # Tests need packages that are not here.

@@ -1,10 +1,12 @@
 """`quart mysql`: the private server of development, and the accounts on one's own.
 
-Every start of the app imports this module; the harness only a command that needs it.
+Every start of the app imports this module; throwaway_mysql only a command that needs it, as
+production lacks it.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,8 @@ import click
 import settings
 
 if TYPE_CHECKING:
-    from harness.login import Login
-    from harness.private import PrivateServer
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.private import PrivateServer
 
 FOLDER = Path(__file__).with_name(".mysql")
 
@@ -22,6 +24,8 @@ FOLDER = Path(__file__).with_name(".mysql")
 @click.group()
 def mysql() -> None:
     """Start, stop and set up the database server."""
+    if not find_spec("throwaway_mysql"):
+        raise click.ClickException("this needs throwaway-mysql, which development has only")
 
 
 @mysql.command()
@@ -51,7 +55,7 @@ def status() -> None:
 @mysql.command()
 def setup() -> None:
     """Create the database and its user on a server that runs, as root."""
-    from harness.accounts import set_up
+    from throwaway_mysql.accounts import set_up
 
     root, user = logins()
     with one_line_errors():
@@ -63,7 +67,7 @@ def setup() -> None:
 
 def logins() -> "tuple[Login, Login]":
     """Return root and the app's user at the configured address."""
-    from harness.login import Login
+    from throwaway_mysql.login import Login
 
     address = settings.DB_HOST, settings.DB_PORT
     return (
@@ -79,7 +83,7 @@ def logins() -> "tuple[Login, Login]":
 
 def private_server() -> "PrivateServer":
     """Return the private server that serves the configured coordinates."""
-    from harness.private import PrivateServer
+    from throwaway_mysql.private import PrivateServer
 
     root, user = logins()
     return PrivateServer(FOLDER, user, root.password)
@@ -88,7 +92,7 @@ def private_server() -> "PrivateServer":
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn a server's trouble into one line on stderr and exit status 1."""
-    from harness import ServerError
+    from throwaway_mysql import ServerError
 
     try:
         yield

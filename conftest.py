@@ -15,13 +15,11 @@ from sqlalchemy.pool import NullPool
 import db
 import settings
 from application import create_app
-from harness.database import Coordinates, throwaway_database
-from harness.login import Login
-from harness.masked import Masked
-from harness.migrations import migrate
 from testing import ALEMBIC_INI, PROJECT, migrated_database
-
-pytest_plugins = ["harness.plugin"]
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.masked import Masked
+from throwaway_mysql.migrations import migrate
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.accounts import identifier
-from harness.database import drop
-from harness.login import Answer, Login
-from harness.masked import Masked
-from harness.process import free_port
-from harness.test_run import MOMENTS, processes, server_runs, wait_until
+from throwaway_mysql.accounts import identifier
+from throwaway_mysql.database import drop
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.looking import MOMENTS, processes, server_runs, wait_until
+from throwaway_mysql.masked import Masked
+from throwaway_mysql.process import free_port
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
@@ -96,7 +96,7 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_the_app_starts_without_the_harness(project: Project) -> None:
-    show = "import manage, sys; print([name for name in sys.modules if 'harness' in name])"
+    show = "import manage, sys; print([name for name in sys.modules if 'throwaway' in name])"
     done = subprocess.run(
         [sys.executable, "-c", show],
         cwd=project.folder,

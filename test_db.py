@@ -16,11 +16,11 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
-from harness.accounts import set_up
-from harness.database import Coordinates
-from harness.login import Login
-from harness.migrations import migrate
 from testing import ALEMBIC_INI
+from throwaway_mysql.accounts import set_up
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.login import Login
+from throwaway_mysql.migrations import migrate
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 

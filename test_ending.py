@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import count_of
-from harness.database import Coordinates
-from harness.process import Serving, free_port, serving
 from testing import PROGRAMS, PROJECT, connected
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.process import Serving, free_port, serving
 
 HITS = "/api/v1/counters/ending/one/hits"
 WAITING = (

@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 import settings
 from counter.tally.packet import ALL
 from db import url
-from harness.database import Coordinates, throwaway_database
-from harness.login import Login
-from harness.migrations import migrate
-from harness.process import free_port
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.migrations import migrate
+from throwaway_mysql.process import free_port
 
 TUTORIAL = "2abbbb3287d2"
 ONE_ROW = "8d1f6c0a4b27"

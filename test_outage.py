@@ -11,10 +11,10 @@ from signal import Signals
 import pytest
 
 from counter.testing import view
-from harness.login import LoginError
-from harness.process import Serving, free_port, serving
-from harness.run import RunServer
 from testing import PROGRAMS, PROJECT, migrated_database
+from throwaway_mysql.login import LoginError
+from throwaway_mysql.process import Serving, free_port, serving
+from throwaway_mysql.run import RunServer
 
 DB_TIMEOUT = 2  # seconds; by default 4, for answers within 5
 WITHIN = DB_TIMEOUT + 1.0

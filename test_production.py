@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from counter.testing import view
-from harness.database import Coordinates, throwaway_database
-from harness.login import Login
-from harness.process import free_port, serving
 from testing import PROGRAMS, PROJECT
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.process import free_port, serving
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
@@ -36,6 +36,8 @@ def image(tmp_path: Path) -> Path:
                 shutil.copytree(source, folder / place, ignore=left)
             else:
                 shutil.copy(source, folder / place)
+    # As if it were not installed, which is for development only.
+    (folder / "throwaway_mysql.py").write_text("raise ImportError")
     return folder
 
 

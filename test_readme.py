@@ -22,12 +22,12 @@ from application import create_app
 from counter.api.paths import OPERATIONS
 from counter.testing import view
 from db import url
-from harness.database import drop, throwaway_database
-from harness.login import Login
-from harness.masked import Masked
-from harness.migrations import migrate
-from harness.process import free_port, serving
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT
+from throwaway_mysql.database import drop, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.masked import Masked
+from throwaway_mysql.migrations import migrate
+from throwaway_mysql.process import free_port, serving
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]

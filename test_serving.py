@@ -17,9 +17,9 @@ import pytest
 
 import settings
 from counter.testing import stored_count, view
-from harness.database import Coordinates
-from harness.process import LISTENS_WITHIN, Serving, free_port, serving
 from testing import PROGRAMS, PROJECT, connected
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.process import LISTENS_WITHIN, Serving, free_port, serving
 
 SERVERS = {
     "quart run": "quart run --port {port}",

@@ -11,10 +11,10 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from db import url
-from harness.database import Coordinates, throwaway_database
-from harness.login import Login
-from harness.migrations import migrate
-from harness.relay import CutError
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.migrations import migrate
+from throwaway_mysql.relay import CutError
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"

@@ -11,7 +11,7 @@ from benchmarks.contestants import CONTESTANTS
 from benchmarks.rounds import FULL, QUICK, measure
 from benchmarks.samples import Sample
 from benchmarks.stage import OWN, PROJECT, stage
-from harness import ServerError
+from throwaway_mysql import ServerError
 
 OPEN_FILES = 65_536  # more than enough for 1,024 clients, where the machine allows it
 TRIAL = OWN / "trial"

@@ -16,10 +16,10 @@ import db
 from benchmarks import VoidError, probe
 from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Contestant, Server
 from counter.tally.packet import ALL
-from harness.database import throwaway_database
-from harness.migrations import migrate
-from harness.process import free_port, serving
-from harness.run import RunServer
+from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.migrations import migrate
+from throwaway_mysql.process import free_port, serving
+from throwaway_mysql.run import RunServer
 
 PROJECT = Path(__file__).resolve().parents[1]
 OWN = PROJECT / ".bench"  # not for git

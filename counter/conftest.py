@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import Look
-from harness.database import Coordinates
 from testing import connected
+from throwaway_mysql.database import Coordinates
 
 
 @pytest.fixture

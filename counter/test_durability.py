@@ -9,10 +9,10 @@ from werkzeug.exceptions import ServiceUnavailable
 from application import create_app
 from counter.durability import Flushing, risks
 from counter.testing import stored_count, tallying
-from harness.accounts import set_up
-from harness.database import Coordinates
-from harness.run import RunServer
 from testing import connected, migrated_database
+from throwaway_mysql.accounts import set_up
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.run import RunServer
 
 
 @pytest.fixture(scope="module")

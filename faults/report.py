@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from faults.checks import Verdict
 from faults.ledger import Ledger, Outcome
-from harness.program import Program
 from testing import PROJECT
+from throwaway_mysql.program import Program
 
 
 class Run:

@@ -14,12 +14,12 @@ from counter.models import ALL_HOURS
 from faults.checks import Stored, Verdict, examine
 from faults.disk import Disk
 from faults.ledger import Ledger
-from harness.accounts import set_up
-from harness.database import Coordinates
-from harness.process import Serving, free_port, serving
-from harness.relay import Relay
-from harness.run import RunServer
 from testing import PROJECT, connected, migrated_database
+from throwaway_mysql.accounts import set_up
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.process import Serving, free_port, serving
+from throwaway_mysql.relay import Relay
+from throwaway_mysql.run import RunServer
 
 USER, PASSWORD = "faults", "faults"  # an ordinary account: init_connect is not for root's
 STORED = (

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.masked import Masked
+from throwaway_mysql.masked import Masked
 
 
 @pytest.fixture
 def bare(checkout: Path) -> Path:
     """Return a checkout that finds no server program."""
-    (checkout / "harness/program.py").write_text("raise SystemExit(1)")
+    (checkout / "harness/throwaway_mysql/program.py").write_text("raise SystemExit(1)")
     return checkout
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 import settings
 from application import create_app
-from harness.database import throwaway_database
-from harness.login import Login
 from testing import connected, migrated_database
+from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.login import Login
 
 
 @pytest.fixture(scope="module")

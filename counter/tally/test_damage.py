@@ -8,10 +8,10 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from counter.tally.hits import Hit
 from counter.testing import BATCH, COMMITTED, Look, count_of, nth_answer, tallying
-from harness.database import Coordinates
-from harness.login import Login
-from harness.relay import CutError, Relay
 from testing import cut_once
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.login import Login
+from throwaway_mysql.relay import CutError, Relay
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 

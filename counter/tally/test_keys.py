@@ -11,8 +11,8 @@ from counter.tally.hits import Hit, Number
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
 from counter.testing import BATCH, Look, count_of, tallying
-from harness.database import Coordinates
-from harness.relay import CutError, Relay
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.relay import CutError, Relay
 
 WITHIN = 20.0  # seconds
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from signal import Signals
 
-from harness import ServerError
-from harness.accounts import set_root_password
-from harness.datadir import initialise
-from harness.login import Answer, Login
-from harness.process import free_port
-from harness.program import Program, find_program
-from harness.server import (
+from throwaway_mysql import ServerError
+from throwaway_mysql.accounts import set_root_password
+from throwaway_mysql.datadir import initialise
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.process import free_port
+from throwaway_mysql.program import Program, find_program
+from throwaway_mysql.server import (
     TAKEN,
     Guarded,
     arguments,
@@ -51,7 +51,7 @@ class RunServer:
     ) -> None:
         self.program: Program = find_program(program_path)
         place = inside or (None if durable else _roomy())
-        self.folder = Path(tempfile.mkdtemp(prefix="harness-", dir=place))
+        self.folder = Path(tempfile.mkdtemp(prefix="throwaway-mysql-", dir=place))
         self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
         # Signs that a URL, a format string, SQL or latin-1 might trip over.
         password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"

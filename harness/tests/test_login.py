@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import ServerError
-from harness.login import Answer, Login
-from harness.private import PrivateServer
-from harness.process import free_port
-from harness.run import RunServer
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.private import PrivateServer
+from throwaway_mysql.process import free_port
+from throwaway_mysql.run import RunServer
 
 
 def test_it_meets_a_server(mysql_login: Login) -> None:

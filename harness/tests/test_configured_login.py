@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import ServerError
-from harness.login import Login
-from harness.plugin import configured_login
-from harness.process import free_port
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import Login
+from throwaway_mysql.plugin import configured_login
+from throwaway_mysql.process import free_port
 
 
 def pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import ServerError
-from harness.datadir import SYSTEM_TABLES, system_tables
+from throwaway_mysql import ServerError
+from throwaway_mysql.datadir import SYSTEM_TABLES, system_tables
 
 
 @pytest.mark.parametrize("family", ["mysql", "mariadb"])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.login import Login
-from harness.process import free_port
-from harness.test_database import databases
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import databases
+from throwaway_mysql.process import free_port
 
 FAILS = """
 def test_it(create_db):

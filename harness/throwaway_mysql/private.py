@@ -14,12 +14,19 @@ from signal import SIGTERM
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness import ServerError
-from harness.accounts import set_root_password, set_up
-from harness.datadir import initialise
-from harness.login import LOOPBACK, Answer, Login, LoginError
-from harness.program import Program, find_program
-from harness.server import arguments, listen_flags, log_size, make_ready, start, wait_until_ready
+from throwaway_mysql import ServerError
+from throwaway_mysql.accounts import set_root_password, set_up
+from throwaway_mysql.datadir import initialise
+from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
+from throwaway_mysql.program import Program, find_program
+from throwaway_mysql.server import (
+    arguments,
+    listen_flags,
+    log_size,
+    make_ready,
+    start,
+    wait_until_ready,
+)
 
 SETTLED_WITHIN = 60.0  # seconds
 POLL = 0.02

@@ -1,41 +1,33 @@
 """The server of a test run lives exactly as long as the run."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from harness import ServerError
-from harness.login import Answer, Login
-from harness.process import free_port
-from harness.run import RunServer
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.looking import MOMENTS, alive, processes, server_runs, wait_until
+from throwaway_mysql.process import free_port
+from throwaway_mysql.run import RunServer
 
 PROJECT = Path(__file__).parents[1]
 WITHIN = 10.0  # seconds; no step takes longer
 
 HOLDER = """
 import sys, time
-from harness.run import RunServer
+from throwaway_mysql.run import RunServer
 server = RunServer(sys.argv[1])
 print(server.root.port, server.pid, server.folder, flush=True)
 time.sleep(600)
 """
-
-
-# What a server that is being made has among its arguments: MariaDB or MySQL.
-MOMENTS = {
-    "its system tables": r" --(bootstrap|initialize-insecure)\b",
-    "its accounts": r" --skip-networking\b",
-}
 
 
 @pytest.fixture
@@ -46,33 +38,7 @@ def server(mysql_program: str) -> Iterator[RunServer]:
     server.close()
 
 
-ELSEWHERE = "harness.run._roomy = lambda: sys.argv[2]"
-
-
-def processes(folder: Path) -> list[str]:
-    """Return the command lines that name a folder."""
-    argv = ["ps", "-ww", "-A", "-o", "args="]
-    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    return [line for line in said.splitlines() if str(folder) in line]
-
-
-def server_runs(folder: Path, flag: str) -> bool:
-    """Tell whether a server with that flag, and not only its guard, runs in a folder."""
-    servers = [line for line in processes(folder) if "guard.py" not in line]
-    return any(re.search(flag, line) for line in servers)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for what no event tells of."""
-    deadline = time.monotonic() + WITHIN
-    while not condition():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs."""
-    return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0  # noqa: S607
+ELSEWHERE = "throwaway_mysql.run._roomy = lambda: sys.argv[2]"
 
 
 def test_close_leaves_nothing(server: RunServer) -> None:
@@ -106,7 +72,7 @@ def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
     server: RunServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ports = iter([server.root.port, free_port()])
-    monkeypatch.setattr("harness.run.free_port", lambda: next(ports))
+    monkeypatch.setattr("throwaway_mysql.run.free_port", lambda: next(ports))
     with closing(RunServer(mysql_program)) as other:
         assert other.root.port != server.root.port
         assert other.root.answer() is Answer.SERVICE
@@ -138,7 +104,7 @@ def test_a_server_whose_ports_are_all_taken_is_given_up(
 ) -> None:
     with socket.socket() as another:
         another.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("harness.run.free_port", lambda: another.getsockname()[1])
+        monkeypatch.setattr("throwaway_mysql.run.free_port", lambda: another.getsockname()[1])
         with pytest.raises(ServerError, match="its port is taken by something else"):
             RunServer(mysql_program)
 
@@ -155,7 +121,9 @@ def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> N
 def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
     mysql_program: str, tmp_path: Path, moment: str
 ) -> None:
-    holder = HOLDER.replace("import sys, time", f"import sys, time, harness.run\n{ELSEWHERE}")
+    holder = HOLDER.replace(
+        "import sys, time", f"import sys, time, throwaway_mysql.run\n{ELSEWHERE}"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", holder, mysql_program, str(tmp_path)], cwd=PROJECT
     ) as run:

@@ -11,10 +11,10 @@ from signal import SIGTERM
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness import ServerError
-from harness.login import Login
-from harness.program import Program
-from harness.server import Guarded, arguments, cause, log_size, make_ready, wait_until_ready
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import Login
+from throwaway_mysql.program import Program
+from throwaway_mysql.server import Guarded, arguments, cause, log_size, make_ready, wait_until_ready
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0

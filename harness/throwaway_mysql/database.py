@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pymysql
 
-from harness import ServerError
-from harness.accounts import identifier, throwaway_prefix
-from harness.login import Login
-from harness.masked import Masked
+from throwaway_mysql import ServerError
+from throwaway_mysql.accounts import identifier, throwaway_prefix
+from throwaway_mysql.login import Login
+from throwaway_mysql.masked import Masked
 
 LOCK_WAIT = 2  # seconds that DROP waits for a forgotten transaction; the servers' default is a day
 LOCKED = 1205

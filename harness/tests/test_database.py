@@ -6,15 +6,9 @@ import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness.database import Coordinates, throwaway_database
-from harness.login import Login
-
-
-def databases(login: Login) -> set[str]:
-    """Return the names of the server's databases."""
-    with login.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW DATABASES")
-        return {name for (name,) in cursor.fetchall()}
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import databases
 
 
 def test_it_is_there_in_the_block_and_gone_after_it(mysql_root: Login) -> None:

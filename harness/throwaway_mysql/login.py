@@ -9,7 +9,7 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness import ServerError
+from throwaway_mysql import ServerError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040

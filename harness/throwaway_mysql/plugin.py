@@ -1,4 +1,4 @@
-"""The pytest plugin: `pytest_plugins = ["harness.plugin"]` in a project's conftest.py.
+"""The pytest plugin, which pytest finds by itself where the package is installed.
 
 A project says which server it is configured for by overriding the fixtures
 `mysql_configured`, `mysql_wait` and `mysqld`; its own fixtures build on `mysql_login`.
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness import ServerError
-from harness.login import LOOPBACK, Answer, Login
-from harness.program import find_program
-from harness.run import RunServer
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import LOOPBACK, Answer, Login
+from throwaway_mysql.program import find_program
+from throwaway_mysql.run import RunServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from harness import ServerError, guard
-from harness.login import Answer, Login
-from harness.program import Program
+from throwaway_mysql import ServerError, guard
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.program import Program
 
 # For data that nobody misses after the machine: no commit waits for a disk, and buffers are
 # small. Still each commit reaches the operating system, so a killed server loses nothing.

@@ -4,7 +4,7 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from harness import ServerError
+from throwaway_mysql import ServerError
 
 
 def identifier(name: str) -> str:

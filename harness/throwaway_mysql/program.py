@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import ServerError
+from throwaway_mysql import ServerError
 
 # Debian keeps servers out of an ordinary user's PATH; Homebrew keeps versions apart.
 FOLDERS = [
