@@ -1,5 +1,6 @@
 """Hits through the API: counted as they were asked for, or refused with the reason."""
 
+import asyncio
 import json
 import time
 from http import HTTPStatus
@@ -10,8 +11,11 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
+from application import create_app
 from counter.api.wire import LARGEST_BODY
-from counter.testing import JSON, Look, count_of, refusals
+from counter.testing import BATCH, JSON, Look, count_of, refusals
+from harness.database import Coordinates
+from harness.relay import Relay
 
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
@@ -176,3 +180,24 @@ async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of
     assert response.content_type == "application/problem+json"
     assert "may have been counted" in (await response.get_json())["detail"]
     assert took < 2  # by default 10
+
+
+async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_page_may_take(
+    create_db: Coordinates, name: str
+) -> None:
+    silent = False
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        nonlocal silent
+        if to_server and BATCH in packet and not silent:
+            silent = True
+            await asyncio.Event().wait()
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open():
+        times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 2}
+        app = create_app(**{**create_db, **relay.address, **times})
+        async with app.test_app():
+            relay.watch = watch
+            response = await app.test_client().post(f"/api/v1/counters/{name}/hits")
+    assert response.status_code == HTTPStatus.OK

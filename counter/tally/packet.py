@@ -120,6 +120,18 @@ def receipt(writer: int, number: int) -> str:
     return f"SELECT counts FROM receipt WHERE writer = {writer:d} AND number = {number:d}"
 
 
+def fence(writer: int, number: int) -> str:
+    """Return the statement that makes a receipt of nothing, unless the batch has made its own.
+
+    It waits for a packet of the batch that is under way; one that comes later will fail.
+    """
+    return (
+        "INSERT INTO receipt (writer, number, counts, made)"
+        f" VALUES ({writer:d}, {number:d}, '', UTC_TIMESTAMP())"
+        " ON DUPLICATE KEY UPDATE number = number"
+    )
+
+
 def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:
     """Return each counter's count after the batch, from what the packet answered."""
     return dict(zip(sorted(sums), map(int, counts.split(",")), strict=True))

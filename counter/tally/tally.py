@@ -23,11 +23,12 @@ from db import NOT_MIGRATED, RETRY_AFTER
 
 MOST = 1000  # hits of a batch, so of an order
 BOUND = 10_000  # hits that wait
+TICK = 0.02  # seconds that an order may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
 FULL = "Too many hits wait for the database. This one was not counted."
 ENDING = "This server is ending. The hit was not counted."
-LATE = "The database is away. The hit was not counted."
+LATE = "The database did not take the hit in time. It was not counted."
 LOST = "The database was lost before it answered. The hit may have been counted."
 LARGE = "The count would exceed 18446744073709551615. The hit was not counted."
 FAULT = "The hit was not counted, for a reason that is in the log."
@@ -47,7 +48,8 @@ class Tally:
         self._loop = asyncio.get_running_loop()  # kept: to ask for it is a system call
         self._waiting = Queue()
         self._batch: Batch | None = None  # being written, or its outcome unknown
-        self._most = MOST
+        self._most = MOST  # hits of a batch, fewer while one that is too large is looked for
+        self._alone = 0  # of the next batch, where they are to go without others
         self._number = 0
         self._ending = False
         self._wake = asyncio.Event()
@@ -167,7 +169,14 @@ class Tally:
 
     def _next(self) -> Batch | None:
         self._number += 1
-        batch = Batch(self._number, self._waiting.take(self._most))
+        orders = self._waiting.take(self._alone or self._most)
+        self._alone = 0
+        try:
+            batch = Batch(self._number, orders)
+        except Exception:
+            for order in orders:  # which are nowhere any more
+                order.fail(_unavailable(FAULT))
+            raise
         return batch if batch.orders else None
 
     def _give_up(self, reason: str) -> None:
@@ -189,7 +198,7 @@ class Tally:
             order.learn(error.counted)
         batch.orders = [order for order in batch.orders if not order.is_over()]
         self._put_back(batch)
-        self._most = max(1, batch.size())
+        self._alone = batch.size()
 
     def _halve(self, batch: Batch) -> None:
         """Look for the order that is too large, and fail it alone."""
@@ -214,7 +223,8 @@ class Tally:
             self._clock.cancel()
         self._due, self._clock = due, None
         if due < math.inf:
-            self._clock = self._loop.call_at(due, self._expire)
+            # Not for each order of a crowd: all that wait are looked through.
+            self._clock = self._loop.call_at(max(due, self._loop.time() + TICK), self._expire)
 
     def _unanswered(self) -> Iterator[Order]:
         sent = self._batch.orders if self._batch else []

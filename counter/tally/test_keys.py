@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
+from counter.tally.batch import Batch
 from counter.tally.hits import Hit, Number
 from counter.tally.packet import ALL
 from counter.tally.tally import Tally
+from counter.tally.writer import Writer
 from counter.testing import BATCH, Look, count_of, tallying
 from throwaway_mysql.database import Coordinates
 from throwaway_mysql.relay import CutError, Relay
@@ -84,6 +86,27 @@ async def test_repeats_at_once_count_once(create_db: Coordinates, name: str, loo
     for counter in range(3):
         assert sorted(first[counter::3]) == list(range(1, 11))
         assert look(count_of(f"{name}.{counter}")) == 10
+
+
+async def test_repeats_at_once_are_known_in_few_batches(
+    create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[Batch] = []
+    write = Writer.write
+
+    async def watch(writer: Writer, batch: Batch) -> dict[str, int]:
+        batches.append(batch)
+        return await write(writer, batch)
+
+    monkeypatch.setattr(Writer, "write", watch)
+    async with tallying(create_db) as tally:
+        hits = [[Hit(name, 1, f"key-{number}")] for number in range(500)]
+        first = await asyncio.gather(*(tally.count(hit, WITHIN) for hit in hits))
+        batches.clear()
+        for _ in range(2):
+            again = await asyncio.gather(*(tally.count(hit, WITHIN) for hit in hits))
+            assert [number.count for (number,) in again] == [n.count for (n,) in first]
+    assert len(batches) == 2
 
 
 async def test_new_hits_do_not_wait_for_a_storm_of_repeats(
@@ -221,7 +244,7 @@ async def test_the_bound_counts_the_hits_of_orders(create_db: Coordinates, name:
         await asyncio.sleep(0)
         with pytest.raises(ServiceUnavailable, match="Too many"):
             await tally.count([Hit(name)] * 2, WITHIN)
-        with pytest.raises(ServiceUnavailable, match="away"):
+        with pytest.raises(ServiceUnavailable, match="in time"):
             await tally.hit(name, 1, 0.1)
-        with pytest.raises(ServiceUnavailable, match="away"):
+        with pytest.raises(ServiceUnavailable, match="in time"):
             await waiting

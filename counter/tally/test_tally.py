@@ -121,7 +121,7 @@ async def test_too_many_waiting_hits_are_refused_at_once(create_db: Coordinates,
             await tally.hit(name, 1, WITHIN)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(answer) for answer in answers} == {ServiceUnavailable}
-        with pytest.raises(ServiceUnavailable, match="away"):  # there is room again
+        with pytest.raises(ServiceUnavailable, match="in time"):  # there is room again
             await tally.hit(name, 1, 0.1)
 
 
@@ -155,17 +155,29 @@ async def test_without_tables_each_hit_is_told_what_to_do(
             cursor.execute(f"DROP DATABASE {bare}")
 
 
+@pytest.mark.parametrize("broken", ["packet.statements", "batch.Batch._place"])
 async def test_a_fault_reaches_every_waiter_and_ends_nothing(
-    create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch
+    create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     async with tallying(create_db) as tally:
         with monkeypatch.context() as patch:
-            patch.delattr("counter.tally.packet.statements")
+            patch.delattr(f"counter.tally.{broken}")
             answers = await asyncio.gather(
                 *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
             )
             assert [type(answer) for answer in answers] == [ServiceUnavailable] * 3
         assert await tally.hit(name, 1, WITHIN) == 1
+
+
+async def test_a_fault_after_the_commit_is_not_called_uncounted(
+    create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tallying(create_db) as tally:
+        with monkeypatch.context() as patch:
+            patch.delattr("counter.tally.packet.totals")
+            with pytest.raises(ServiceUnavailable, match="may have been counted"):
+                await tally.hit(name, 1, 0.5)
+    assert look(count_of(name)) == 1
 
 
 async def test_the_end_writes_what_was_accepted_and_refuses_what_is_new(

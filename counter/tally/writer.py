@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pymysql import IntegrityError
+from pymysql import MySQLError
 from pymysql.constants.ER import DUP_ENTRY
 
 from counter.tally import packet as sql
@@ -16,8 +16,8 @@ from counter.tally.hits import Kept, Keyed
 # in doubt stays for a day: its first packet might still be on its way.
 RECEIPTS = 256
 OUT_OF_RANGE = 1690
-# Of a table, a column, the syntax, a right.
-NOT_OURS = {1146, 1054, 1064, 1142, 1143}
+# Of a table, a column, the syntax.
+NOT_OURS = {1146, 1054, 1064}
 
 Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
 
@@ -96,20 +96,21 @@ class Writer:
         try:
             async with asyncio.timeout(self._limit):
                 counts = await self._attempt(batch, statements, answers)
-        except KeysKnownError:
+                totals = sql.totals(batch.sums, counts)
+        except (KeysKnownError, TooLargeError):
             raise
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
                 raise
             at_commit = len(answers) == len(statements) - 1
-            meaning = _meaning(_number(error), at_commit=at_commit, again=batch.unsure)
+            meaning = _meaning(_number(error), at_commit=at_commit)
             if meaning is UnsureError:
                 self._receipts_from = batch.number + 1
             raise meaning(error) from error
         if needless:
             self._receipts_from = batch.number
-        return sql.totals(batch.sums, counts)
+        return totals
 
     def close(self) -> None:
         """Close the connection; the server rolls back what it has not committed."""
@@ -118,30 +119,39 @@ class Writer:
             self._connection = None
 
     async def _attempt(self, batch: Batch, statements: list[str], answers: list[str]) -> str:
-        if batch.unsure and (counts := await self._receipt(batch)):
+        if batch.unsure and (counts := (await self._ask(batch))[0]):
             return counts
         try:
             await self._run(statements, answers)
-        except IntegrityError:
-            if not statements[len(answers)].startswith(sql.KEEP_KEYS):
+        except MySQLError as error:
+            if _number(error) == OUT_OF_RANGE:
+                return await self._fence(batch, TooLargeError(error))
+            if not _is_known_key(error, statements[len(answers)]):
                 raise
-            if counts := await self._receipt(batch, sql.answers(batch.keys)):
-                return counts
-            raise KeysKnownError({}) from None  # a purge has just removed what was there
+            counts, known = await self._ask(batch, sql.answers(batch.keys))
+            # None is known where a purge has just removed what was there.
+            return counts or await self._fence(batch, KeysKnownError(sql.kept(known)))
         return next(filter(None, answers))  # the counts: the other statements answer nothing
 
-    async def _receipt(self, batch: Batch, keys: str = "SELECT ''") -> str:
-        """Return the counts of a committed batch.
-
-        Raises KeysKnownError where it is not committed, and keys of it were in others.
-        """
+    async def _ask(self, batch: Batch, keys: str = "SELECT ''") -> tuple[str, str]:
+        """Return the counts of a batch, if it is committed, and what its keys were answered."""
         said: list[str] = []
         # With COMMIT, lest the transaction that the question began stays open.
         await self._run(["ROLLBACK", sql.receipt(self._id, batch.number), keys, "COMMIT"], said)
         _, counts, known, _ = said
-        if known and not counts:
-            raise KeysKnownError(sql.kept(known))
-        return counts
+        return counts, known
+
+    async def _fence(self, batch: Batch, error: Exception) -> str:
+        """Give the batch's number up and raise `error`, as it has not come in and now cannot.
+
+        Returns the counts where a packet of it, which was on its way, has come in meanwhile.
+        """
+        said: list[str] = []
+        fence = sql.fence(self._id, batch.number) if batch.unsure else "DO 0"
+        await self._run(["ROLLBACK", fence, sql.receipt(self._id, batch.number), "COMMIT"], said)
+        if counts := said[2]:
+            return counts
+        raise error
 
     async def _run(self, statements: list[str], answers: list[str]) -> None:
         """Run statements in one packet or `apart`; append what each answers: a text, or nothing."""
@@ -157,15 +167,17 @@ class Writer:
                 await connection.next_result()
 
 
-def _meaning(number: int, *, at_commit: bool, again: bool) -> type[Exception]:
+def _meaning(number: int, *, at_commit: bool) -> type[Exception]:
     """Say what an error of that number means for the batch."""
     # From 2000 to 2999 the driver counts, which lost the connection; below 1000 nobody does.
     if at_commit or number == DUP_ENTRY or number < 1000 or 2000 <= number < 3000:
         return UnsureError
-    if number == OUT_OF_RANGE:
-        # The first packet may have come in since the receipt was asked for, and lifted the count.
-        return UnsureError if again else TooLargeError
     return SchemaError if number in NOT_OURS else NotWrittenError
+
+
+def _is_known_key(error: Exception, statement: str) -> bool:
+    """Tell whether the statement failed as a key had been kept before."""
+    return _number(error) == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS)
 
 
 def _number(error: Exception) -> int:

@@ -1,0 +1,97 @@
+"""A batch whose number is given up while a packet of it may still come in."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import Connection
+from werkzeug.exceptions import UnprocessableEntity
+
+from counter.tally.hits import Hit
+from counter.tally.packet import ALL
+from counter.testing import BATCH, Look, count_of, tallying
+from harness.database import Coordinates
+from harness.relay import Relay
+from testing import cut_once
+
+WITHIN = 20.0  # seconds
+
+
+async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
+    create_db: Coordinates, name: str, look: Look, beside: Connection
+) -> None:
+    """Only the number that it came under tells that it is not to be counted."""
+    keyed = Hit(f"{name}.keyed", 1, "old")
+    late, through = asyncio.Event(), asyncio.Event()
+    held = False
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        nonlocal held
+        if to_server and BATCH in packet and not held:
+            held = True
+            await late.wait()
+        elif late.is_set() and not to_server:
+            through.set()  # from now on it has locked the counters
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+        async with tallying(create_db) as other:
+            await other.count([keyed], WITHIN)
+        relay.watch = watch
+        (number,), (replay,) = await asyncio.gather(
+            tally.count([Hit(name)], WITHIN), tally.count([keyed], WITHIN)
+        )
+        assert (number.count, replay.replayed) == (1, True)
+        beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{keyed.name}'")
+        late.set()
+        await asyncio.wait_for(through.wait(), WITHIN)
+        assert await tally.hit(name, 1, WITHIN) == 2
+    assert look(count_of(keyed.name)) == 1
+
+
+async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
+    create_db: Coordinates, name: str, beside: Connection
+) -> None:
+    full = f"{name}.full"
+    beside.exec_driver_sql(
+        f"INSERT INTO counter VALUES ({ALL}, '{full}', {2**64 - 1}, {2**64 - 1}, NOW(), NOW())"
+    )
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        relay.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
+        refused, count = await asyncio.gather(
+            tally.hit(full, 1, WITHIN), tally.hit(name, 1, WITHIN), return_exceptions=True
+        )
+    assert isinstance(refused, UnprocessableEntity)
+    assert count == 1
+
+
+@pytest.mark.parametrize("cut", ["fence", "answer"])
+async def test_a_fence_that_was_cut_off_is_made_again(
+    create_db: Coordinates, name: str, look: Look, cut: str
+) -> None:
+    keyed = Hit(f"{name}.keyed", 1, "old")
+    fence = b"ON DUPLICATE KEY UPDATE number"
+    fenced = False
+
+    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
+        nonlocal fenced
+        asked, fenced = fenced, fence in packet
+        return fenced if cut == "fence" else asked and not to_server
+
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        await tally.count([keyed], WITHIN)
+        lost, done = asyncio.Event(), asyncio.Event()
+        cut_batch = cut_once(lambda packet, up: up and BATCH in packet, lost)
+        cut_fence = cut_once(place, done)
+
+        async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+            await (cut_fence if lost.is_set() else cut_batch)(packet, to_server)
+
+        relay.watch = watch
+        (number,), (replay,) = await asyncio.gather(
+            tally.count([Hit(name)], WITHIN), tally.count([keyed], WITHIN)
+        )
+        assert done.is_set()
+    assert (number.count, replay.count, replay.replayed) == (1, 1, True)
+    assert look(count_of(name)) == look(count_of(keyed.name)) == 1
