@@ -9,9 +9,9 @@ from werkzeug.exceptions import UnprocessableEntity
 from counter.tally.hits import Hit
 from counter.tally.packet import ALL
 from counter.testing import BATCH, Look, count_of, tallying
-from harness.database import Coordinates
-from harness.relay import Relay
 from testing import cut_once
+from throwaway_mysql.database import Coordinates
+from throwaway_mysql.relay import Relay
 
 WITHIN = 20.0  # seconds
 
