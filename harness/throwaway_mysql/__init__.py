@@ -6,6 +6,12 @@ that are named before it, and needs PyMySQL if anything:
     login       an account at an address, and what it meets there
     accounts    the database and the account that an application needs
     masked      mappings that a report may show
+    identity    the names of throwaway databases, and the process that made one
+    place       a server where they may be, how far it is, and whether its locks tell
+    ownership   a run, and the locks that say it lives
+    marker      what stands in a throwaway database
+    holders     who uses a database
+    verdict     whose a database is, and whether it may be dropped
     database    throwaway databases
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
