@@ -13,6 +13,7 @@ that are named before it, and needs PyMySQL if anything:
     holders     who uses a database
     verdict     whose a database is, and whether it may be dropped
     database    throwaway databases
+    sweep       what killed runs left
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
     server      a server's process
