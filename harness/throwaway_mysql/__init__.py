@@ -22,6 +22,7 @@ that are named before it, and needs PyMySQL if anything:
     process     any program that a test starts and that listens
     run         the server of a test run
     plugin      the fixtures; needs pytest
+    cli         the command throwaway-mysql
     relay       a way to a server that a test can cut
     migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
 """
