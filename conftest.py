@@ -60,7 +60,7 @@ def server_environ(mysql_login: Login) -> dict[str, str]:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """Copy the project without its tests, as someone's own project begins."""
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "tests", "test_*", "docs", "benchmarks")
     folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.database import drop
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.looking import MOMENTS, processes, server_runs, wait_until
 from throwaway_mysql.masked import Masked
@@ -324,6 +323,6 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
                 # The underscore of the name is no wildcard in what was granted.
                 cursor.execute(f"CREATE DATABASE {name.replace('_', 'X', 1)}")
     finally:
-        drop(mysql_login, name)
         with mysql_login.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {identifier(name)}")
             cursor.execute(f"DROP USER {identifier(name)}")

@@ -1,14 +1,24 @@
 """Throwaway databases: unique, dropped whatever happens, and nothing else is."""
 
+import os
 import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import replace
 
+import pymysql
 import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql import ServerError
+from throwaway_mysql.database import LOCK_WAIT, Coordinates, drop, throwaway_database
+from throwaway_mysql.holders import connections
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
+from throwaway_mysql.looking import databases, wait_until
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.place import Place
+from throwaway_mysql.run import RunServer
 
 
 def test_it_is_there_in_the_block_and_gone_after_it(mysql_root: Login) -> None:
@@ -66,6 +76,116 @@ def test_a_forgotten_transaction_does_not_keep_it(mysql_root: Login) -> None:
             cursor.execute("INSERT INTO t VALUES (1)")
     assert coordinates["DATABASE_NAME"] not in databases(mysql_root)
     forgotten.close()
+
+
+def test_a_transaction_that_keeps_it_is_ended_and_reported(account: Login, prefix: str) -> None:
+    run = Run.begin(prefix)
+    with (
+        closing(run),
+        throwaway_database(account, "", run) as coordinates,
+        Place(account) as idle,
+        Place(account) as busy,
+    ):
+        name = coordinates["DATABASE_NAME"]
+        for place in (idle, busy):
+            place.connection.select_db(name)
+        idle.rows("CREATE TABLE t (n INT)")
+        idle.rows("INSERT INTO t VALUES (1)")
+        idle.rows("BEGIN")
+        idle.rows("SELECT * FROM t")
+        query = "SELECT SLEEP(60) FROM t"
+        thread = threading.Thread(target=ended, args=(busy, query))
+        thread.start()
+        with Place(account) as place:
+            wait_until(lambda: query in [other.query for other in connections(place, name)])
+            since = time.monotonic()
+            leaks = drop(place, name, run)
+        assert LOCK_WAIT <= time.monotonic() - since < 2 * LOCK_WAIT
+        thread.join()
+    assert name not in databases(account)
+    assert run.leaks == leaks
+    assert [len(leak.splitlines()) for leak in leaks] == [1, 1]
+    (of_idle,) = [leak for leak in leaks if f"connection {idle.id} " in leak]
+    (of_busy,) = [leak for leak in leaks if f"connection {busy.id} " in leak]
+    assert of_busy.startswith(f"{name}: connection {busy.id} of {account.user}@")
+    assert of_busy.endswith(f" s with '{query}'")
+    assert of_idle.endswith("with an open transaction, perhaps")
+
+
+def ended(place: Place, query: str) -> None:
+    """Execute a query that the server ends, be it with an error or early."""
+    with suppress(pymysql.MySQLError):
+        place.rows(query)
+
+
+def test_a_run_says_whom_it_had_to_end(
+    account: Login, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        closing(Run.begin(prefix)) as run,
+        Place(account) as forgotten,
+        throwaway_database(account, "", run) as coordinates,
+    ):
+        forgotten.connection.select_db(coordinates["DATABASE_NAME"])
+        forgotten.rows("CREATE TABLE t (n INT)")
+        forgotten.rows("BEGIN")
+        forgotten.rows("SELECT * FROM t")
+    assert caplog.messages == run.leaks
+    assert f"connection {forgotten.id} of" in run.leaks[0]
+
+
+def test_on_a_server_that_records_it_the_last_query_is_named(mysql_program: str) -> None:
+    flags = [
+        "--performance-schema=1",
+        "--performance-schema-consumer-events-statements-current=1",
+        "--performance-schema-instrument=%=ON",
+    ]
+    with (
+        closing(RunServer(mysql_program, flags=flags)) as server,
+        closing(Run.begin("thing_test_")) as run,
+        throwaway_database(server.root, "", run) as coordinates,
+        Place(server.root) as forgotten,
+    ):
+        name = coordinates["DATABASE_NAME"]
+        forgotten.rows(f"CREATE TABLE {name}.t (n INT)")
+        forgotten.rows("BEGIN")
+        forgotten.rows(f"SELECT n FROM {name}.t")  # it has another default database, or none
+        with Place(server.root) as place:
+            (leak,) = drop(place, name, run)
+    assert f"connection {forgotten.id} of root@" in leak
+    assert leak.endswith(f"with 'SELECT n FROM {name}.t'")
+
+
+def test_it_goes_with_idle_connections_to_it(account: Login, prefix: str) -> None:
+    with (
+        closing(Run.begin(prefix)) as run,
+        Place(account) as idle,
+        throwaway_database(account, "", run) as coordinates,
+    ):
+        idle.connection.select_db(coordinates["DATABASE_NAME"])
+    assert coordinates["DATABASE_NAME"] not in databases(account)
+    assert run.leaks == []
+
+
+def test_an_account_without_the_right_is_one_clear_error(mysql_root: Login) -> None:
+    user = f"nobody{os.getpid()}"
+    with mysql_root.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER {user} IDENTIFIED BY 'hidden'")
+        try:
+            with (
+                pytest.raises(
+                    ServerError, match=r"thing_test_\w+ was not made at .*denied"
+                ) as error,
+                throwaway_database(
+                    replace(mysql_root, user=user, password="hidden"),  # noqa: S106
+                    "thing",
+                ),
+            ):
+                pass
+        finally:
+            cursor.execute(f"DROP USER {user}")
+    assert len(str(error.value).splitlines()) == 1
+    assert "hidden" not in str(error.getrepr(style="native"))
 
 
 def test_many_at_once(mysql_root: Login) -> None:

@@ -6,7 +6,14 @@ that are named before it, and needs PyMySQL if anything:
     login       an account at an address, and what it meets there
     accounts    the database and the account that an application needs
     masked      mappings that a report may show
+    identity    the names of throwaway databases, and the process that made one
+    place       a server where they may be, how far it is, and whether its locks tell
+    ownership   a run, and the locks that say it lives
+    marker      what stands in a throwaway database
+    holders     who uses a database
+    verdict     whose a database is, and whether it may be dropped
     database    throwaway databases
+    sweep       what killed runs left
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
     server      a server's process
@@ -15,6 +22,7 @@ that are named before it, and needs PyMySQL if anything:
     process     any program that a test starts and that listens
     run         the server of a test run
     plugin      the fixtures; needs pytest
+    cli         the command throwaway-mysql
     relay       a way to a server that a test can cut
     migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
 """

@@ -13,8 +13,8 @@ def identifier(name: str) -> str:
 
 
 def throwaway_prefix(database: str) -> str:
-    """Return how the names of the throwaway databases beside `database` begin (48 characters)."""
-    return f"{database[:42]}_test_"
+    """Return how the names of the throwaway databases beside `database` begin (33 characters)."""
+    return f"{database[:27]}_test_"
 
 
 def set_root_password(connection: "Connection[Cursor]", password: str) -> None:

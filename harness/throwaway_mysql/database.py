@@ -1,7 +1,6 @@
 """Databases that exist for one test module and are dropped after it."""
 
-import os
-import secrets
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +8,19 @@ import pymysql
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import identifier, throwaway_prefix
+from throwaway_mysql.holders import end, holders
+from throwaway_mysql.identity import lock_of
 from throwaway_mysql.login import Login
+from throwaway_mysql.marker import Marker, write
 from throwaway_mysql.masked import Masked
+from throwaway_mysql.ownership import Run, default_run
+from throwaway_mysql.place import Place, saying
+from throwaway_mysql.verdict import State, Verdict, judge, judge_own
 
 LOCK_WAIT = 2  # seconds that DROP waits for a forgotten transaction; the servers' default is a day
 LOCKED = 1205
+
+log = logging.getLogger(__name__)
 
 
 class Coordinates(Masked):
@@ -25,22 +32,28 @@ class Coordinates(Masked):
         return {name: str(self[name]) for name in names}
 
 
+class StaysError(ServerError):
+    """A database is not dropped: `verdict` tells why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{verdict.name} is not dropped: {verdict.reason}")
+        self.verdict = verdict
+
+
 @contextmanager
-def throwaway_database(login: Login, database: str) -> Iterator[Coordinates]:
+def throwaway_database(
+    login: Login, database: str, run: Run | None = None
+) -> Iterator[Coordinates]:
     """Create a database `<database>_test_...` that no other run has; drop it at the end.
 
-    Yields DB_HOST, DB_PORT, DB_USERNAME, DB_PASSWORD, DATABASE_NAME and DB_URI, the
-    server's URL without a database. Raises ServerError where the login fails.
+    `run` is whose it is, and names it; by default this process's. Yields DB_HOST, DB_PORT,
+    DB_USERNAME, DB_PASSWORD, DATABASE_NAME and DB_URI, the server's URL without a database.
+    Raises ServerError where the login fails, or where the server is not this machine's.
     """
-    name = f"{throwaway_prefix(database)}{os.getpid()}_{secrets.token_hex(4)}"  # at most 64 signs
-    ours = True
+    run = run or default_run(throwaway_prefix(database), spared=[database])
+    name = run.next_name()
     try:
-        try:
-            with login.connect() as connection, connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4")
-        except (ServerError, pymysql.MySQLError):  # but not Ctrl-C, after which it may be there
-            ours = False
-            raise
+        create(login, name, run)
         yield Coordinates(
             DB_HOST=login.host,
             DB_PORT=login.port,
@@ -50,22 +63,84 @@ def throwaway_database(login: Login, database: str) -> Iterator[Coordinates]:
             DB_URI=login.url(),
         )
     finally:
-        if ours:
-            drop(login, name)
+        if run.owns(name):
+            with Place(login) as place:
+                for leak in drop(place, name, run):
+                    log.warning("%s", leak)
 
 
-def drop(login: Login, name: str) -> None:
-    """Drop a database, ending connections that still hold locks in it."""
-    statement = f"DROP DATABASE IF EXISTS {identifier(name)}"
-    with login.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SET SESSION lock_wait_timeout = %s", (LOCK_WAIT,))
-        try:
-            cursor.execute(statement)
-        except pymysql.OperationalError as error:
-            if error.args[0] != LOCKED:
+def create(login: Login, name: str, run: Run) -> None:
+    """Create one of a run's databases: its lock first, then the database, then its marker."""
+    with Place(login) as place:
+        server = run.hold(login)
+        run.made.add(name)  # before: after Ctrl-C it may be there
+        with saying(f"{name} was not made at {login.address}"):
+            try:
+                place.rows(f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4")
+            except pymysql.MySQLError:
+                run.made.discard(name)  # or, where the answer was lost, the next sweep drops it
                 raise
-            cursor.execute("SHOW PROCESSLIST")
-            users = [row[0] for row in cursor.fetchall() if row[3] == name]
-            for process in users:
-                cursor.execute("KILL %s", (process,))
-            cursor.execute(statement)
+            write(place, name, Marker(name, run.maker, server))
+
+
+def keep(login: Login, name: str, run: Run) -> None:
+    """Let one of a run's databases stay: only a sweep that is told to drops it after the run."""
+    with Place(login) as place, saying(f"{name} is not kept"):
+        write(place, name, Marker(name, run.maker, run.hold(login), kept=True))
+    run.made.discard(name)
+
+
+def drop(place: Place, name: str, run: Run, *, kept: bool = False) -> list[str]:
+    """Drop a database of `run`'s, or one that nobody owns any more; `kept` ones where told to.
+
+    All drops go this way. Ends connections that still hold locks in it, and returns one line
+    for each, which `run.leaks` gets too. Raises StaysError for any other database.
+    """
+    with saying(f"{name} is not dropped"):
+        if run.owns(name):
+            _check(judge_own(place, name, run), kept=kept)
+            leaks = _drop(place, name)
+            run.made.discard(name)
+        else:
+            leaks = _drop_left(place, name, run, kept=kept)
+    run.leaks += leaks
+    return leaks
+
+
+def _drop_left(place: Place, name: str, run: Run, *, kept: bool) -> list[str]:
+    # Judged before as well: a run that lives is not to find its lock taken.
+    _check(judge(place, name, run), kept=kept)
+    with place.locked(lock_of(name, run.prefix)) as free:
+        if not free:
+            raise StaysError(Verdict(name, State.LIVE, "its run has its lock again"))
+        _check(judge(place, name, run), kept=kept)
+        return _drop(place, name)
+
+
+def _check(verdict: Verdict, *, kept: bool) -> None:
+    if verdict.state is not State.LEFT and not (kept and verdict.state is State.KEPT):
+        raise StaysError(verdict)
+
+
+def _drop(place: Place, name: str) -> list[str]:
+    statement = f"DROP DATABASE IF EXISTS {identifier(name)}"
+    place.rows(f"SET SESSION lock_wait_timeout = {LOCK_WAIT}")
+    if _dropped(place, statement):
+        return []
+    leaks = [f"{name}: {end(place, holder)}" for holder in holders(place, name)]
+    if _dropped(place, statement):
+        return leaks
+    raise ServerError(
+        f"{name} is not dropped: a transaction that {place.login.user} cannot see or end has "
+        "locks in it: end it, and sweep"
+    )
+
+
+def _dropped(place: Place, statement: str) -> bool:
+    try:
+        place.rows(statement)
+    except pymysql.OperationalError as error:
+        if error.args[0] != LOCKED:
+            raise
+        return False
+    return True

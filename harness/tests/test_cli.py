@@ -1,0 +1,180 @@
+"""The command, as a person runs it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.looking import databases, wait_until
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.place import Place
+from throwaway_mysql.process import free_port
+
+Start = Callable[..., tuple["subprocess.Popen[str]", str]]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+KEEPS = """
+import json, sys
+from throwaway_mysql.database import keep, throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.ownership import Run
+
+login, prefix = json.loads(sys.stdin.readline())
+login, run = Login(**login), Run.begin(prefix)
+with throwaway_database(login, "", run) as coordinates:
+    keep(login, coordinates["DATABASE_NAME"], run)
+run.close()
+print(coordinates["DATABASE_NAME"], flush=True)
+"""
+
+
+def throwaway_mysql(
+    *arguments: object, password: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run the command."""
+    environ = {name: value for name, value in os.environ.items() if name != "MYSQL_PWD"}
+    return subprocess.run(
+        [sys.executable, "-m", "throwaway_mysql", *map(str, arguments)],
+        env=environ if password is None else environ | {"MYSQL_PWD": password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def command(account: Login, prefix: str) -> Command:
+    """Return a function that runs the command at the tests' server."""
+    address = ["--host", account.host, "--port", account.port, "--user", account.user]
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        done = throwaway_mysql(*arguments, *address, "--prefix", prefix, password=account.password)
+        assert account.password not in done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def test_it_lists_what_lives_and_drops_what_was_left(
+    command: Command, account: Login, prefix: str, start_run: Start
+) -> None:
+    process, name = start_run(account, prefix)
+    for words in (["list"], ["sweep"], ["sweep", "--kept"]):
+        done = command(*words)
+        assert done.stdout == f"{name}  live: process {process.pid} runs\n"
+        assert (done.returncode, done.stderr) == (0, "")
+    process.kill()
+    process.wait()
+    wait_until(lambda: command("list").stdout == f"{name}  left: its run has ended\n")
+    assert command("sweep", "--spare", name).stdout == f"{name}  foreign: it is the project's own\n"
+    assert command("sweep").stdout == f"{name}  dropped\n"
+    assert name not in databases(account)
+    assert command("list").stdout == ""
+
+
+def test_what_is_kept_goes_when_it_says_so(
+    command: Command, account: Login, prefix: str, start_run: Start
+) -> None:
+    process, name = start_run(account, prefix, KEEPS)
+    assert process.wait() == 0
+    assert command("sweep").stdout == f"{name}  kept: its run has ended, and wanted it kept\n"
+    assert command("sweep", "--kept").stdout == f"{name}  dropped\n"
+
+
+def test_a_transaction_that_it_ended_is_told(
+    command: Command, account: Login, prefix: str, start_run: Start
+) -> None:
+    process, name = start_run(account, prefix)
+    with Place(account) as forgotten, ThreadPoolExecutor() as pool:
+        forgotten.rows(f"CREATE TABLE {name}.t (n INT)")
+        process.kill()
+        process.wait()
+        wait_until(lambda: "left" in command("list").stdout)
+        forgotten.rows("BEGIN")
+        forgotten.rows(f"SELECT * FROM {name}.t")
+        sweeping = pool.submit(command, "sweep")
+        with Place(account) as place:  # after it has seen that nobody uses it
+            wait_until(lambda: [row for row in place.rows("SHOW PROCESSLIST") if drops(row, name)])
+        forgotten.connection.select_db(name)
+        done = sweeping.result()
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{name}  dropped"
+    assert f"connection {forgotten.id} of {account.user}@" in lines[1]
+    assert lines[1].endswith(": it was ended")
+
+
+def drops(row: tuple[Any, ...], name: str) -> bool:
+    """Tell whether a connection is dropping a database."""
+    return str(row[7]).startswith("DROP") and name in str(row[7])
+
+
+def test_a_second_sweep_says_that_there_is_one(
+    command: Command, account: Login, prefix: str
+) -> None:
+    with Place(account) as place, place.locked(f"throwaway-mysql sweep {prefix}"):
+        done = command("sweep")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "another sweep is under way\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--host", "192.0.2.1"], "192.0.2.1:3306 is not this machine"),
+        (["--prefix", "shop"], "'shop' cannot begin the names of throwaway databases"),
+        (["--port", "1"], "no server answers at 127.0.0.1:1"),
+        (["--socket", "/nowhere/sock"], "no server answers at 127.0.0.1:3306"),
+    ],
+)
+def test_an_error_is_one_line(arguments: list[str], line: str) -> None:
+    done = throwaway_mysql("list", "--prefix", "shop_test_", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(line)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_password_is_no_option(mysql_root: Login) -> None:
+    address = ["--host", mysql_root.host, "--port", mysql_root.port]
+    done = throwaway_mysql("list", "--prefix", "shop_test_", *address)
+    assert "Access denied" in done.stderr
+    done = throwaway_mysql("list", "--prefix", "shop_test_", "--password", "x", *address)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --password" in done.stderr
+
+
+def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: Path) -> None:
+    port = free_port()
+    options = ["--folder", tmp_path / "server", "--port", port, "--program", mysql_program]
+
+    def server(action: str) -> tuple[int, str]:
+        done = throwaway_mysql("server", action, *options, password="of a test")  # noqa: S106
+        return done.returncode, done.stdout + done.stderr
+
+    login = Login("127.0.0.1", port, "throwaway", "of a test")
+    try:
+        assert server("status") == (1, f"no server answers at 127.0.0.1:{port}\n")
+        status, said = server("start")
+        assert (status, said[:10]) == (0, "a private ")
+        assert login.answer() is Answer.SERVICE
+        assert server("status")[0] == 0
+        with closing(Run.begin("throwaway_test_")) as run, throwaway_database(login, "", run):
+            pass
+    finally:
+        assert server("stop") == (0, "the private server has stopped\n")
+    assert login.answer() is Answer.NOTHING
+
+
+def test_a_private_server_needs_a_password(tmp_path: Path) -> None:
+    done = throwaway_mysql("server", "start", "--folder", tmp_path / "server")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the server needs a password for its accounts: set MYSQL_PWD\n"
+    assert not (tmp_path / "server").exists()

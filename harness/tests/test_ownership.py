@@ -1,0 +1,175 @@
+"""A run's lock on a server: there as long as the run lives, and no longer."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from throwaway_mysql import ServerError
+from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.identity import lock_of
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import databases, wait_until
+from throwaway_mysql.ownership import Run, RunLock, default_run
+from throwaway_mysql.place import Place
+from throwaway_mysql.run import RunServer
+
+Start = Callable[..., tuple["subprocess.Popen[str]", str]]
+
+LOCK = f"test {os.getpid()}"
+SOON = 0.02  # seconds
+NEVER = 3600.0
+
+
+@pytest.fixture(scope="module")
+def server(mysql_program: str) -> Iterator[RunServer]:
+    """Start a server that tests restart."""
+    with closing(RunServer(mysql_program)) as server:
+        yield server
+
+
+def holder(login: Login, lock: str = LOCK) -> int | None:
+    """Return which connection has a lock."""
+    with Place(login) as place:
+        number: int | None = place.value("SELECT IS_USED_LOCK(%s)", lock)
+        return number
+
+
+def kill(login: Login, connection: int) -> None:
+    """End a connection, and wait until it has ended."""
+    with Place(login) as place:
+        place.rows(f"KILL {connection}")
+        wait_until(lambda: connection not in [row[0] for row in place.rows("SHOW PROCESSLIST")])
+
+
+def test_it_is_held_until_it_is_closed(account: Login) -> None:
+    lock = RunLock(account, LOCK)
+    assert holder(account) == lock.id
+    lock.close()
+    wait_until(lambda: holder(account) is None)
+
+
+def test_it_is_free_as_soon_as_its_process_is_killed(
+    account: Login, prefix: str, start_run: Start
+) -> None:
+    process, name = start_run(account, prefix)
+    assert holder(account, lock_of(name, prefix))
+    process.kill()
+    wait_until(lambda: holder(account, lock_of(name, prefix)) is None)
+
+
+def test_it_comes_back_where_its_connection_is_lost(account: Login) -> None:
+    with closing(RunLock(account, LOCK, ping=SOON)) as lock:
+        first = lock.id
+        kill(account, first)
+        wait_until(lambda: holder(account) not in (None, first))
+
+
+def test_it_comes_back_after_a_restart_of_the_server(server: RunServer) -> None:
+    with closing(RunLock(server.root, LOCK, ping=SOON)):
+        server.stop(signal.SIGKILL)
+        server.start()
+        wait_until(lambda: holder(server.root))
+
+
+def test_it_is_there_again_before_another_database_is_made(account: Login, prefix: str) -> None:
+    with closing(Run.begin(prefix)) as run:
+        run.hold(account)
+        kill(account, holder(account, run.lock) or 0)
+        with throwaway_database(account, "", run):
+            assert holder(account, run.lock)
+
+
+def test_a_server_that_ends_idle_connections_leaves_it(server: RunServer) -> None:
+    with Place(server.root) as place:
+        place.rows("SET GLOBAL wait_timeout = 1")
+    try:
+        with closing(RunLock(server.root, LOCK, ping=NEVER)) as lock, Place(server.root) as idle:
+            number = idle.id
+            with Place(server.root) as place:
+                place.rows("SET SESSION wait_timeout = 60")
+                wait_until(lambda: number not in [row[0] for row in place.rows("SHOW PROCESSLIST")])
+                assert place.value("SELECT IS_USED_LOCK(%s)", LOCK) == lock.id
+    finally:
+        with Place(server.root) as place:
+            place.rows("SET GLOBAL wait_timeout = 600")
+
+
+def test_one_that_another_has_is_one_clear_error(
+    account: Login, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("throwaway_mysql.ownership.TAKEN_WITHIN", 0)
+    with closing(Run.begin(prefix)) as run:
+        run.hold(account)
+        with pytest.raises(ServerError, match=r"another has it: begin a run of its own") as error:
+            Run.begin(prefix, token=run.token).hold(account)
+        assert len(str(error.value).splitlines()) == 1
+
+
+def test_one_is_enough_for_a_server_with_two_addresses_and_two_accounts(
+    account: Login, mysql_root: Login, prefix: str
+) -> None:
+    other = replace(mysql_root, host="localhost")
+    with closing(Run.begin(prefix)) as run:
+        run.hold(account)
+        first = holder(account, run.lock)
+        run.hold(other)
+        assert holder(account, run.lock) == first
+    wait_until(lambda: holder(account, run.lock) is None)
+
+
+def test_a_server_is_known_by_the_second_of_its_start(server: RunServer) -> None:
+    with Place(server.root) as place:
+        started = place.started
+        wait_until(lambda: place.now > started)
+    with closing(RunLock(server.root, LOCK)) as lock:
+        assert lock.hold() == started
+    with Place(server.root) as place:
+        assert place.started == started
+
+
+def test_but_not_by_one_in_which_it_may_start_again(server: RunServer) -> None:
+    same_second = False
+    while not same_second:
+        server.stop(signal.SIGKILL)
+        server.start()
+        with closing(RunLock(server.root, LOCK)) as lock, Place(server.root) as place:
+            same_second = place.now == place.started
+            assert lock.hold() in (0, place.started)
+            assert not (same_second and lock.hold())
+
+
+def test_a_forked_process_neither_drops_nor_frees_what_its_parent_has(
+    account: Login, prefix: str
+) -> None:
+    with (
+        closing(Run.begin(prefix)) as run,
+        throwaway_database(account, "", run) as coordinates,
+    ):
+        lock = holder(account, run.lock)
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                assert not run.owns(coordinates["DATABASE_NAME"])
+                run.close()
+                with pytest.raises(ServerError, match="begin a run of its own"):
+                    run.hold(account)
+                with throwaway_database(account, prefix.removesuffix("_test_")) as own:
+                    assert own["DATABASE_NAME"] in databases(account)
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert lock
+        assert holder(account, run.lock) == lock
+        assert coordinates["DATABASE_NAME"] in databases(account)
+
+
+def test_a_process_has_one_run_for_a_prefix() -> None:
+    assert default_run("one_test_") is default_run("one_test_")
+    assert default_run("one_test_") is not default_run("other_test_")

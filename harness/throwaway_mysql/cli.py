@@ -1,0 +1,104 @@
+"""The command `throwaway-mysql`: what tests left on a server, and a server to develop with."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from throwaway_mysql import ServerError
+from throwaway_mysql.login import Login
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.private import PrivateServer
+from throwaway_mysql.sweep import survey, sweep
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _list(options: argparse.Namespace) -> int:
+    for verdict in survey(_login(options), _run(options)):
+        print(verdict)
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    swept = sweep(_login(options), _run(options), kept=options.kept)
+    for line in [
+        *(f"{name}  dropped" for name in swept.dropped),
+        *(f"{leak}: it was ended" for leak in swept.leaks),
+        *swept.stay,
+    ]:
+        print(line)
+    if swept.note:
+        print(swept.note, file=sys.stderr)
+    return 1 if swept.note else 0
+
+
+def _server(options: argparse.Namespace) -> int:
+    login = _login(options)
+    if not login.password:
+        raise ServerError("the server needs a password for its accounts: set MYSQL_PWD")
+    server = PrivateServer(options.folder, login, login.password)
+    if options.action == "status":
+        answers, line = server.status()
+        print(line)
+        return 0 if answers else 1
+    print(server.start(options.program) if options.action == "start" else server.stop())
+    return 0
+
+
+def _login(options: argparse.Namespace) -> Login:
+    return Login(
+        options.host,
+        options.port,
+        options.user,
+        os.environ.get("MYSQL_PWD", ""),  # not an option: other users see a command's
+        unix_socket=options.socket,
+        database=options.database,
+    )
+
+
+def _run(options: argparse.Namespace) -> Run:
+    return Run.begin(options.prefix, spared=options.spare)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="throwaway-mysql", description=f"{__doc__} The password is taken from MYSQL_PWD."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    left = _address("root")
+    left.add_argument("--prefix", required=True, help="how their names begin, such as shop_test_")
+    left.add_argument("--spare", action="append", default=[], metavar="NAME", help="never drop it")
+    left.add_argument("--socket", help="a Unix socket, instead of host and port")
+    left.set_defaults(database=None)
+    command = commands.add_parser("list", parents=[left], help="list throwaway databases, and why")
+    command.set_defaults(command=_list)
+    command = commands.add_parser("sweep", parents=[left], help="drop what killed runs left")
+    command.add_argument("--kept", action="store_true", help="drop what runs kept on purpose, too")
+    command.set_defaults(command=_sweep)
+    command = commands.add_parser(
+        "server", parents=[_address("throwaway")], help="a private server that keeps its data"
+    )
+    command.add_argument("action", choices=["start", "stop", "status"])
+    command.add_argument("--folder", type=Path, required=True, help="where its data are")
+    command.add_argument("--database", default="throwaway", help="made at its first start")
+    command.add_argument("--program", default="", help="such as /usr/sbin/mysqld")
+    command.set_defaults(command=_server, socket=None)
+    return parser
+
+
+def _address(user: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3306)
+    parser.add_argument("--user", default=user)
+    return parser

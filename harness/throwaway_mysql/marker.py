@@ -1,0 +1,77 @@
+"""The marker inside a throwaway database: which one it is, and who made it.
+
+A view of constants, as a table would be one that Alembic's autogenerate wants to remove. It
+is read as text and never executed: whoever sweeps may have more rights than whoever wrote it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from throwaway_mysql.accounts import identifier
+from throwaway_mysql.identity import Maker
+from throwaway_mysql.place import Place
+
+VIEW = "throwaway_mysql"
+FORM = 1  # counted up when the columns come to mean something else
+COLUMN = re.compile(r"(?:'((?:[^'\\]|\\.|'')*)'|(\d+)) AS `(\w+)`", re.S)
+# What SQL may create in a database, but for triggers, which have a table.
+OBJECTS = (
+    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s",
+    "SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = %s",
+    "SELECT COUNT(*) FROM information_schema.events WHERE event_schema = %s",
+)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a marker says; `server` is when the server started, in seconds since 1970, or 0."""
+
+    name: str
+    maker: Maker
+    server: int
+    kept: bool = False
+
+
+def write(place: Place, database: str, marker: Marker) -> None:
+    """Mark a database, or mark it anew."""
+    view = f"{identifier(database)}.{VIEW}".replace("%", "%%")
+    place.rows(
+        f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT {FORM} AS form,"
+        " %s AS name, %s AS machine, %s AS pid, %s AS process_started, %s AS server_started,"
+        " %s AS kept",
+        marker.name,
+        *marker.maker,
+        marker.server,
+        int(marker.kept),
+    )
+
+
+def read(place: Place, database: str) -> Marker | None:
+    """Return a database's marker, or None where it has none that can be read."""
+    found = place.rows(
+        "SELECT view_definition FROM information_schema.views"
+        " WHERE table_schema = %s AND table_name = %s",
+        database,
+        VIEW,
+    )
+    definition = str(found[0][0]) if found else ""
+    columns = {name: text or number for text, number, name in COLUMN.findall(definition)}
+    if columns.get("form") != str(FORM):
+        return None
+    return _marker(columns)
+
+
+def is_empty(place: Place, database: str) -> bool:
+    """Tell whether a database has no objects, by what the account can see."""
+    return not any(place.value(count, database) for count in OBJECTS)
+
+
+def _marker(columns: dict[str, str]) -> Marker | None:
+    try:
+        pid, started, server, kept = (
+            int(columns[name]) for name in ("pid", "process_started", "server_started", "kept")
+        )
+        name = re.sub(r"\\(.)|'(')", r"\1\2", columns["name"])
+        return Marker(name, Maker(columns["machine"], pid, started), server, bool(kept))
+    except (KeyError, ValueError):
+        return None
