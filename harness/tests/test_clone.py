@@ -91,6 +91,31 @@ def test_a_copy_works_like_the_real_one(
             assert cursor.fetchone() == (2, "a\\2")
 
 
+def make_named(login: Login, database: str) -> None:
+    """Make what names its own database."""
+    run(
+        login,
+        database,
+        "CREATE TABLE a (id INT PRIMARY KEY, name VARCHAR(64))",
+        f"CREATE TABLE b (id INT, FOREIGN KEY (id) REFERENCES {database}.a (id))",
+        f"INSERT INTO a VALUES (1, '{database}')",
+        f"CREATE VIEW v AS SELECT {database}.a.name FROM {database}.a",
+        f"CREATE PROCEDURE p() SELECT name = '{database}' FROM {database}.v",
+    )
+
+
+def test_what_names_its_database_names_the_copys(
+    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    schema = CallableSchema(make_named)
+    made, copied = fill_two(mysql_login, new_database, schema, tmp_path)
+    run(mysql_login, made, "DROP VIEW v")
+    there = replace(mysql_login, database=copied)
+    with there.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CALL p()")
+        assert cursor.fetchall() == ((1,),)
+
+
 @pytest.fixture
 def narrow(mysql_root: Login) -> Iterator[Login]:
     """Return an account that may do everything in throwaway databases and nothing else."""

@@ -141,6 +141,7 @@ def test_another_digest_leads_to_the_real_one_and_one_line(
     [
         (b"CREATE TABLE one (a BIGINT); INSERT INTO one VALUES (1), (2)", "its digest differs"),
         (b"CREATE TABLE one (a INT); INSERT INTO one VALUES (1), (3)", "the rows of one differ"),
+        (b"ALTER DATABASE COLLATE latin1_bin; CREATE TABLE one (a INT)", "its digest differs"),
         (b"CREATE TABLE other (a INT)", "digest differs|doesn't exist"),
         (b"CREATE VIEW v AS SELECT 1; CREATE NOTHING", "error in your SQL"),
     ],
@@ -250,3 +251,6 @@ def test_an_emptied_database_is_as_it_was(
     filled = fill(mysql_login, database := new_database(), schema, tmp_path)
     assert "empty" in filled.seconds
     assert_equal(mysql_login, made, database)
+    copied = new_database()
+    assert fill(mysql_login, copied, schema, tmp_path).cloned
+    assert_equal(mysql_login, made, copied)

@@ -8,6 +8,7 @@ from pymysql.constants import CLIENT
 
 from throwaway_mysql.database import throwaway_database
 from throwaway_mysql.digest import differences, digest, lines
+from throwaway_mysql.kinds import KINDS
 from throwaway_mysql.login import Login
 
 SCRIPT = """
@@ -234,6 +235,18 @@ def test_it_sees_nothing_of_other_databases(mysql_login: Login, database: Databa
     with throwaway_database(mysql_login, "digest") as coordinates:
         Database(mysql_login, coordinates["DATABASE_NAME"]).connection.close()
         assert differences(before, database.lines()) == ""
+
+
+def test_an_older_server_tells_what_it_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = database.lines()
+    lacking = tuple(
+        kind._replace(mysql=(*kind.mysql, "x"), mariadb=("x", *kind.mariadb)) for kind in KINDS
+    )
+    nothing = KINDS[0]._replace(name="nothing", table="nothing")
+    monkeypatch.setattr("throwaway_mysql.digest.KINDS", (*lacking, nothing))
+    assert differences(before, database.lines()) == ""
 
 
 def test_differences_name_what_is_gone_and_what_is_new() -> None:

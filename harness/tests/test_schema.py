@@ -89,6 +89,26 @@ def test_a_key_depends_on_server_seed_and_named_files(
     assert len(set(keys)) == len(keys)
 
 
+def test_a_key_depends_on_what_writes_the_sql(
+    write_project: WriteProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_project(SHOP)
+    before = key(path)
+    monkeypatch.setattr("throwaway_mysql.schema._versions", lambda: "others")
+    assert key(path) != before
+
+
+def test_a_revision_has_its_transaction(
+    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+) -> None:
+    path = write_project(
+        SHOP, ("op.execute('INSERT INTO shop VALUES (1)'); op.get_bind().rollback()", "pass")
+    )
+    database = new_database()
+    AlembicSchema(path).make(mysql_login, database)
+    assert rows(mysql_login, database)["shop"] == []
+
+
 def test_a_file_that_is_not_there_is_named(write_project: WriteProject, tmp_path: Path) -> None:
     path = write_project(SHOP)
     with pytest.raises(ServerError, match=r"^there is no .*/gone: correct the path$"):
@@ -104,6 +124,7 @@ def test_a_callables_key_is_of_its_file_its_name_and_its_version() -> None:
         CallableSchema(other_seed).key("11"),
         CallableSchema(seed, other_seed).key("11"),
         CallableSchema(seed, version="2").key("11"),
+        CallableSchema(seed, version="12").key("1"),
         CallableSchema(partial(seed), version="2").key("11"),
     ]
     assert len(set(keys)) == len(keys)

@@ -17,6 +17,7 @@ that are named before it, and needs PyMySQL if anything:
     plugin      the fixtures; needs pytest
     relay       a way to a server that a test can cut
     migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
+    kinds       what a database may have, and where its server tells of it
     digest      what makes two schemas the same
     ini         where an Alembic project has its files
     schema      what makes a schema, and the key of what it makes

@@ -65,8 +65,9 @@ class Filled:
 def fill(login: Login, database: str, schema: Schema, cache: Path) -> Filled:
     """Give an empty database its schema, by a copy that is kept in the folder `cache`.
 
-    The database's name must be one that nothing else has. What the schema's own code raises
-    comes through; whatever is wrong with a copy leads to the schema being really made.
+    The database's name must be one that nothing else has: in a copy it is replaced wherever it
+    stands. Rows that say when they were made say when the copied ones were. What the schema's
+    own code raises comes through; whatever is wrong with a copy leads to the real thing.
     """
     filled = Filled()
     with replace(login, database=database).connect(SLOWEST, CLIENT.MULTI_STATEMENTS) as connection:

@@ -9,7 +9,8 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor, DictCursor
 
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.digest import MARKER, SESSION
+from throwaway_mysql.digest import SESSION
+from throwaway_mysql.kinds import MARKER
 
 BASE, VIEW = "BASE TABLE", "VIEW"
 # A person's own text is last in its packet: it may end with a comment, and MySQL takes what
