@@ -25,6 +25,16 @@ that are named before it, and needs PyMySQL if anything:
     cli         the command throwaway-mysql
     relay       a way to a server that a test can cut
     migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
+    kinds       what a database may have, and where its server tells of it
+    digest      what makes two schemas the same
+    ini         where an Alembic project has its files
+    schema      what makes a schema, and the key of what it makes
+    alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
+    ddl, rows   a database's objects and rows as SQL
+    dump        a database as a file
+    clone       a schema in an empty database, as a copy where there is one
+    recorded    revisions that may not change any more; needs Alembic
+    migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
 """
 
 

@@ -67,7 +67,7 @@ class Login:
             "MYSQL_ROOT_PASSWORD": self.password if self.user == "root" else "",
         }
 
-    def connect(self, timeout: float = 30) -> "Connection[Cursor]":
+    def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
 
         Raises LoginError, without the driver's own error: its frames hold the password.
@@ -82,6 +82,7 @@ class Login:
             database=self.database,
             password=self.password.encode(),  # as a str it would be sent in latin-1
             charset="utf8mb4",
+            client_flag=client_flag,
             autocommit=True,
             read_timeout=timeout,
             write_timeout=timeout,

@@ -4,8 +4,13 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from pymysql.cursors import DictCursor
+
+from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Login
 
 WITHIN = 10.0  # seconds; no step takes longer
@@ -48,3 +53,19 @@ def databases(login: Login) -> set[str]:
     with login.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES")
         return {name for (name,) in cursor.fetchall()}
+
+
+def rows(login: Login, database: str) -> dict[str, Any]:
+    """Return the rows of each table of a database, each value as the bytes that it is."""
+    there = replace(login, database=database)
+    with there.connect() as connection, connection.cursor(DictCursor) as cursor:
+        cursor.execute("SHOW FULL TABLES WHERE table_type = 'BASE TABLE'")
+        names = [next(iter(row.values())) for row in cursor.fetchall()]
+        cursor.execute("SET NAMES binary")
+        connection.use_unicode = False
+        connection.decoders = {}
+        found: dict[str, Any] = {}
+        for name in names:
+            cursor.execute(f"SELECT * FROM {identifier(name)}")  # noqa: S608
+            found[name] = list(cursor.fetchall())
+    return found

@@ -17,12 +17,17 @@ from throwaway_mysql.run import RunServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --mysqld."""
+    """Add --mysqld and --record-revisions."""
     parser.addoption(
         "--mysqld",
         default="",
         metavar="PROGRAM",
         help="run the tests on a private server of this program, whatever server answers",
+    )
+    parser.addoption(
+        "--record-revisions",
+        action="store_true",
+        help="record the migrations' revisions as released: a later change in one fails a test",
     )
 
 

@@ -1,0 +1,176 @@
+"""The tests that a project imports, run on projects with a fault each."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from throwaway_mysql.schema import RECORD
+
+WriteProject = Callable[..., Path]
+RunTests = Callable[..., str]
+
+# What the plugin will give.
+CONFTEST = """
+import os
+from pathlib import Path
+import pytest
+from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.login import Login
+from throwaway_mysql.schema import AlembicSchema
+
+@pytest.fixture(scope="session")
+def mysql_login():
+    return Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
+        os.environ["DB_PASSWORD"])
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return AlembicSchema(Path(__file__).with_name("alembic.ini"))
+
+@pytest.fixture
+def empty_database(mysql_login):
+    with throwaway_database(mysql_login, "moves") as coordinates:
+        yield coordinates
+"""
+TESTS = "from throwaway_mysql.migration_tests import *\n"
+
+SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
+NAME = ("op.add_column('shop', sa.Column('name', sa.String(9)))", "op.drop_column('shop', 'name')")
+INDEX = ("op.create_index('ix', 'shop', ['name'])", "op.drop_index('ix', 'shop')")
+MODELS = "Table('shop', metadata, Column('id', Integer), Column('name', String(9), index=False))"
+
+
+@pytest.fixture
+def run_tests(server_environ: dict[str, str]) -> RunTests:
+    """Return a function that runs the tests on the project of an ini and returns its report."""
+
+    def run(path: Path, *arguments: str, module: str = TESTS) -> str:
+        (path.parent / "conftest.py").write_text(CONFTEST)
+        (path.parent / "test_moves.py").write_text(module)
+        (path.parent / "pytest.ini").write_text("[pytest]\n")
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", *arguments],
+            cwd=path.parent,
+            env=server_environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+
+    return run
+
+
+def test_a_sound_project_passes(run_tests: RunTests, write_project: WriteProject) -> None:
+    said = run_tests(write_project(SHOP, NAME, models=MODELS))
+    assert "4 passed, 1 skipped" in said
+    assert "no revisions are recorded: run `pytest --record-revisions`" in said
+
+
+def test_two_heads_fail(run_tests: RunTests, write_project: WriteProject) -> None:
+    path = write_project(SHOP, NAME, models=MODELS)
+    text = (path.parent / "moves/versions/r1.py").read_text()
+    twin = text.replace('"r1"', '"twin"').replace("'name'", "'note'")
+    (path.parent / "moves/versions/twin.py").write_text(twin)
+    said = run_tests(path, "-k", "head")
+    assert "there are 2 heads (r1, twin): run `alembic merge heads`" in said
+    assert "1 failed" in said
+
+
+def test_models_without_a_revision_fail(run_tests: RunTests, write_project: WriteProject) -> None:
+    said = run_tests(write_project(SHOP, models=MODELS), "-k", "models")
+    assert "New upgrade operations detected: [('add_column'" in said
+    assert "run `alembic revision --autogenerate`" in said
+
+
+LEAVES_AN_INDEX = "op.execute('ALTER TABLE shop ADD INDEX (name)')", "pass"
+
+
+def test_a_way_down_that_leaves_something_fails(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    said = run_tests(write_project(SHOP, NAME, LEAVES_AN_INDEX), "-k", "each_revision")
+    assert "revision r2, down and up again, makes another schema: new: [" in said
+    assert '"name_2"' in said
+
+
+GROWS = (
+    "op.execute('CREATE TABLE IF NOT EXISTS left_over (id INT)'); "
+    "op.execute('ALTER TABLE left_over ADD INDEX (id)')",
+    "pass",
+)
+
+
+def test_a_way_up_that_depends_on_what_was_left_fails(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    said = run_tests(write_project(SHOP, GROWS), "-k", "up_down_up")
+    assert "after up, down, up the schema is another: new: [" in said
+    assert '"id_2"' in said
+
+
+def test_a_revision_without_a_way_down_is_gone_up_only(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    stays = (NAME[0], "raise NotImplementedError('data would be lost')")
+    said = run_tests(write_project(SHOP, stays, INDEX), "-k", "down")
+    assert "1 passed, 1 skipped" in said
+    assert "a revision has no way down: data would be lost" in said
+
+
+def test_a_branch_and_its_merge_go_down_and_up(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    path = write_project(SHOP, NAME)
+    versions = path.parent / "moves/versions"
+    text = (versions / "r1.py").read_text()
+    (versions / "twin.py").write_text(text.replace('"r1"', '"twin"').replace("'name'", "'note'"))
+    merge = text.replace('"r1"', '"merged"').replace("'r0'", "('r1', 'twin')")
+    for code in NAME:
+        merge = merge.replace(code, "pass")
+    (versions / "merged.py").write_text(merge)
+    assert "3 passed" in run_tests(path, "-k", "down or head")
+
+
+def test_a_recorded_revision_may_not_be_rewritten(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    path = write_project(SHOP, NAME)
+    only = ("-k", "recorded")
+    assert "2 revisions recorded" in run_tests(path, *only, "--record-revisions")
+    assert (path.parent / "moves" / RECORD).read_text().split()[1::2] == ["r0", "r1"]
+    versions = path.parent / "moves/versions"
+    (versions / "r1.py").write_bytes((versions / "r1.py").read_bytes().replace(b"\n", b"\r\n"))
+    assert "1 passed" in run_tests(path, *only)
+    write_project(SHOP, NAME, INDEX)
+    assert "1 passed" in run_tests(path, *only)
+    write_project(("op.create_table('shop', sa.Column('id', sa.Text))", "pass"), NAME)
+    said = run_tests(path, *only)
+    assert "r0 was rewritten: databases that have it stay as they are; write a new" in said
+    (versions / "r2.py").unlink()
+    (versions / "r1.py").unlink()
+    assert "r0 was rewritten, r1 is gone: databases" in run_tests(path, *only)
+    run_tests(path, *only, "--record-revisions")
+    assert "1 passed" in run_tests(path, *only)
+
+
+def test_fifty_revisions_pass(run_tests: RunTests, fifty: Path) -> None:
+    assert "3 passed" in run_tests(fifty, "-k", "down or head")
+
+
+OTHER = """
+import pytest
+from throwaway_mysql.schema import CallableSchema
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(print)
+"""
+
+
+def test_another_schema_has_no_migrations(run_tests: RunTests, write_project: WriteProject) -> None:
+    said = run_tests(write_project(SHOP), module=TESTS + OTHER)
+    assert "5 failed" in said
+    assert said.count("mysql_schema is not an AlembicSchema: it has no migrations to test") >= 5

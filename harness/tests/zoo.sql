@@ -1,0 +1,169 @@
+ALTER DATABASE CHARACTER SET latin2 COLLATE latin2_croatian_ci
+;;
+CREATE TABLE parent (
+  id INT NOT NULL AUTO_INCREMENT, name VARCHAR(40) NOT NULL DEFAULT 'it''s; "\\" `x`',
+  child_id INT, PRIMARY KEY (id), UNIQUE KEY by_name (name)
+) AUTO_INCREMENT = 4711 CHARACTER SET utf8mb4 COMMENT = 'a; comment -- with ''quotes'', \\ and ☃'
+;;
+CREATE TABLE child (
+  id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, parent_id INT,
+  CONSTRAINT of_parent FOREIGN KEY (parent_id) REFERENCES parent (id)
+    ON DELETE SET NULL ON UPDATE CASCADE
+)
+;;
+ALTER TABLE parent ADD CONSTRAINT favourite FOREIGN KEY (child_id) REFERENCES child (id)
+;;
+CREATE TABLE itself (id INT PRIMARY KEY, boss INT, FOREIGN KEY (boss) REFERENCES itself (id))
+;;
+CREATE TABLE `odd ``name; é☃` (
+  `a b` INT COMMENT 'it''s;\n\\', `select` VARCHAR(9) COLLATE utf8mb4_bin DEFAULT '🙂'
+) CHARACTER SET utf8mb4
+;;
+CREATE TABLE shape (
+  width INT NOT NULL, height INT NOT NULL,
+  area INT GENERATED ALWAYS AS (width * height) STORED,
+  half DOUBLE GENERATED ALWAYS AS (width / 2) VIRTUAL,
+  label VARCHAR(100) GENERATED ALWAYS AS (CONCAT('w;', width)) VIRTUAL,
+  CONSTRAINT wide CHECK (width > 0 AND width <> 13), CHECK (height < 1000),
+  KEY (area, width), KEY (label(5) DESC)
+)
+;;
+CREATE TABLE part (
+  id INT NOT NULL, made DATE NOT NULL, PRIMARY KEY (id, made)
+) PARTITION BY RANGE (YEAR(made)) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (
+  PARTITION old VALUES LESS THAN (2000), PARTITION new VALUES LESS THAN MAXVALUE
+)
+;;
+CREATE TABLE piece (kind INT NOT NULL) PARTITION BY LIST (kind) (
+  PARTITION odd VALUES IN (1, 3), PARTITION even VALUES IN (2, 4)
+)
+;;
+CREATE TABLE indexed (
+  a VARCHAR(300), b TEXT, c INT, d POINT NOT NULL, e VARBINARY(20) NOT NULL DEFAULT 'x\0y',
+  KEY prefixes (a(10), b(20), c DESC) COMMENT 'why; ''so''', FULLTEXT KEY words (a, b),
+  SPATIAL KEY places (d)
+) ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
+;;
+CREATE TABLE compressed (id INT PRIMARY KEY, t TEXT) ROW_FORMAT = COMPRESSED KEY_BLOCK_SIZE = 8
+;;
+CREATE TABLE memory (id INT) ENGINE = MEMORY
+;;
+CREATE TABLE every_type (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  ti TINYINT, si SMALLINT UNSIGNED, mi MEDIUMINT, i INT UNSIGNED, bi BIGINT, bu BIGINT UNSIGNED,
+  de DECIMAL(65, 30), fl FLOAT, do DOUBLE, bo BOOLEAN, b1 BIT(1), b64 BIT(64),
+  da DATE, dt DATETIME(6), ts TIMESTAMP(3) NULL, tm TIME(6), ye YEAR,
+  ch CHAR(10), vc VARCHAR(50) CHARACTER SET utf8mb4, l1 VARCHAR(50) CHARACTER SET latin1,
+  u2 VARCHAR(50) CHARACTER SET ucs2, bn BINARY(6), vb VARBINARY(300),
+  tt TINYTEXT, tx TEXT, mt MEDIUMTEXT CHARACTER SET utf8mb4, lt LONGTEXT,
+  tb TINYBLOB, bl BLOB, mb MEDIUMBLOB, lb LONGBLOB,
+  en ENUM ('', 'a;', 'it''s', 'ž') , se SET ('x', 'y', 'z'), js JSON,
+  ge GEOMETRY, po POLYGON
+)
+;;
+CREATE TABLE stamped (
+  id INT PRIMARY KEY, made TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  changed DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
+)
+;;
+SET SESSION sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'
+;;
+CREATE TABLE zeros (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, d DATE DEFAULT '0000-00-00', t DATETIME)
+;;
+INSERT INTO zeros VALUES (0, '0000-00-00', '0000-00-00 00:00:00'), (7, '2020-02-31', '2020-00-00')
+;;
+SET SESSION sql_mode = DEFAULT
+;;
+INSERT INTO child (id) VALUES (1), (2)
+;;
+INSERT INTO parent (id, name, child_id) VALUES (5000, 'a', 1), (5001, 'b;''\\', NULL)
+;;
+DELETE FROM parent WHERE id = 5001
+;;
+UPDATE child SET parent_id = 5000 WHERE id = 2
+;;
+INSERT INTO itself VALUES (1, NULL), (2, 1), (3, 3)
+;;
+INSERT INTO `odd ``name; é☃` VALUES (1, DEFAULT), (NULL, NULL), (1, DEFAULT)
+;;
+INSERT INTO shape (width, height) VALUES (1, 2), (3, 4)
+;;
+INSERT INTO part VALUES (1, '1999-12-31'), (2, '2020-01-01')
+;;
+INSERT INTO indexed (a, b, c, d) VALUES ('x', 'y', 1, ST_GeomFromText('POINT(1 2)'))
+;;
+INSERT INTO every_type () VALUES ()
+;;
+INSERT INTO every_type VALUES (
+  4294967296, -128, 65535, -8388608, 4294967295, -9223372036854775808,
+  18446744073709551615, -12345678901234567890123456789012345.678901234567890123456789012345,
+  0.1, 0.1, TRUE, b'1', b'1000000000000000000000000000000000000000000000000000000000000001',
+  '9999-12-31', '1000-01-01 00:00:00.000001', '2038-01-19 03:14:07.999', '-838:59:59', 2155,
+  'ž ', 'e🙂''"\\\n\r\0\Z%s', 'ÿé', '€', 'a\0', 'b', 't', 'čšž', '☃', 'l', 't', 'b', 'm', 'l',
+  'ž', 'x,z', '{"a": [1, 2.5, null, "\\u0000é☃\\"\\\\"]}',
+  ST_GeomFromText('LINESTRING(0 0, 1 1)'), ST_GeomFromText('POLYGON((0 0, 0 1, 1 1, 0 0))')
+)
+;;
+INSERT INTO every_type (fl, `do`, en, se, ye, tm) VALUES
+  (16777216, 1.7976931348623157e308, '', '', 0, '838:59:58.999999'),
+  (-3.4e38, 5e-324, 'it''s', NULL, 1901, '00:00:00.000001'), (1e-45, -0.0, 3, 7, 2000, NULL)
+;;
+CREATE FUNCTION plus_one(n INT) RETURNS INT DETERMINISTIC RETURN n + 1
+;;
+CREATE FUNCTION text_of(t VARCHAR(20)) RETURNS VARCHAR(20) CHARACTER SET utf8mb4
+  NO SQL SQL SECURITY INVOKER COMMENT 'it''s; \\ ☃'
+BEGIN
+  -- a comment; with 'quotes' and // $$ ;;
+  DECLARE said VARCHAR(20) DEFAULT ';\'';
+  RETURN CONCAT(said, t); /* the end; */
+END
+;;
+CREATE PROCEDURE deliver(IN a INT, OUT b INT, INOUT c DECIMAL(5, 2))
+BEGIN
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN SET b = -1; END;
+  IF a > 0 THEN SET b = plus_one(a); ELSE SET b = 0; END IF;
+  WHILE c > 0 DO SET c = c - 1; END WHILE;
+END -- delivered
+;;
+SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'
+;;
+CREATE FUNCTION "in ansi"() RETURNS VARCHAR(30) DETERMINISTIC RETURN 'a\' || "plus_one"(1)
+;;
+CREATE TRIGGER "ansi trigger" AFTER DELETE ON "parent" FOR EACH ROW SET @gone = OLD."name" || '\'
+;;
+SET SESSION sql_mode = 'STRICT_ALL_TABLES'
+;;
+CREATE VIEW zz AS SELECT id, name, plus_one(id) AS more, 'a;\\''' AS text FROM parent
+;;
+CREATE ALGORITHM = MERGE SQL SECURITY INVOKER VIEW aa AS
+  SELECT * FROM zz WHERE id > 1 WITH LOCAL CHECK OPTION
+;;
+CREATE VIEW mm (one, two) AS SELECT aa.id, (SELECT COUNT(*) FROM zz) FROM aa JOIN parent USING (id)
+;;
+CREATE TRIGGER first_one BEFORE INSERT ON child FOR EACH ROW
+BEGIN
+  SET @seen = CONCAT('x;', NEW.id);
+  IF NEW.parent_id = 0 THEN SET NEW.parent_id = NULL; END IF;
+END
+;;
+CREATE TRIGGER third_one BEFORE INSERT ON child FOR EACH ROW SET @seen = 3
+;;
+CREATE TRIGGER a_second BEFORE INSERT ON child FOR EACH ROW PRECEDES third_one SET @seen = 2
+;;
+SET SESSION time_zone = '+05:00'
+;;
+CREATE EVENT daily ON SCHEDULE EVERY 1 DAY STARTS '2031-01-01 00:00:00' ON COMPLETION PRESERVE
+  DISABLE COMMENT 'it''s; \\' DO BEGIN DELETE FROM child; SET @x = ';'; END
+;;
+CREATE EVENT once ON SCHEDULE AT '2035-05-05 05:05:05' DO DELETE FROM itself
+;;
+SET SESSION time_zone = DEFAULT, sql_mode = DEFAULT, character_set_client = latin1,
+  collation_connection = latin1_german1_ci
+;;
+CREATE VIEW in_latin1 AS SELECT 'x' AS x
+;;
+SET NAMES utf8mb4
+;;
+ALTER DATABASE COLLATE utf8mb4_unicode_ci
+;;
+CREATE FUNCTION later(t VARCHAR(20)) RETURNS VARCHAR(20) DETERMINISTIC RETURN t

@@ -1,0 +1,17 @@
+CREATE TABLE functional (
+  id INT PRIMARY KEY, name VARCHAR(40) DEFAULT (UPPER('x;')), hidden INT INVISIBLE DEFAULT 5,
+  place POINT NOT NULL SRID 4326, tags JSON,
+  KEY loud ((UPPER(name))), KEY late ((id * 2) DESC), KEY unseen (name) INVISIBLE,
+  KEY many ((CAST(tags->'$' AS UNSIGNED ARRAY))), SPATIAL KEY (place),
+  CONSTRAINT unheeded CHECK (id > 100) NOT ENFORCED
+)
+;;
+INSERT INTO functional (id, name, hidden, place, tags) VALUES
+  (1, 'x', 9, ST_SRID(POINT(1, 2), 4326), '[1, 2]'), (2, DEFAULT, 8, ST_SRID(POINT(1, 2), 4326), NULL)
+;;
+CREATE TABLE vectors (v VECTOR(3))
+;;
+INSERT INTO vectors VALUES (STRING_TO_VECTOR('[1.5, -2, 3e-10]')), (NULL)
+;;
+CREATE VIEW windows AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3)
+  SELECT i, ROW_NUMBER() OVER (ORDER BY i DESC) AS r FROM n

@@ -1,0 +1,144 @@
+"""Tests of a project's migrations, for its own test module to import.
+
+    from throwaway_mysql.migration_tests import *
+
+They use the fixtures `mysql_login`, `mysql_schema` (an AlembicSchema) and `empty_database`.
+As MySQL's DDL is not transactional, each has a database of its own. A test that a project
+does not want is left out by importing the others by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pymysql.constants import CLIENT
+
+from throwaway_mysql import recorded
+from throwaway_mysql.alembic_project import AlembicProject, config_of
+from throwaway_mysql.digest import differences, lines
+from throwaway_mysql.login import Login
+from throwaway_mysql.schema import AlembicSchema, Schema
+
+__all__ = [
+    "test_each_revision_goes_down_and_up_again",
+    "test_models_and_migrations_agree",
+    "test_no_recorded_revision_was_rewritten",
+    "test_there_is_one_head",
+    "test_up_down_up_leaves_the_same_schema",
+]
+
+
+def test_there_is_one_head(mysql_schema: Schema) -> None:
+    """Fail where two revisions follow the same one, as after a merge of two branches."""
+    heads = _script(mysql_schema).get_heads()
+    if len(heads) != 1:
+        _fail(f"there are {len(heads)} heads ({', '.join(heads)}): run `alembic merge heads`")
+
+
+def test_models_and_migrations_agree(
+    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+) -> None:
+    """Fail where `alembic check` does: autogenerate would find something to do."""
+    project = _project(mysql_schema, mysql_login, empty_database)
+    project.upgrade()
+    try:
+        project.check()
+    except CommandError as error:
+        reason = f"{error}: run `alembic revision --autogenerate`"
+    else:
+        return
+    _fail(reason)
+
+
+def test_up_down_up_leaves_the_same_schema(
+    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+) -> None:
+    """Fail where the way down leaves something, or the way up depends on it."""
+    project = _project(mysql_schema, mysql_login, empty_database)
+    project.upgrade()
+    first = _lines(mysql_login, empty_database)
+    try:
+        project.downgrade("base")
+    except NotImplementedError as error:
+        pytest.skip(f"a revision has no way down: {error}")
+    project.upgrade()
+    if said := differences(first, _lines(mysql_login, empty_database)):
+        _fail(f"after up, down, up the schema is another: {said}")
+
+
+def test_each_revision_goes_down_and_up_again(
+    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+) -> None:
+    """Fail where a revision alone, undone and done again, does not make the same schema.
+
+    A revision whose downgrade raises NotImplementedError is only gone up.
+    """
+    project = _project(mysql_schema, mysql_login, empty_database)
+    revisions = [found.revision for found in project.script.walk_revisions()][::-1]
+    for revision in revisions:
+        project.upgrade(revision)
+        first = _lines(mysql_login, empty_database)
+        if not _down_and_up(project, revision, revisions):
+            continue
+        if said := differences(first, _lines(mysql_login, empty_database)):
+            _fail(f"revision {revision}, down and up again, makes another schema: {said}")
+
+
+def test_no_recorded_revision_was_rewritten(
+    pytestconfig: pytest.Config, mysql_schema: Schema
+) -> None:
+    """Fail where a revision that databases have already is not what they have any more."""
+    script = _script(mysql_schema)
+    if pytestconfig.getoption("record_revisions", default=False):
+        pytest.skip(f"{recorded.record(script)} revisions recorded")
+    found = recorded.rewritten(script)
+    if found is None:
+        pytest.skip("no revisions are recorded: run `pytest --record-revisions`")
+    if found:
+        _fail(
+            f"{', '.join(found)}: databases that have it stay as they are; write a new revision, "
+            "or run `pytest --record-revisions` if no database has it"
+        )
+
+
+def _down_and_up(project: AlembicProject, revision: str, revisions: list[str]) -> bool:
+    """Undo a revision and do it again; return whether it can be undone."""
+    before = sorted(project.current(), key=revisions.index)
+    below = project.script.get_revision(revision).down_revision
+    if isinstance(below, Sequence) and not isinstance(below, str):
+        return False  # a merge, which has nothing to undo
+    try:
+        project.downgrade(below or "base")
+    except NotImplementedError:
+        return False
+    for head in before:  # other branches may have gone down with it
+        project.upgrade(head)
+    return True
+
+
+def _project(schema: Schema, login: Login, database: Mapping[str, Any]) -> AlembicProject:
+    return AlembicProject(_ini(schema), login, database["DATABASE_NAME"])
+
+
+def _script(schema: Schema) -> ScriptDirectory:
+    return ScriptDirectory.from_config(config_of(_ini(schema)))
+
+
+def _ini(schema: Schema) -> Path:
+    if not isinstance(schema, AlembicSchema):
+        _fail("mysql_schema is not an AlembicSchema: it has no migrations to test")
+    return schema.ini
+
+
+def _lines(login: Login, database: Mapping[str, Any]) -> list[str]:
+    name = database["DATABASE_NAME"]
+    with replace(login, database=name).connect(client_flag=CLIENT.MULTI_STATEMENTS) as connection:
+        return lines(connection, name)
+
+
+def _fail(reason: str) -> NoReturn:
+    pytest.fail(reason, pytrace=False)

@@ -1,0 +1,149 @@
+"""What makes a schema, and the key under which a copy of what it made is kept.
+
+Only files are read for a key: Alembic and SQLAlchemy are imported when a schema is made.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Protocol
+
+from throwaway_mysql import ServerError, ini
+from throwaway_mysql.login import Login
+
+# Makes tables or rows in the database of that name.
+Step = Callable[[Login, str], None]
+RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.recorded
+
+
+class Schema(Protocol):
+    """What makes the schema of a throwaway database."""
+
+    def key(self, server: str) -> str | None:
+        """Return what all that it makes depends on, hashed; None where that is not known.
+
+        `server` tells of the server what may matter. What has no key is made anew each time.
+        """
+
+    def make(self, login: Login, database: str) -> None:
+        """Make the schema, and its rows, in an empty database."""
+
+
+@dataclass(frozen=True)
+class AlembicSchema:
+    """The schema that an Alembic project's revisions make, and what `seed` puts into it.
+
+    `ini` is its alembic.ini (or a pyproject.toml), whose env.py must use the connection in
+    `config.attributes["connection"]` where there is one: see `migrate`. The key is made of the
+    content of the ini, of all files beside env.py and in the version locations, of the file
+    that `seed` is written in, and of the versions of Alembic and SQLAlchemy.
+
+    What env.py imports, such as models and settings, is not in it, as revisions and not models
+    make a schema. Where a revision, env.py or the seed reads anything else that decides what
+    comes out (`metadata.create_all()` in a revision, a table prefix in the settings, a file of
+    rows), name these files or folders in `also`, or a change there is not noticed.
+    """
+
+    ini: Path
+    seed: Step | None = None
+    also: Sequence[Path] = ()
+
+    def key(self, server: str) -> str | None:
+        """Hash the files; None where the ini's folders or the seed's file cannot be found."""
+        folders = ini.folders(self.ini)
+        seeded = _sources([self.seed])
+        if folders is None or seeded is None:
+            return None
+        toml = self.ini.with_name("pyproject.toml")  # may have a part of the ini
+        roots = [self.ini, *([toml] if toml.exists() else []), *folders, *self.also]
+        return _hash(["alembic", server, _versions(), *seeded], roots)
+
+    def make(self, login: Login, database: str) -> None:
+        """Upgrade to the newest revisions, then call the seed."""
+        from throwaway_mysql.alembic_project import AlembicProject
+
+        AlembicProject(self.ini, login, database).upgrade()
+        if self.seed:
+            self.seed(login, database)
+
+
+@dataclass(frozen=True)
+class CallableSchema:
+    """The schema that a callable makes, such as one that runs a file of SQL.
+
+    The key is made of the content of the files that the callables are written in, of `also`
+    (other files and folders that they read), and of `version`, which stands for all else.
+    A callable that is not written in a file is called each time, unless there is a `version`.
+    """
+
+    call: Step
+    seed: Step | None = None
+    also: Sequence[Path] = ()
+    version: str = ""
+
+    def key(self, server: str) -> str | None:
+        """Hash the callables' files; None where they have none, and no version tells."""
+        sources = _sources([self.call, self.seed])
+        if sources is None and not self.version:
+            return None
+        return _hash(["callable", server, self.version, *(sources or [])], self.also)
+
+    def make(self, login: Login, database: str) -> None:
+        """Call it, then the seed."""
+        self.call(login, database)
+        if self.seed:
+            self.seed(login, database)
+
+
+def _sources(steps: Iterable[Step | None]) -> list[str] | None:
+    """Return name and file's content of each callable, or None where one has no file."""
+    found = []
+    for step in steps:
+        if step is None:
+            found.append("")
+            continue
+        try:
+            file = inspect.getsourcefile(inspect.unwrap(step))
+            found += [step.__qualname__, Path(file or "").read_text(encoding="utf-8")]
+        except (TypeError, AttributeError, OSError):  # an object, a partial, typed in a shell
+            return None
+    return found
+
+
+def _hash(texts: Sequence[str], roots: Iterable[Path]) -> str:
+    """Hash texts and files, each with its length so that none runs into the next."""
+    hashed = hashlib.sha256()
+
+    def add(content: bytes) -> None:
+        hashed.update(b"%d:" % len(content) + content)
+
+    for text in texts:
+        add(text.encode())
+    for root in roots:
+        if not root.exists():
+            raise ServerError(f"there is no {root}: correct the path")
+        for path in [root] if root.is_file() else sorted(_files(root)):
+            add(path.name.encode() if path == root else str(path.relative_to(root)).encode())
+            add(path.read_bytes())
+    return hashed.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files that a revision may read: compiled ones, templates and hidden ones not."""
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name in {"__pycache__", RECORD}:
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.suffix != ".mako":
+            yield path
+
+
+@cache
+def _versions() -> str:
+    """Return the versions of what writes the SQL of revisions."""
+    return " ".join(metadata.version(name) for name in ("alembic", "sqlalchemy"))
