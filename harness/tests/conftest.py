@@ -1,4 +1,4 @@
-"""What several of these tests use: databases, other runs, and an Alembic project made up for one."""
+"""What several of these tests use: databases, other runs, and made-up Alembic projects."""
 
 import json
 import secrets

@@ -8,9 +8,9 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor, DictCursor
 
+from throwaway_mysql import marker
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.digest import SESSION
-from throwaway_mysql.kinds import MARKER
 
 BASE, VIEW = "BASE TABLE", "VIEW"
 # A person's own text is last in its packet: it may end with a comment, and MySQL takes what
@@ -39,7 +39,7 @@ class Contents:
         ((self.collation,),) = self._names("schemata", "schema", "default_collation_name")
         kinds = self._names("tables", "table", "table_name, table_type")
         self.tables = [name for name, kind in kinds if kind == BASE]
-        self.views = [name for name, kind in kinds if kind == VIEW and name != MARKER]
+        self.views = [name for name, kind in kinds if kind == VIEW and name != marker.VIEW]
         self.triggers = [
             name
             for name, *_ in self._names(

@@ -7,7 +7,8 @@ Times, counts of rows, and when an event first runs are left out: they differ ea
 
 from typing import NamedTuple
 
-MARKER = "throwaway_mysql"  # the view that tells whose the database is: no part of a schema
+from throwaway_mysql.marker import VIEW
+
 DEFINER = "IF(definer = CURRENT_USER(), '', definer)"
 BORN = "character_set_client, collation_connection, database_collation"
 
@@ -40,7 +41,7 @@ KINDS = (
         "table_schema",
         "table_name, table_type, engine, row_format, table_collation, create_options, "
         "table_comment",
-        where=f" AND table_name <> '{MARKER}'",
+        where=f" AND table_name <> '{VIEW}'",
     ),
     Kind(
         "column",
@@ -49,7 +50,7 @@ KINDS = (
         "table_name, column_name, ordinal_position, column_default, is_nullable, column_type, "
         "character_set_name, collation_name, extra, column_comment, generation_expression",
         mysql=("srs_id",),
-        where=f" AND table_name <> '{MARKER}'",
+        where=f" AND table_name <> '{VIEW}'",
     ),
     Kind(
         "index",
@@ -105,7 +106,7 @@ KINDS = (
         f"table_name, view_definition, check_option, security_type, {DEFINER}, "
         "character_set_client, collation_connection",
         mariadb=("algorithm",),
-        where=f" AND table_name <> '{MARKER}'",
+        where=f" AND table_name <> '{VIEW}'",
     ),
     Kind(
         "trigger",
