@@ -235,7 +235,7 @@ def test_the_marker_is_neither_copied_nor_removed(
     for _ in range(3):
         database = new_database()
         filled = fill(mysql_login, database, schema, tmp_path)
-        run(mysql_login, database, "SELECT run FROM throwaway_mysql")
+        run(mysql_login, database, "SELECT name FROM throwaway_mysql")
         change(only_dump(tmp_path), digest="another")  # so that the next is emptied
     assert filled.warning
     assert b"throwaway_mysql" not in packets(only_dump(tmp_path))
