@@ -16,10 +16,11 @@ import db
 import settings
 from application import create_app
 from testing import ALEMBIC_INI, PROJECT, migrated_database
-from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.accounts import throwaway_prefix
+from throwaway_mysql.database import Coordinates
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.migrations import migrate
+from throwaway_mysql.schema import AlembicSchema
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,24 @@ def mysql_wait() -> float:
 def mysqld() -> str:
     """Name the program of private servers as `quart mysql start` does."""
     return settings.MYSQLD
+
+
+@pytest.fixture(scope="session")
+def mysql_prefix() -> str:
+    """Name databases as the app's user may create them."""
+    return throwaway_prefix(settings.DATABASE_NAME)
+
+
+@pytest.fixture(scope="session")
+def mysql_spared() -> list[str]:
+    """Never drop the app's own database."""
+    return [settings.DATABASE_NAME]
+
+
+@pytest.fixture(scope="session")
+def mysql_schema() -> AlembicSchema:
+    """Make the schema as in production."""
+    return AlembicSchema(ALEMBIC_INI)
 
 
 @pytest.fixture(scope="session")
@@ -85,14 +104,9 @@ def fresh_db(mysql_login: Login) -> Iterator[Coordinates]:
 
 
 @pytest.fixture(scope="module")
-def create_db(mysql_login: Login) -> Iterator[Coordinates]:
-    """Make a migrated database; yields the settings that lead to it."""
-    print("Creating db")
-    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
-        print("Migrating db")
-        migrate(db.url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
-        yield Coordinates(coordinates, TESTING=True)
-        print("Destroying db")
+def create_db(create_db: Coordinates) -> Coordinates:
+    """Return the settings that lead to a migrated database of the module's own."""
+    return Coordinates(create_db, TESTING=True)
 
 
 @pytest.fixture(scope="module")

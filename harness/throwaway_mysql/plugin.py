@@ -1,7 +1,7 @@
 """The pytest plugin, which pytest finds by itself where the package is installed.
 
 A project says which server it is configured for by overriding the fixtures
-`mysql_configured`, `mysql_wait` and `mysqld`; its own fixtures build on `mysql_login`.
+`mysql_configured`, `mysql_wait` and `mysqld`; the databases' fixtures are those of `fixtures`.
 """
 
 import time
@@ -11,13 +11,49 @@ from typing import Any
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.fixtures import (
+    INPUT,
+    SCOPES,
+    create_db,
+    database_scope,
+    empty_database,
+    mysql_cache,
+    mysql_prefix,
+    mysql_run,
+    mysql_schema,
+    mysql_spared,
+    run_token,
+)
 from throwaway_mysql.login import LOOPBACK, Answer, Login
 from throwaway_mysql.program import find_program
+from throwaway_mysql.report import Report
 from throwaway_mysql.run import RunServer
+
+__all__ = [
+    "create_db",
+    "empty_database",
+    "mysql_cache",
+    "mysql_prefix",
+    "mysql_run",
+    "mysql_schema",
+    "mysql_spared",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --mysqld and --record-revisions."""
+    """Add the options."""
+    parser.addini(
+        "mysql_database",
+        default="module",
+        help=f"what a throwaway database is made for: each {', each '.join(SCOPES)}",
+    )
+    parser.addoption(
+        "--db-keep",
+        nargs="?",
+        choices=["all", "failed"],
+        const="all",
+        help="keep throwaway databases, or those of failed tests, and tell how to look into them",
+    )
     parser.addoption(
         "--mysqld",
         default="",
@@ -29,6 +65,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="record the migrations' revisions as released: a later change in one fails a test",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what is set, and let the report tell of databases."""
+    database_scope("create_db", config)  # here, an error is one line
+    config.pluginmanager.register(Report())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Make a worker of pytest-xdist a part of this run."""
+    node.workerinput[INPUT] = run_token(node.config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,0 +1,148 @@
+"""The databases of a project's tests: real runs of pytest on a small project."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import databases
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.sweep import sweep
+
+CONFTEST = """
+import json, os
+import pytest
+from throwaway_mysql.login import Login
+
+@pytest.fixture(scope="session")
+def mysql_configured():
+    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
+
+@pytest.fixture(scope="session")
+def mysql_prefix():
+    return os.environ["TEST_PREFIX"]
+"""
+TWO_TESTS = """
+def test_one(create_db):
+    print("named", create_db["DATABASE_NAME"])
+
+def test_two(create_db):
+    print("named", create_db["DATABASE_NAME"])
+"""
+FAILS = """
+def test_it(create_db):
+    assert create_db["DATABASE_NAME"] == "another"
+"""
+KILLED = """
+import os, signal
+
+def test_it(create_db):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
+    """Return a function that runs pytest on modules, given by name, with the account."""
+    environ = {**os.environ, "TEST_LOGIN": json.dumps(asdict(account)), "TEST_PREFIX": prefix}
+
+    def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
+        folder = tmp_path / "project"
+        folder.mkdir(exist_ok=True)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "conftest.py").write_text(CONFTEST)
+        for name, text in modules.items():
+            (folder / f"test_{name}.py").write_text(text)
+        files = [f"test_{name}.py" for name in modules]
+        argv = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, *files]
+        return subprocess.run(
+            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def names(done: "subprocess.CompletedProcess[str]") -> list[str]:
+    """Return the databases that tests have named, in order."""
+    return re.findall(r"named (\S+)", done.stdout)
+
+
+def ours(login: Login, prefix: str) -> set[str]:
+    """Return the databases with the prefix."""
+    return {name for name in databases(login) if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize(("scope", "number"), [("test", 4), ("module", 2), ("session", 1)])
+def test_a_database_serves_as_long_as_the_project_says(
+    run_pytest: RunPytest, account: Login, prefix: str, scope: str, number: int
+) -> None:
+    done = run_pytest("-o", f"mysql_database={scope}", left=TWO_TESTS, right=TWO_TESTS)
+    assert done.returncode == 0, done.stdout
+    assert len(names(done)) == 4
+    assert len(set(names(done))) == number
+    assert ours(account, prefix) == set()
+
+
+def test_another_scope_is_one_line(run_pytest: RunPytest) -> None:
+    done = run_pytest("-o", "mysql_database=package", it=TWO_TESTS)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    line = "mysql_database is 'package': it must be one of test, module, session"
+    assert line in done.stdout + done.stderr
+
+
+def test_databases_of_failed_tests_are_kept_until_told_otherwise(
+    run_pytest: RunPytest, account: Login, prefix: str
+) -> None:
+    done = run_pytest("--db-keep=failed", well=TWO_TESTS, bad=FAILS, again=TWO_TESTS)
+    (kept,) = ours(account, prefix)
+    assert kept not in names(done)
+    assert f"kept: mysql://{account.user}@{account.address}/{kept}" in done.stdout
+    assert f"mysql -h {account.host} -P {account.port} -u {account.user} -p {kept}" in done.stdout
+    assert account.password not in done.stdout
+    run_pytest(it=TWO_TESTS)
+    assert ours(account, prefix) == {kept}
+    run = Run.begin(prefix)
+    assert sweep(account, run, kept=True).dropped == [kept]
+    run.close()
+
+
+def test_all_databases_are_kept_where_that_is_asked_for(
+    run_pytest: RunPytest, account: Login, prefix: str
+) -> None:
+    done = run_pytest("--db-keep", "-o", "mysql_database=test", it=TWO_TESTS)
+    assert ours(account, prefix) == set(names(done))
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next(
+    run_pytest: RunPytest, account: Login, prefix: str
+) -> None:
+    assert run_pytest(it=KILLED).returncode == -signal.SIGKILL
+    (left,) = ours(account, prefix)
+    done = run_pytest(it=TWO_TESTS)
+    assert f"dropped what a killed run left: {left}" in done.stdout
+    assert ours(account, prefix) == set()
+
+
+def test_the_workers_of_xdist_are_one_run(
+    run_pytest: RunPytest, account: Login, prefix: str, tmp_path: Path
+) -> None:
+    noting = TWO_TESTS.replace("print(", f"print(file=open({str(tmp_path / 'names')!r}, 'a'), *(")
+    noting = noting.replace('"])', '"]))')
+    done = run_pytest("-n", "2", left=noting, right=noting)
+    assert done.returncode == 0, done.stdout
+    told = {line.split()[1] for line in (tmp_path / "names").read_text().splitlines()}
+    assert {name.removeprefix(prefix)[:19] for name in told} == {
+        min(told).removeprefix(prefix)[:19]
+    }
+    assert {name.rsplit("_", 2)[1] for name in told} == {"gw0", "gw1"}
+    assert ours(account, prefix) == set()

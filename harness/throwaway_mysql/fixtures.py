@@ -1,0 +1,129 @@
+"""The databases of a project's tests, as fixtures.
+
+A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `create_db`.
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pytest
+
+from throwaway_mysql import cache
+from throwaway_mysql.clone import fill
+from throwaway_mysql.database import Coordinates, keep, throwaway_database
+from throwaway_mysql.identity import new_token
+from throwaway_mysql.login import Login
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.report import say
+from throwaway_mysql.schema import Schema
+from throwaway_mysql.sweep import sweep
+
+TOKEN = pytest.StashKey[str]()
+INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
+SCOPES = {"test": "function", "module": "module", "session": "session"}
+
+
+def run_token(config: pytest.Config) -> str:
+    """Return what the databases of all processes of this run have in their names."""
+    handed_on = getattr(config, "workerinput", {}).get(INPUT, "")
+    return str(handed_on) or config.stash.setdefault(TOKEN, new_token())
+
+
+def database_scope(fixture_name: str, config: pytest.Config) -> str:  # noqa: ARG001 (pytest names both)
+    """Return how long a database serves: the ini option `mysql_database`."""
+    chosen = config.getini("mysql_database")
+    if chosen not in SCOPES:
+        raise pytest.UsageError(
+            f"mysql_database is '{chosen}': it must be one of {', '.join(SCOPES)}"
+        )
+    return SCOPES[chosen]
+
+
+@pytest.fixture(scope="session")
+def mysql_prefix() -> str:
+    """Return how the names of the project's throwaway databases begin."""
+    return "throwaway_test_"
+
+
+@pytest.fixture(scope="session")
+def mysql_spared() -> Collection[str]:
+    """Return names of databases that are never dropped, whatever they are called."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def mysql_schema() -> Schema | None:
+    """Return what makes the schema of a database: AlembicSchema, CallableSchema, or nothing."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def mysql_run(
+    request: pytest.FixtureRequest,
+    mysql_login: Login,
+    mysql_prefix: str,
+    mysql_spared: Collection[str],
+) -> Iterator[Run]:
+    """Begin the run that owns the databases; what killed runs left is dropped first."""
+    config = request.config
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
+    swept = sweep(mysql_login, run)
+    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+    yield run
+    say(config, *(f"a leak: {leak}" for leak in run.leaks))
+    run.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder for copies of schemas."""
+    return cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+
+
+@pytest.fixture(scope=database_scope)  # type: ignore[arg-type]  # its words are SCOPES's
+def create_db(
+    request: pytest.FixtureRequest,
+    mysql_login: Login,
+    mysql_run: Run,
+    mysql_schema: Schema | None,
+    mysql_cache: Path,
+) -> Iterator[Coordinates]:
+    """Make a database with the project's schema; yields the settings that lead to it."""
+    failed = request.session.testsfailed
+    print("Creating db")
+    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        if mysql_schema:
+            print("Migrating db")
+            if warning := fill(mysql_login, name, mysql_schema, mysql_cache).warning:
+                say(request.config, warning)
+        yield coordinates
+        if _is_kept(request, failed):
+            keep(mysql_login, name, mysql_run)
+            say(request.config, *_ways_in(mysql_login, name))
+        else:
+            print("Destroying db")
+
+
+@pytest.fixture
+def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
+    """Make a database without tables for one test."""
+    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        yield coordinates
+
+
+def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
+    chosen = request.config.getoption("--db-keep")
+    return chosen == "all" or (chosen == "failed" and request.session.testsfailed > failed_before)
+
+
+def _ways_in(login: Login, name: str) -> list[str]:
+    """Return the database's URL and how to look into it, without the password."""
+    where = f"-h {login.host} -P {login.port}"
+    if login.unix_socket:
+        where = f"-S {login.unix_socket}"
+    return [
+        f"kept: mysql://{login.user}@{login.address}/{name}",
+        f"      mysql {where} -u {login.user} -p {name}",
+    ]
