@@ -126,12 +126,15 @@ def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
 
 def test_a_failed_migration_leaves_no_database(run_pytest: Pytest, mysql_root: Login) -> None:
     module = f"""
-import pytest, conftest
-from pathlib import Path
+import pytest
+from throwaway_mysql.schema import CallableSchema
 
-@pytest.fixture(autouse=True, scope="module")
-def no_migrations():
-    conftest.ALEMBIC_INI = Path("/nowhere/alembic.ini")
+def fail(login, database):
+    raise LookupError("half-way")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(fail)
 
 {PASSES}"""
     said, _ = run_pytest(module).communicate()
