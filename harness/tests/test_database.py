@@ -109,7 +109,8 @@ def test_a_transaction_that_keeps_it_is_ended_and_reported(account: Login, prefi
     (of_busy,) = [leak for leak in leaks if f"connection {busy.id} " in leak]
     assert of_busy.startswith(f"{name}: connection {busy.id} of {account.user}@")
     assert of_busy.endswith(f" s with '{query}'")
-    assert of_idle.endswith("with an open transaction, perhaps")
+    # Only a performance_schema remembers the query of one that does nothing.
+    assert of_idle.endswith(("with an open transaction, perhaps", " s with 'SELECT * FROM t'"))
 
 
 def ended(place: Place, query: str) -> None:
@@ -168,24 +169,21 @@ def test_it_goes_with_idle_connections_to_it(account: Login, prefix: str) -> Non
 
 
 def test_an_account_without_the_right_is_one_clear_error(mysql_root: Login) -> None:
-    user = f"nobody{os.getpid()}"
+    user, password = f"nobody{os.getpid()}", "hid" + "den"  # which no line of this test shows
     with mysql_root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE USER {user} IDENTIFIED BY 'hidden'")
+        cursor.execute(f"CREATE USER {user} IDENTIFIED BY '{password}'")
         try:
             with (
                 pytest.raises(
                     ServerError, match=r"thing_test_\w+ was not made at .*denied"
                 ) as error,
-                throwaway_database(
-                    replace(mysql_root, user=user, password="hidden"),  # noqa: S106
-                    "thing",
-                ),
+                throwaway_database(replace(mysql_root, user=user, password=password), "thing"),
             ):
                 pass
         finally:
             cursor.execute(f"DROP USER {user}")
     assert len(str(error.value).splitlines()) == 1
-    assert "hidden" not in str(error.getrepr(style="native"))
+    assert password not in str(error.getrepr(style="native"))
 
 
 def test_many_at_once(mysql_root: Login) -> None:
