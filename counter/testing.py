@@ -1,5 +1,6 @@
 """What tests use of the counter, here and elsewhere: its page, its API, its tables, a tally."""
 
+import asyncio
 import http.client
 import re
 from collections.abc import AsyncIterator, Callable
@@ -97,3 +98,19 @@ def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
         return answers is not None and len(answers) == number
 
     return place
+
+
+class LateBatch:
+    """Holds the first packet of a batch until `late` is set; `through` is set by its answer."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.late, self.through = asyncio.Event(), asyncio.Event()
+        self._answer, self._held = answer, False
+
+    async def watch(self, packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
+        """Watch a relay."""
+        if to_server and BATCH in packet and not self._held:
+            self._held = True
+            await self.late.wait()
+        elif self.late.is_set() and not to_server and self._answer in packet:
+            self.through.set()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
 from counter.tally.hits import Hit
-from counter.testing import BATCH, COMMITTED, Look, count_of, nth_answer, tallying
+from counter.testing import BATCH, COMMITTED, LateBatch, Look, count_of, nth_answer, tallying
 from testing import cut_once
 from throwaway_mysql.database import Coordinates
 from throwaway_mysql.login import Login
@@ -81,23 +81,13 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
 async def test_a_batch_that_comes_in_late_is_not_counted_again(
     create_db: Coordinates, name: str, look: Look
 ) -> None:
-    late, through = asyncio.Event(), asyncio.Event()
-    held = False
-
-    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
-        nonlocal held
-        if to_server and BATCH in packet and not held:
-            held = True
-            await late.wait()
-        elif held and not to_server and b"Duplicate entry" in packet:
-            through.set()
-
+    first = LateBatch(answer=b"Duplicate entry")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
-        relay.watch = watch
+        relay.watch = first.watch
         assert await tally.hit(name, 1, WITHIN) == 1  # by a second connection
-        late.set()
-        await asyncio.wait_for(through.wait(), WITHIN)
+        first.late.set()
+        await asyncio.wait_for(first.through.wait(), WITHIN)
         assert await tally.hit(name, 1, WITHIN) == 2
     assert look(count_of(name)) == 2
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from counter.tally.hits import Hit
 from counter.tally.packet import ALL
-from counter.testing import BATCH, Look, count_of, tallying
+from counter.testing import BATCH, LateBatch, Look, count_of, tallying
 from testing import cut_once
 from throwaway_mysql.database import Coordinates
 from throwaway_mysql.relay import Relay
@@ -21,29 +21,19 @@ async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_pu
 ) -> None:
     """Only the number that it came under tells that it is not to be counted."""
     keyed = Hit(f"{name}.keyed", 1, "old")
-    late, through = asyncio.Event(), asyncio.Event()
-    held = False
-
-    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
-        nonlocal held
-        if to_server and BATCH in packet and not held:
-            held = True
-            await late.wait()
-        elif late.is_set() and not to_server:
-            through.set()  # from now on it has locked the counters
-
+    first = LateBatch()  # whose answer says that it has locked the counters
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
         async with tallying(create_db) as other:
             await other.count([keyed], WITHIN)
-        relay.watch = watch
+        relay.watch = first.watch
         (number,), (replay,) = await asyncio.gather(
             tally.count([Hit(name)], WITHIN), tally.count([keyed], WITHIN)
         )
         assert (number.count, replay.replayed) == (1, True)
         beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{keyed.name}'")
-        late.set()
-        await asyncio.wait_for(through.wait(), WITHIN)
+        first.late.set()
+        await asyncio.wait_for(first.through.wait(), WITHIN)
         assert await tally.hit(name, 1, WITHIN) == 2
     assert look(count_of(keyed.name)) == 1
 
