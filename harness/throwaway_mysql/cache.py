@@ -1,0 +1,64 @@
+"""The user's folder for what takes long to make: templates, versions of programs.
+
+XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. Whatever is there
+may be removed at any time; what is unused for 30 days is removed here.
+"""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+UNUSED_FOR = 30 * 24 * 3600  # seconds
+PART = ".part"
+
+
+def entry(suffix: str, *what: object) -> Path | None:
+    """Return where the file that was made of `what` is, or should be; None without a cache."""
+    cache = folder()
+    digest = hashlib.sha256(repr((os.geteuid(), *what)).encode()).hexdigest()
+    return cache / f"{digest[:32]}.{suffix}" if cache else None
+
+
+def folder() -> Path | None:
+    """Return the folder, or None where this user has none or it is someone else's."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+        cache = home / "throwaway-mysql"
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ours = cache.stat().st_uid == os.geteuid()
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return None
+    return cache if ours else None
+
+
+def keep(file: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a file, which is moved into place whole; where that fails, do without."""
+    with suppress(OSError):
+        descriptor, name = tempfile.mkstemp(suffix=PART, dir=file.parent)
+        os.close(descriptor)
+        try:
+            write(Path(name))
+            Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        _remove_unused(file.parent)
+
+
+def used(file: Path) -> None:
+    """Note that a file is in use."""
+    with suppress(OSError):  # it is on a medium for reading only
+        os.utime(file)
+
+
+def _remove_unused(cache: Path) -> None:
+    """Remove what is old, and at once, an hour old, what a killed process left half."""
+    now = time.time()
+    for file in cache.iterdir():
+        limit = 3600 if file.suffix == PART else UNUSED_FOR
+        if file.suffix and file.stat().st_mtime < now - limit:
+            file.unlink(missing_ok=True)
