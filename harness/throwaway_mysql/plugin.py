@@ -1,11 +1,12 @@
 """The pytest plugin, which pytest finds by itself where the package is installed.
 
 A project says which server it is configured for by overriding the fixtures
-`mysql_configured`, `mysql_wait` and `mysqld`; its own fixtures build on `mysql_login`.
+`mysql_configured`, `mysql_wait`, `mysqld` and `mysql_tcp`; its own fixtures build on `mysql_login`.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import LOOPBACK, Answer, Login
 from throwaway_mysql.program import find_program
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.shared import Run, shared_login
+
+RUN = pytest.StashKey[Run]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +35,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the folder of the run's server to a worker of pytest-xdist."""
+    node.workerinput["throwaway_mysql_run"] = str(run_folder(node.config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the run's server."""
+    if run := config.stash.get(RUN, None):
+        run.close()
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +68,12 @@ def mysqld() -> str:
 
 
 @pytest.fixture(scope="session")
+def mysql_tcp() -> bool:
+    """Whether a private server is to listen on a port too, not on a unix socket only."""
+    return False
+
+
+@pytest.fixture(scope="session")
 def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
     """Return the path of a server program for tests that start one; skip where there is none."""
     try:
@@ -67,7 +88,8 @@ def mysql_login(
     mysql_configured: Sequence[Login],
     mysql_wait: float,
     mysqld: str,
-) -> Iterator[Login]:
+    mysql_tcp: bool,  # noqa: FBT001 (a fixture)
+) -> Login:
     """Return an account that may create databases.
 
     On the configured server if it answers, else on a private one that lives for the run.
@@ -75,13 +97,18 @@ def mysql_login(
     program = request.config.getoption("--mysqld")
     login = None if program else configured_login(mysql_configured, mysql_wait)
     if login:
-        yield login
-        return
-    server = RunServer(program or mysqld)
-    try:
-        yield server.root
-    finally:
-        server.close()
+        return login
+    return shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+
+
+def run_folder(config: pytest.Config) -> Path:
+    """Return the folder of the run's server; only a run that needs one has one."""
+    handed_on = getattr(config, "workerinput", {}).get("throwaway_mysql_run", "")
+    if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
+        return Path(handed_on)
+    if RUN not in config.stash:
+        config.stash[RUN] = Run()
+    return config.stash[RUN].folder
 
 
 def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
