@@ -127,8 +127,9 @@ def test_options_have_a_template_each_unless_they_are_one_runs_own(
 
 def test_one_that_nobody_used_for_long_is_removed(mysql_program: str, cache: Path) -> None:
     serve(mysql_program)
-    old, recent = cache / "old.template", cache / "recent.template"
-    for file, age in ((old, UNUSED_FOR + 60), (recent, UNUSED_FOR - 3600)):
+    old, recent, other = (cache / name for name in ("o.template", "r.template", "o.lock"))
+    ages = {old: UNUSED_FOR + 60, recent: UNUSED_FOR - 3600, other: UNUSED_FOR + 60}
+    for file, age in ages.items():
         file.touch()
         os.utime(file, (time.time() - age,) * 2)
     [image] = set(templates(cache)) - {old, recent}
@@ -137,6 +138,7 @@ def test_one_that_nobody_used_for_long_is_removed(mysql_program: str, cache: Pat
     RunServer(mysql_program, flags=["--lower-case-table-names=1"]).close()  # removes
     assert not old.exists()
     assert recent.exists()
+    assert other.exists()
     assert image.exists()
 
 
