@@ -63,6 +63,12 @@ def mysql_schema() -> AlembicSchema:
 
 
 @pytest.fixture(scope="session")
+def mysql_tcp() -> bool:
+    """Have a private server listen on a port: the settings name a host and a port."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def mysql_root(mysql_login: Login) -> Login:
     """Return root's account, which may create others; skip where the tests have another."""
     if mysql_login.user != "root":

@@ -105,3 +105,9 @@ def test_its_url_is_quoted() -> None:
         Login("::1", 1, "ä@b", "p%:/☃").url()  # the driver reads UTF-8 as latin-1, on purpose
         == "mysql+pymysql://%C3%A4%40b:p%25%3A%2F%C3%A2%C2%98%C2%83@[::1]:1"
     )
+
+
+def test_its_url_names_its_socket() -> None:
+    login = Login("localhost", 0, "root", "p", unix_socket="/a folder/sock")
+    assert login.url() == "mysql+pymysql://root:p@localhost/?unix_socket=/a%20folder/sock"
+    assert login.address == "/a folder/sock"

@@ -119,18 +119,21 @@ def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> N
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
-    mysql_program: str, tmp_path: Path, moment: str
+    mysql_program: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str
 ) -> None:
     holder = HOLDER.replace(
         "import sys, time", f"import sys, time, throwaway_mysql.run\n{ELSEWHERE}"
     )
+    cache = tmp_path_factory.mktemp("cache")  # which has no template
     with subprocess.Popen(
-        [sys.executable, "-c", holder, mysql_program, str(tmp_path)], cwd=PROJECT
+        [sys.executable, "-c", holder, mysql_program, str(tmp_path)],
+        cwd=PROJECT,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
     ) as run:
         wait_until(lambda: server_runs(tmp_path, MOMENTS[moment]))
         run.kill()
-    wait_until(lambda: not processes(tmp_path))
-    assert list(tmp_path.iterdir()) == []
+    wait_until(lambda: not processes(tmp_path) and not list(tmp_path.iterdir()))
+    assert list(cache.rglob("*.template")) == []
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])

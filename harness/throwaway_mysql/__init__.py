@@ -16,11 +16,15 @@ that are named before it, and needs PyMySQL if anything:
     sweep       what killed runs left
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
+    guarded     a folder with such a guard
     server      a server's process
     datadir     a new server's data
+    image       a folder in one file
+    template    data folders of new servers, kept
     private     the server of development
     process     any program that a test starts and that listens
-    run         the server of a test run
+    run         a server for tests
+    shared      the one server of a run, for all its processes
     plugin      the fixtures; needs pytest
     cli         the command throwaway-mysql
     relay       a way to a server that a test can cut

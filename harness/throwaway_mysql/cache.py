@@ -14,6 +14,7 @@ from pathlib import Path
 
 UNUSED_FOR = 30 * 24 * 3600  # seconds
 PART = ".part"
+LIMITS = {".template": UNUSED_FOR, ".program": UNUSED_FOR, PART: 3600}  # seconds
 
 
 def entry(suffix: str, *what: object) -> Path | None:
@@ -59,6 +60,6 @@ def _remove_unused(cache: Path) -> None:
     """Remove what is old, and at once, an hour old, what a killed process left half."""
     now = time.time()
     for file in cache.iterdir():
-        limit = 3600 if file.suffix == PART else UNUSED_FOR
-        if file.suffix and file.stat().st_mtime < now - limit:
+        limit = LIMITS.get(file.suffix)  # another module's files have none
+        if limit and file.stat().st_mtime < now - limit:
             file.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGTERM
@@ -12,9 +12,18 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.guarded import Guarded
 from throwaway_mysql.login import Login
 from throwaway_mysql.program import Program
-from throwaway_mysql.server import Guarded, arguments, cause, log_size, make_ready, wait_until_ready
+from throwaway_mysql.server import (
+    LOOK,
+    arguments,
+    cause,
+    log_size,
+    make_ready,
+    refuse_full_disk,
+    wait_until_ready,
+)
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
@@ -24,55 +33,59 @@ SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_d
 
 
 def initialise(
+    guarded: Guarded,
     program: Program,
     data: Path,
-    log: Path,
     prepare: Callable[["Connection[Cursor]"], None],
     flags: Sequence[str] = (),
 ) -> None:
     """Make the data folder `data`, and let `prepare` make its accounts as root.
 
     Root has no password before that, so meanwhile the server listens on a socket in a
-    folder that nobody else may enter. If this process is killed, all of it goes away, and
-    so does the folder that `data` is in.
+    folder that nobody else may enter. If this process is killed, all of it goes away with
+    the folders of `guarded`, in one of which `data` is.
     """
     data.mkdir(mode=0o700, parents=True)
     make_ready(data)
-    # Not below TMPDIR, which may be too long for a socket's path.
-    with tempfile.TemporaryDirectory(prefix="mysql-", dir="/tmp") as name:
-        folders = [data.parent, Path(name)]
-        _create_system_tables(program, data, log, flags, folders)
-        login = Login("localhost", 0, "root", "", unix_socket=f"{name}/sock")
-        since = log_size(log)
-        argv = arguments(program, data, *flags, "--skip-networking", f"--socket={name}/sock")
-        server = Guarded(argv, log, folders)
-        try:
-            wait_until_ready(server.process, login, log, since)
-            with login.connect() as connection:
-                prepare(connection)
-            os.kill(server.pid, SIGTERM)
-            server.wait(STOPPED_WITHIN)
-        finally:
-            server.close()
+    _create_system_tables(guarded, program, data, flags)
+    login = socket_login(guarded)
+    since = log_size(guarded.log)
+    guarded.start(arguments(program, data, *flags, *socket_flags(guarded)))
+    wait_until_ready(guarded, login, guarded.log, since)
+    with login.connect() as connection:
+        prepare(connection)
+    os.kill(guarded.pid, SIGTERM)
+    guarded.wait(STOPPED_WITHIN)
+
+
+def socket_login(guarded: Guarded, password: str = "") -> Login:
+    """Return the root of a server that listens on a socket only."""
+    return Login("localhost", 0, "root", password, unix_socket=str(guarded.sockets / "sock"))
+
+
+def socket_flags(guarded: Guarded) -> tuple[str, str]:
+    """Return the flags of a server that listens on a socket only."""
+    return "--skip-networking", f"--socket={guarded.sockets / 'sock'}"
 
 
 def _create_system_tables(
-    program: Program, data: Path, log: Path, flags: Sequence[str], folders: Sequence[Path]
+    guarded: Guarded, program: Program, data: Path, flags: Sequence[str]
 ) -> None:
-    source = None
+    since = log_size(guarded.log)
     if program.family == "MariaDB":
-        argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
-        source = folders[-1] / "bootstrap.sql"
+        source = guarded.folder / "bootstrap.sql"
         source.write_bytes(_bootstrap_script(system_tables(_share(program))))
+        argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
+        guarded.start(argv, source)
     else:
-        argv = arguments(program, data, *flags, "--initialize-insecure")
-    since = log_size(log)
-    installer = Guarded(argv, log, folders, source)
-    try:
-        if installer.wait(INITIALISED_WITHIN) != 0:
-            raise ServerError(f"the data folder could not be made: {cause(log, since)}")
-    finally:
-        installer.close()
+        guarded.start(arguments(program, data, *flags, "--initialize-insecure"))
+    deadline = time.monotonic() + INITIALISED_WITHIN
+    while (status := guarded.poll(LOOK)) is None:
+        refuse_full_disk(guarded.log, since)
+        if time.monotonic() > deadline:
+            raise ServerError(f"the data folder took too long to make: see {guarded.log}")
+    if status != 0:
+        raise ServerError(f"the data folder could not be made: {cause(guarded.log, since)}")
 
 
 def system_tables(share: Path) -> list[Path]:

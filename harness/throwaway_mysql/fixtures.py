@@ -16,10 +16,12 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.report import say
 from throwaway_mysql.schema import Schema
+from throwaway_mysql.shared import SharedLogin
 from throwaway_mysql.sweep import sweep
 
 TOKEN = pytest.StashKey[str]()
 INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
+PRIVATE = "the private server ends with the run: use one that stays, of `throwaway-mysql server`"
 SCOPES = {"test": "function", "module": "module", "session": "session"}
 
 
@@ -99,7 +101,9 @@ def create_db(
             if warning := fill(mysql_login, name, mysql_schema, mysql_cache).warning:
                 say(request.config, warning)
         yield coordinates
-        if _is_kept(request, failed):
+        if _is_kept(request, failed) and isinstance(mysql_login, SharedLogin):
+            say(request.config, f"not kept: {name}: {PRIVATE}")
+        elif _is_kept(request, failed):
             keep(mysql_login, name, mysql_run)
             say(request.config, *_ways_in(mysql_login, name))
         else:

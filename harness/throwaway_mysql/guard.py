@@ -1,42 +1,105 @@
-"""Keep a program only as long as the process that wants it.
+"""Keep a folder, and what runs on it, only as long as the run that wants them.
 
-    python guard.py [--input=FILE] FOLDER... -- COMMAND...
+    python -I -S guard.py FD FOLDER...
 
-The wanting process holds the other end of this program's standard input. When that end
-closes, be it by SIGKILL, COMMAND is killed and every FOLDER removed. Writes COMMAND's
-process id to standard output; ends with its exit status. FILE is what COMMAND reads.
+The run holds a record lock on the file `alive` in the first FOLDER: such a lock ends with its
+process however that ends, and unlike an open pipe it isn't handed to forked children. Once
+this program gets the lock, it kills what it runs, removes every FOLDER and ends. FD is a file
+that the parent has locked, and that stays so until then.
+
+A command on standard input is a line with a length and that many bytes: the file that the
+program reads and its arguments, separated by NUL. The program's id, and when it has ended
+its exit status, are each a line on standard output.
 """
 
-import contextlib
-import shutil
-import subprocess
+# Little is imported: the run waits for this to start.
+import _thread
+import fcntl
+import os
+import signal
 import sys
-import threading
+from contextlib import suppress
+
+IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command until it ends or standard input closes; return its exit status."""
-    cut = arguments.index("--")
-    folders, command = arguments[:cut], arguments[cut + 1 :]
-    source = folders.pop(0).removeprefix("--input=") if folders[0].startswith("--") else "/dev/null"
-    with open(source, "rb") as file:  # noqa: PTH123 (pathlib is slow to import)
-        program = subprocess.Popen(command, stdin=file, stdout=sys.stderr)
-    abandoned = threading.Event()
+class Guard:
+    """The folders and the program that runs, if one does."""
 
-    def watch() -> None:
-        sys.stdin.read()
-        abandoned.set()
-        program.kill()
+    def __init__(self, folders: list[str]) -> None:
+        self.folders = folders
+        self.pid = 0
+        self.beginning = _thread.allocate_lock()
+        self.running = _thread.allocate_lock()
 
-    threading.Thread(target=watch, daemon=True).start()
-    with contextlib.suppress(BrokenPipeError):  # nobody is left to read it: watch() knows too
-        print(program.pid, flush=True)
-    status = program.wait()
-    if abandoned.is_set():
-        for folder in folders:
+    def obey(self) -> None:
+        """Run what the commands say, one after the other."""
+        while size := sys.stdin.buffer.readline():
+            source, *argv = sys.stdin.buffer.read(int(size)).split(b"\0")
+            self.run(source, argv)
+
+    def run(self, source: bytes, argv: list[bytes]) -> None:
+        """Run a program until it ends by itself."""
+        with self.beginning:
+            self.running.acquire()
+            self.pid = spawn(source, argv)
+        say(self.pid)
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) if self.pid else 127
+        self.running.release()
+        if status < 0:
+            print(f"[ERROR] it was ended by signal {-status}", file=sys.stderr, flush=True)
+        say(status)
+
+    def watch(self) -> None:
+        """Wait for the run's end; then end and remove everything."""
+        await_end_of_run(self.folders[0] + "/alive")
+        self.beginning.acquire()  # for good
+        if self.running.locked() and self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.running.acquire()
+        import shutil  # only now: it takes long
+
+        for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
-    return status
+        os._exit(0)
+
+
+def spawn(source: bytes, argv: list[bytes]) -> int:
+    """Start a program whose output goes to the log, and return its id, or 0 where it can't."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, source, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, 2, 1),
+    ]
+    back = (*IGNORED, signal.SIGPIPE)
+    try:
+        return os.posix_spawn(argv[0], argv, os.environ, file_actions=actions, setsigdef=back)
+    except OSError as error:
+        print(f"[ERROR] {os.fsdecode(argv[0])}: {error.strerror}", file=sys.stderr, flush=True)
+        return 0
+
+
+def await_end_of_run(alive: str) -> None:
+    """Return once no process holds the lock on the file."""
+    # Without the file the run has ended, too.
+    with suppress(FileNotFoundError), open(alive, "ab") as file:  # noqa: PTH123 (pathlib is slow)
+        fcntl.lockf(file, fcntl.LOCK_EX)
+
+
+def say(number: int) -> None:
+    """Tell the run, if it still listens."""
+    with suppress(OSError):
+        print(number, flush=True)
+
+
+def main(descriptor: str, *folders: str) -> None:
+    """Guard the folders until the run ends."""
+    os.set_inheritable(int(descriptor), False)  # noqa: FBT003
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    guard = Guard(list(folders))
+    _thread.start_new_thread(guard.obey, ())
+    guard.watch()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -46,8 +46,8 @@ class Login:
 
     @property
     def address(self) -> str:
-        """`host:port`, as messages name the server."""
-        return f"{self.host}:{self.port}"
+        """`host:port` or the socket's path, as messages name the server."""
+        return self.unix_socket or f"{self.host}:{self.port}"
 
     def url(self, driver: str = "mysql+pymysql") -> str:
         """Return SQLAlchemy's URL of the server, without a database, with the password."""
@@ -55,6 +55,8 @@ class Login:
         password = self.password.encode().decode("latin-1")
         user, password = (quote(text, safe="") for text in (self.user, password))
         host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.unix_socket:
+            return f"{driver}://{user}:{password}@{host}/?unix_socket={quote(self.unix_socket)}"
         return f"{driver}://{user}:{password}@{host}:{self.port}"
 
     def environ(self) -> dict[str, str]:
@@ -89,6 +91,8 @@ class Login:
             ssl_disabled=self.host in LOOPBACK,
             defer_connect=True,
         )
+        # As PyMySQL notes for sockets that it makes itself (and leaves open where no one answers).
+        connection._secure = bool(self.unix_socket)  # type: ignore[attr-defined]  # noqa: SLF001
         try:
             connection.connect(link)
         except Exception as error:  # noqa: BLE001 (a stranger's bytes make any error)
@@ -112,6 +116,7 @@ class Login:
             return link
         link = socket.socket(socket.AF_UNIX)
         try:
+            link.settimeout(timeout)
             link.connect(self.unix_socket)
         except OSError:
             link.close()

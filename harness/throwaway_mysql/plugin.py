@@ -1,11 +1,13 @@
 """The pytest plugin, which pytest finds by itself where the package is installed.
 
 A project says which server it is configured for by overriding the fixtures
-`mysql_configured`, `mysql_wait` and `mysqld`; the databases' fixtures are those of `fixtures`.
+`mysql_configured`, `mysql_wait`, `mysqld` and `mysql_tcp`; the databases' fixtures are those of
+`fixtures`.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +29,10 @@ from throwaway_mysql.fixtures import (
 from throwaway_mysql.login import LOOPBACK, Answer, Login
 from throwaway_mysql.program import find_program
 from throwaway_mysql.report import Report
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.shared import Home, shared_login
+
+HOME = pytest.StashKey[Home]()
+FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
 
 __all__ = [
     "create_db",
@@ -77,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Make a worker of pytest-xdist a part of this run."""
     node.workerinput[INPUT] = run_token(node.config)
+    node.workerinput[FOLDER] = str(run_folder(node.config))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,6 +91,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the run's server."""
+    if home := config.stash.get(HOME, None):
+        home.close()
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +118,12 @@ def mysqld() -> str:
 
 
 @pytest.fixture(scope="session")
+def mysql_tcp() -> bool:
+    """Whether a private server is to listen on a port too, not on a unix socket only."""
+    return False
+
+
+@pytest.fixture(scope="session")
 def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
     """Return the path of a server program for tests that start one; skip where there is none."""
     try:
@@ -120,7 +138,8 @@ def mysql_login(
     mysql_configured: Sequence[Login],
     mysql_wait: float,
     mysqld: str,
-) -> Iterator[Login]:
+    mysql_tcp: bool,  # noqa: FBT001 (a fixture)
+) -> Login:
     """Return an account that may create databases.
 
     On the configured server if it answers, else on a private one that lives for the run.
@@ -128,13 +147,18 @@ def mysql_login(
     program = request.config.getoption("--mysqld")
     login = None if program else configured_login(mysql_configured, mysql_wait)
     if login:
-        yield login
-        return
-    server = RunServer(program or mysqld)
-    try:
-        yield server.root
-    finally:
-        server.close()
+        return login
+    return shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+
+
+def run_folder(config: pytest.Config) -> Path:
+    """Return the folder of the run's server; only a run that needs one has one."""
+    handed_on = getattr(config, "workerinput", {}).get(FOLDER, "")
+    if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
+        return Path(handed_on)
+    if HOME not in config.stash:
+        config.stash[HOME] = Home()
+    return config.stash[HOME].folder
 
 
 def configured_login(logins: Sequence[Login], wait: float) -> Login | None:

@@ -17,6 +17,7 @@ from pymysql.cursors import Cursor
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import set_root_password, set_up
 from throwaway_mysql.datadir import initialise
+from throwaway_mysql.guarded import guarding
 from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
 from throwaway_mysql.program import Program, find_program
 from throwaway_mysql.server import (
@@ -147,12 +148,10 @@ class PrivateServer:
         for left in self.folder.glob("unfinished-*"):
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.folder))
-        try:
-            initialise(program, unfinished / "data", self.log, prepare)
+        with guarding(unfinished, self.log) as guarded:
+            initialise(guarded, program, unfinished / "data", prepare)
             (unfinished / "data/made-by").write_text(str(program))
             (unfinished / "data").rename(self.data)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _launch(self, program: Program) -> None:
         make_ready(self.data)

@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import ServerError, cache
 
 # Debian keeps servers out of an ordinary user's PATH; Homebrew keeps versions apart.
 FOLDERS = [
@@ -21,7 +22,12 @@ FOLDERS = [
     "/usr/local/opt/mariadb/bin",
     "/usr/local/opt/mysql/bin",
 ]
-INSTALL = "install one (Debian: mariadb-server-core, Homebrew: mariadb), or set MYSQLD to its path"
+NAMES = ("mariadbd", "mysqld")
+VARIABLE = "THROWAWAY_MYSQL"
+INSTALL = (
+    "install one (Debian and Ubuntu: mariadb-server-core, Fedora: mariadb-server, Homebrew: "
+    f"mariadb), or set {VARIABLE} to its path"
+)
 
 
 @dataclass(frozen=True)
@@ -37,24 +43,40 @@ class Program:
 
 
 def find_program(path: str = "") -> Program:
-    """Return the server program at `path`, or the first that this machine has.
+    """Return the server program at `path`, or that THROWAWAY_MYSQL names, or the first found.
 
-    Raises ServerError where there is none, or where `path` is not one.
+    Raises ServerError where there is none, or where the one that is named is not one.
     """
+    wanted = path or os.environ.get(VARIABLE, "")
     search = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS])
-    names = [path] if path else ["mariadbd", "mysqld"]
-    for name in names:
+    for name in [wanted] if wanted else NAMES:
         if found := shutil.which(name, path=search):
-            return _identify(Path(found))
-    if path:
-        raise ServerError(f"there is no server program at {path}: {INSTALL}")
-    raise ServerError(f"this machine has no MySQL or MariaDB server program: {INSTALL}")
+            return _identify(Path(found).absolute())
+    if wanted:
+        raise ServerError(f"there is no server program at {wanted}: {INSTALL}")
+    tried = f"neither {' nor '.join(NAMES)} is in PATH, {', '.join(FOLDERS)}"
+    raise ServerError(f"this machine has no MySQL or MariaDB server program ({tried}): {INSTALL}")
 
 
 def _identify(path: Path) -> Program:
+    """Ask the program who it is, or remember it: it takes 20 ms to say so."""
+    status = path.stat()
+    memory = cache.entry("program", str(path), status.st_size, status.st_mtime_ns)
+    with suppress(OSError, ServerError):
+        if memory:
+            program = _parse(path, memory.read_text())
+            cache.used(memory)
+            return program
     said = subprocess.run(
         [path, "--no-defaults", "--version"], capture_output=True, text=True, check=False
     ).stdout
+    program = _parse(path, said)
+    if memory:
+        cache.keep(memory, lambda part: part.write_text(said))
+    return program
+
+
+def _parse(path: Path, said: str) -> Program:
     version = re.search(r"Ver (\d+(?:\.\d+)+)", said)
     if not version:
         raise ServerError(f"{path} is not a MySQL or MariaDB server program")

@@ -1,23 +1,26 @@
 """A server for one test run: fast, in memory where there is room, gone with the run."""
 
+import errno
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from signal import Signals
 
+from pymysql.converters import escape_string
+
 from throwaway_mysql import ServerError
-from throwaway_mysql.accounts import set_root_password
-from throwaway_mysql.datadir import initialise
+from throwaway_mysql.datadir import socket_flags, socket_login
+from throwaway_mysql.guarded import Guarded, guarding
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.process import free_port
 from throwaway_mysql.program import Program, find_program
 from throwaway_mysql.server import (
+    FULL,
     TAKEN,
-    Guarded,
     arguments,
     listen_flags,
     log_size,
@@ -25,6 +28,7 @@ from throwaway_mysql.server import (
     throwaway_flags,
     wait_until_ready,
 )
+from throwaway_mysql.template import install
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -33,11 +37,13 @@ STOPPED_WITHIN = 60.0  # seconds
 
 
 class RunServer:
-    """A server on a free port of 127.0.0.1 that dies with this process, however it dies.
+    """A server that dies with this process, however it dies.
 
     `program_path` is the server program, by default the first that this machine has;
     `durable` puts the data on disk and flushes each commit, for measurements; `inside` is
-    another folder for the data, and `flags` are more options of the server's.
+    another folder for the data, and `flags` are more options of the server's. It listens on
+    a free port of 127.0.0.1 or, without `tcp`, on a unix socket only. `folder`, if given, is
+    a new_folder() on which someone else has the Hold, so that the server dies with that one.
     Raises ServerError where there is none or it does not start.
     """
 
@@ -48,39 +54,31 @@ class RunServer:
         durable: bool = False,
         inside: Path | None = None,
         flags: Sequence[str] = (),
+        tcp: bool = True,
+        folder: Path | None = None,
     ) -> None:
         self.program: Program = find_program(program_path)
-        place = inside or (None if durable else _roomy())
-        self.folder = Path(tempfile.mkdtemp(prefix="throwaway-mysql-", dir=place))
         self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
-        # Signs that a URL, a format string, SQL or latin-1 might trip over.
-        password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
-        self.root = Login("127.0.0.1", 0, "root", password)
-        self._log = self.folder / "server.log"
-        self._server: Guarded | None = None
+        self._ending = ExitStack()
         try:
-            initialise(
-                self.program,
-                self.folder / "data",
-                self._log,
-                lambda connection: set_root_password(connection, password),
-                self._flags,
-            )
-            self._start_first()
+            with one_line():
+                self._settle(folder, inside, Path(tempfile.gettempdir()) if durable else None)
+                install(self.program, self._flags, self._guarded, self._data)
+                if durable or inside:
+                    _flush(self._data)
+                self._start_first(tcp=tcp)
         except BaseException:
             self.close()
             raise
 
     def start(self) -> None:
-        """Start the server, on the data and at the port that it had when it stopped."""
-        data = self.folder / "data"
-        make_ready(data)
-        address = listen_flags(self.root.host, self.root.port)
-        argv = arguments(self.program, data, *self._flags, *address)
-        since = log_size(self._log)
-        self._server = Guarded(argv, self._log, [self.folder])
+        """Start the server, on the data and at the address that it had when it stopped."""
+        make_ready(self._data)
+        argv = arguments(self.program, self._data, *self._flags, *self._address)
+        since = log_size(self.log)
+        self._guarded.start(argv)
         try:
-            wait_until_ready(self._server.process, self.root, self._log, since)
+            wait_until_ready(self._guarded, self.root, self.log, since)
         except BaseException:
             self.stop(Signals.SIGKILL)
             raise
@@ -88,19 +86,18 @@ class RunServer:
     @property
     def pid(self) -> int:
         """The server's process id, for signals."""
-        return self._server.pid if self._server else 0
+        return self._guarded.pid
 
     @property
     def runs(self) -> bool:
         """Whether the server has not ended."""
-        return self._server is not None and self._server.process.poll() is None
+        return self._guarded.poll() is None
 
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
-        if self._server:
-            if self.runs:  # else the id may be another's by now
-                os.kill(self.pid, signal)
-            self._server.wait(STOPPED_WITHIN)
+        if self.runs:  # else the id may be another's by now
+            os.kill(self.pid, signal)
+        self._guarded.wait(STOPPED_WITHIN)
 
     def freeze(self) -> None:
         """Stop the server as SIGSTOP does, and return once it answers no more."""
@@ -113,15 +110,54 @@ class RunServer:
         os.kill(self.pid, Signals.SIGCONT)
 
     def close(self) -> None:
-        """End the server and remove its folder."""
-        if self._server:
-            self._server.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """End the server and remove its folder, or leave it to who has the Hold on that."""
+        self._ending.close()
 
-    def _start_first(self) -> None:
+    def _settle(self, folder: Path | None, inside: Path | None, place: Path | None) -> None:
+        """Get a guarded folder: a new one in `place` unless one is given.
+
+        Inside of `inside` are only the data, so that nothing is open there while no server runs.
+        """
+        self.folder = folder or new_folder(place)
+        self.log, self._data = self.folder / "server.log", self.folder / "data"
+        if folder:
+            self._guarded = Guarded(self.folder, self.log)
+            self._ending.callback(self._guarded.let_go)
+            return
+        self._ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        more = []
+        if inside:
+            more.append(new_folder(inside))
+            self._ending.callback(shutil.rmtree, more[0], ignore_errors=True)
+            self._data = more[0] / "data"
+        self._guarded = self._ending.enter_context(guarding(self.folder, self.log, more))
+
+    def _start_first(self, *, tcp: bool) -> None:
+        """Start the server with a password for its root, which has none before."""
+        # Signs that a URL, a format string, SQL or latin-1 might trip over.
+        password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
+        # Read before the server lets anyone in: MySQL's manual, "How to Reset the Root Password".
+        first = self.folder / "first.sql"
+        first.touch(mode=0o600)
+        first.write_text(
+            "SET NAMES utf8mb4;\n"
+            f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{escape_string(password)}';\n"
+        )
+        flags, self._flags = self._flags, (*self._flags, f"--init-file={first}")
+        if tcp:
+            self._start_at_free_port(password)
+        else:
+            self.root = socket_login(self._guarded, password)
+            self._address = socket_flags(self._guarded)
+            self.start()
+        self._flags = flags
+        first.unlink()
+
+    def _start_at_free_port(self, password: str) -> None:
         """Start the server at a free port, or at another if that is taken meanwhile."""
         for tries_left in reversed(range(PORTS)):
-            self.root = replace(self.root, port=free_port())
+            self.root = Login("127.0.0.1", free_port(), "root", password)
+            self._address = listen_flags(self.root.host, self.root.port)
             try:
                 self.start()
             except ServerError as error:
@@ -129,6 +165,34 @@ class RunServer:
                     raise
             else:
                 return
+
+
+def _flush(folder: Path) -> None:
+    """See that all is on the disk, as what a server makes by itself is."""
+    for path in (folder, *folder.rglob("*")):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def new_folder(place: Path | None = None) -> Path:
+    """Make a folder for a run, in memory if there is room, which only its user may enter."""
+    place = place or _roomy() or Path(tempfile.gettempdir())
+    return Path(tempfile.mkdtemp(prefix="throwaway-mysql-", dir=place)).absolute()
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Tell in one line what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = FULL if full else error.strerror
+        line = f"no server can be made for the tests: {reason} ({error.filename})"
+        raise ServerError(line) from None
 
 
 def _roomy() -> Path | None:

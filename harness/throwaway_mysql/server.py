@@ -5,12 +5,12 @@ import pwd
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Container, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from throwaway_mysql import ServerError, guard
+from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.program import Program
 
@@ -23,11 +23,33 @@ THROWAWAY = (
     "--innodb-buffer-pool-size=32M",
     "--performance-schema=0",
     "--max-connections=500",
+    # Less to touch at the start. What a server doesn't know of these it ignores (loose).
+    "--key-buffer-size=1M",  # 5 ms, 23 MB
+    "--loose-innodb-use-native-aio=0",  # with many servers the system runs out of it
+    "--loose-innodb-read-io-threads=1",
+    "--loose-innodb-write-io-threads=1",
+    "--loose-innodb-purge-threads=1",
+    "--loose-innodb-buffer-pool-load-at-startup=0",  # MySQL logs an error: there is nothing yet
+    "--loose-innodb-buffer-pool-dump-at-shutdown=0",
 )
-SMALL_LOG = {"MariaDB": "--innodb-log-file-size=8M", "MySQL": "--innodb-redo-log-capacity=8M"}
+FAMILY = {
+    "MariaDB": (
+        "--innodb-log-file-size=8M",
+        "--aria-pagecache-buffer-size=8M",  # 6 MB
+        "--loose-skip-ssl",  # 11.4 makes a certificate at each start
+    ),
+    "MySQL": (
+        "--loose-innodb-redo-log-capacity=8M",
+        "--innodb-log-buffer-size=2M",  # 62 MB
+        "--loose-innodb-rollback-segments=8",  # 8 MB of files, 60 ms
+    ),
+}
 
 READY_WITHIN = 60.0  # seconds; MySQL 9 on a slow disk takes a few
+LOOK = 0.5  # seconds between looks at the log
+POLL = 0.002  # seconds; a refused attempt takes a tenth of a millisecond
 
+WAITS_FOR_ROOM = "aiting for someone to free"
 FULL = "the disk is full: make room"
 TAKEN = "its port is taken by something else: stop that, or set DB_PORT"
 KNOWN_CAUSES = {
@@ -82,7 +104,7 @@ def listen_flags(host: str, port: int) -> tuple[str, str]:
 
 def throwaway_flags(program: Program) -> tuple[str, ...]:
     """Return the flags of a server for tests."""
-    return (*THROWAWAY, SMALL_LOG[program.family])
+    return (*THROWAWAY, *FAMILY[program.family])
 
 
 def start(argv: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
@@ -98,40 +120,15 @@ def start(argv: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> subpr
         )
 
 
-class Guarded:
-    """A program that dies with this process, however it dies, and `folders` with it.
+class Process(Protocol):
+    """A server's process, or the guard's view of one."""
 
-    `process` is the guard, which ends when the program does; `pid` is the program's.
-    """
-
-    def __init__(
-        self, argv: Sequence[str], log: Path, folders: Sequence[Path], source: Path | None = None
-    ) -> None:
-        feed = [f"--input={source}"] if source else []
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, *feed, *folders, "--", *argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C is for the run, which then tears down
-            )
-        self.pid = int(self.process.stdout.readline())  # type: ignore[union-attr]  # a PIPE
-
-    def wait(self, seconds: float) -> int:
-        """Wait for the program's own end, and return its exit status."""
-        status = self.process.wait(seconds)
-        # Only now: the end of its input tells a living guard to remove the folders.
-        self.process.communicate()
-        return status
-
-    def close(self) -> None:
-        """Kill the program if it still runs, and remove its folders."""
-        self.process.communicate()
+    def poll(self) -> int | None:
+        """Return its exit status, or None while it runs."""
 
 
 def wait_until_ready(
-    process: subprocess.Popen[bytes],
+    process: Process,
     login: Login,
     log: Path,
     since: int = 0,
@@ -142,13 +139,23 @@ def wait_until_ready(
     Raises ServerError where the server ends or takes too long.
     """
     deadline = time.monotonic() + READY_WITHIN
+    look = time.monotonic() + LOOK
     while time.monotonic() < deadline:
         if login.answer(timeout=5) in ready:
             return
+        if time.monotonic() > look:
+            refuse_full_disk(log, since)
+            look += LOOK
         if process.poll() is not None:
             raise ServerError(f"the server did not start: {cause(log, since)}")
-        time.sleep(0.01)
+        time.sleep(POLL)
     raise ServerError(f"the server was not ready within {READY_WITHIN:.0f} s: see {log}")
+
+
+def refuse_full_disk(log: Path, since: int) -> None:
+    """Raise ServerError where a server waits for room: MariaDB does so without end."""
+    if WAITS_FOR_ROOM in _said(log, since):
+        raise ServerError(f"{FULL} ({log})")
 
 
 def log_size(log: Path) -> int:
@@ -160,11 +167,15 @@ def cause(log: Path, since: int = 0) -> str:
     """Say in one line why a server ended, from what it wrote to its log after `since` bytes."""
     if shutil.disk_usage(log.parent).free < 4096:
         return f"{FULL} ({log.parent})"  # which may have cut the log off
-    with log.open("rb") as file:
-        file.seek(since)
-        text = file.read().decode(errors="replace")
-    errors = [line.strip() for line in text.splitlines() if re.search("error|errcode", line, re.I)]
+    lines = _said(log, since).splitlines()
+    errors = [line.strip() for line in lines if re.search("error|errcode", line, re.I)]
     for pattern, meaning in KNOWN_CAUSES.items():
         if any(re.search(pattern, line) for line in errors):
             return f"{meaning} ({log})"
     return f"{errors[0] if errors else 'it gave no reason'} ({log})"
+
+
+def _said(log: Path, since: int) -> str:
+    with log.open("rb") as file:
+        file.seek(since)
+        return file.read().decode(errors="replace")

@@ -1,0 +1,117 @@
+"""The one private server of a run, which all its processes use.
+
+The process that is the run (pytest, or the controller of pytest-xdist) makes a Home, and
+hands its folder to the others. The first that needs a server starts it; the others read
+where it is. It ends with the run, however that ends, and not with who started it.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from throwaway_mysql import ServerError
+from throwaway_mysql.guarded import Hold, await_guard
+from throwaway_mysql.login import Answer, Login, LoginError
+from throwaway_mysql.run import RunServer, new_folder, one_line
+from throwaway_mysql.server import POLL, cause, log_size
+
+ABANDONED = "the process that started the private server of this run was ended meanwhile"
+ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
+
+
+class Home:
+    """A folder for the run's server, kept until close() or the end of this process."""
+
+    def __init__(self) -> None:
+        with one_line():
+            self.folder = new_folder()
+            self._hold = Hold(self.folder)
+
+    def close(self) -> None:
+        """End the server, if there is one, and remove the folder."""
+        self._hold.close()
+        await_guard(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class SharedLogin(Login):
+    """The run's server; where it has ended, connect() says why, as its log tells."""
+
+    log: str = ""
+    since: int = 0  # bytes that the log had when the server was ready
+
+    def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
+        """Return a connection as Login.connect() does."""
+        deadline = time.monotonic() + ENDED_WITHIN
+        while True:
+            try:
+                return super().connect(timeout, client_flag)
+            except LoginError as error:
+                if error.answer not in (Answer.NOTHING, Answer.STRANGER):
+                    raise
+                failure = error
+            late = time.monotonic() > deadline
+            if failure.answer is Answer.NOTHING and (late or self._has_last_words()):
+                raise LoginError(self._ended(), Answer.NOTHING)
+            if late:
+                raise failure
+            time.sleep(POLL)  # it may be about to end
+
+    def _has_last_words(self) -> bool:
+        return log_size(Path(self.log)) > self.since
+
+    def _ended(self) -> str:
+        try:
+            reason = cause(Path(self.log), self.since)
+        except OSError:
+            reason = "its folder has been removed"
+        return f"the private server of this run has ended: {reason}"
+
+
+def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> Login:
+    """Return the account of root on the server of the Home in `folder`.
+
+    It is started unless another process has done so. `program_path` and `tcp` are
+    RunServer's. Raises ServerError where the server doesn't start, in each process the same.
+    """
+    with _alone(folder):
+        address = folder / "address"
+        if not address.exists():
+            address.touch(mode=0o600)
+            address.write_text(json.dumps({"error": ABANDONED}))
+            address.write_text(json.dumps(_start(folder, program_path, tcp=tcp)))
+        said = json.loads(address.read_text())
+    if error := said.get("error"):
+        raise ServerError(error)
+    return SharedLogin(**said)
+
+
+def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
+    try:
+        server = RunServer(program_path, tcp=tcp, folder=folder)
+    except ServerError as error:
+        return {"error": str(error)}
+    server.close()  # for us: it goes on
+    return asdict(server.root) | {"log": str(server.log), "since": log_size(server.log)}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process of the run start the server; the others wait for it."""
+    with one_line():
+        descriptor = os.open(folder / "starting", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
