@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
+from throwaway_mysql.looking import as_given, databases
 
 # A run with one database that lives until its input ends.
 HOLDER = """
@@ -110,7 +109,7 @@ def start_run() -> Iterator[Start]:
             )
             stack.callback(process.__exit__, None, None, None)
             stack.callback(process.kill)
-            given = json.dumps([asdict(login), prefix])
+            given = json.dumps([as_given(login), prefix])
             print(given, file=process.stdin, flush=True)
             return process, process.stdout.readline().strip()  # type: ignore[union-attr]  # a PIPE
 

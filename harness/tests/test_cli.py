@@ -132,7 +132,7 @@ def test_a_second_sweep_says_that_there_is_one(
         (["--host", "192.0.2.1"], "192.0.2.1:3306 is not this machine"),
         (["--prefix", "shop"], "'shop' cannot begin the names of throwaway databases"),
         (["--port", "1"], "no server answers at 127.0.0.1:1"),
-        (["--socket", "/nowhere/sock"], "no server answers at 127.0.0.1:3306"),
+        (["--socket", "/nowhere/sock"], "no server answers at /nowhere/sock"),
     ],
 )
 def test_an_error_is_one_line(arguments: list[str], line: str) -> None:

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
+from throwaway_mysql.looking import as_given, databases
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.sweep import sweep
 
@@ -54,7 +53,7 @@ RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
     """Return a function that runs pytest on modules, given by name, with the account."""
-    environ = {**os.environ, "TEST_LOGIN": json.dumps(asdict(account)), "TEST_PREFIX": prefix}
+    environ = {**os.environ, "TEST_LOGIN": json.dumps(as_given(account)), "TEST_PREFIX": prefix}
 
     def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
         folder = tmp_path / "project"

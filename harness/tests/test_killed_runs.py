@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
 from throwaway_mysql.identity import lock_of
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
+from throwaway_mysql.looking import as_given, databases, wait_until
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.place import Place
 from throwaway_mysql.relay import CutError, Relay
@@ -129,7 +129,7 @@ async def test_what_a_run_left_that_was_killed_at(
             sys.executable, "-c", ONE, stdin=subprocess.PIPE
         )
         login = replace(user, host="127.0.0.1", port=relay.port)
-        await process.communicate(json.dumps([asdict(login), prefix]).encode() + b"\n")
+        await process.communicate(json.dumps([as_given(login), prefix]).encode() + b"\n")
         assert process.returncode == -9
     assert held == [moment != "GET_LOCK"]  # before there is anything to own
     await asyncio.to_thread(wait_until, lambda: all_ended(user))  # meanwhile the relay closes

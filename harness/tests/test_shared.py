@@ -66,8 +66,8 @@ def test_another(mysql_login):
 """
 NEEDS_NONE = """
 def test_it(pytestconfig):
-    from throwaway_mysql.plugin import RUN
-    assert RUN not in pytestconfig.stash
+    from throwaway_mysql.plugin import HOME
+    assert HOME not in pytestconfig.stash
 """
 PLAIN = "-p no:cacheprovider -p no:randomly"
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +69,8 @@ def rows(login: Login, database: str) -> dict[str, Any]:
             cursor.execute(f"SELECT * FROM {identifier(name)}")  # noqa: S608
             found[name] = list(cursor.fetchall())
     return found
+
+
+def as_given(login: Login) -> dict[str, object]:
+    """Return what Login() makes this account of, such as in another process."""
+    return {field.name: getattr(login, field.name) for field in fields(Login)}
