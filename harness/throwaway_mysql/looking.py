@@ -69,3 +69,11 @@ def rows(login: Login, database: str) -> dict[str, Any]:
             cursor.execute(f"SELECT * FROM {identifier(name)}")  # noqa: S608
             found[name] = list(cursor.fetchall())
     return found
+
+
+def run(login: Login, database: str, *statements: str) -> None:
+    """Execute statements in a database."""
+    there = replace(login, database=database)
+    with there.connect() as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
