@@ -14,6 +14,7 @@ that are named before it, and needs PyMySQL if anything:
     verdict     whose a database is, and whether it may be dropped
     database    throwaway databases
     sweep       what killed runs left
+    cache       the user's folder for what takes long to make
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
     server      a server's process
@@ -21,20 +22,23 @@ that are named before it, and needs PyMySQL if anything:
     private     the server of development
     process     any program that a test starts and that listens
     run         the server of a test run
-    plugin      the fixtures; needs pytest
-    cli         the command throwaway-mysql
     relay       a way to a server that a test can cut
-    migrations  a throwaway database at the newest schema; needs Alembic and SQLAlchemy
+    looking     a look at what is there, for tests that see whether anything was left
     kinds       what a database may have, and where its server tells of it
     digest      what makes two schemas the same
     ini         where an Alembic project has its files
-    schema      what makes a schema, and the key of what it makes
     alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
+    schema      what makes a schema, and the key of what it makes
     ddl, rows   a database's objects and rows as SQL
     dump        a database as a file
     clone       a schema in an empty database, as a copy where there is one
+    migrations  a database at the newest schema; needs Alembic and SQLAlchemy
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
+    report      what a run says at its end; needs pytest
+    fixtures    the databases of tests, as fixtures; needs pytest
+    plugin      the options and the other fixtures; needs pytest
+    cli         the command throwaway-mysql
 """
 
 
