@@ -14,21 +14,13 @@ from throwaway_mysql.clone import Filled, fill
 from throwaway_mysql.database import throwaway_database
 from throwaway_mysql.digest import differences, lines
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows
+from throwaway_mysql.looking import rows, run
 from throwaway_mysql.run import RunServer
 from throwaway_mysql.schema import AlembicSchema, CallableSchema, Schema
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 NewDatabase = Callable[[], str]
-
-
-def run(login: Login, database: str, *statements: str) -> None:
-    """Execute statements in a database."""
-    there = replace(login, database=database)
-    with there.connect() as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def zoo(login: Login, database: str) -> None:

@@ -16,18 +16,10 @@ from throwaway_mysql.clone import Filled, fill
 from throwaway_mysql.digest import differences, lines
 from throwaway_mysql.dump import Dump
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows
+from throwaway_mysql.looking import rows, run
 from throwaway_mysql.schema import CallableSchema
 
 NewDatabase = Callable[[], str]
-
-
-def run(login: Login, database: str, *statements: str) -> None:
-    """Execute statements in a database."""
-    there = replace(login, database=database)
-    with there.connect() as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def told(login: Login, database: str) -> list[str]:

@@ -24,8 +24,8 @@ that are named before it, and needs PyMySQL if anything:
     template    data folders of new servers, kept
     private     the server of development
     process     any program that a test starts and that listens
-    run         a server for tests
-    shared      the one server of a run, for all its processes
+    run         the server of a test run
+    shared      the same one for all processes of the run
     relay       a way to a server that a test can cut
     looking     a look at what is there, for tests that see whether anything was left
     kinds       what a database may have, and where its server tells of it

@@ -74,3 +74,11 @@ def rows(login: Login, database: str) -> dict[str, Any]:
 def as_given(login: Login) -> dict[str, object]:
     """Return what Login() makes this account of, such as in another process."""
     return {field.name: getattr(login, field.name) for field in fields(Login)}
+
+
+def run(login: Login, database: str, *statements: str) -> None:
+    """Execute statements in a database."""
+    there = replace(login, database=database)
+    with there.connect() as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
