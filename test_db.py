@@ -1,11 +1,12 @@
 """The engine, the transaction and the wait for the database."""
 
 import asyncio
+import os
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import pytest
 from quart import Quart
@@ -16,11 +17,10 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
-from testing import ALEMBIC_INI
+from testing import PROGRAMS, PROJECT
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.database import Coordinates
 from throwaway_mysql.login import Login
-from throwaway_mysql.migrations import migrate
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 
@@ -33,12 +33,12 @@ async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
 
 
 @pytest.fixture(scope="module")
-def awkward_account(create_db: Coordinates, mysql_root: Login) -> Iterator[dict[str, Any]]:
+def awkward_account(create_db: Coordinates, mysql_root: Login) -> Iterator[Coordinates]:
     """Make a user whose name has signs that mean something elsewhere, and whose password too."""
     user = f"u%{create_db['DATABASE_NAME'][-8:]}"
     with mysql_root.connect() as connection:
         set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
-        yield {**create_db, "DB_USERNAME": user, "DB_PASSWORD": AWKWARD}
+        yield Coordinates(create_db, DB_USERNAME=user, DB_PASSWORD=AWKWARD)
         with connection.cursor() as cursor:
             cursor.execute("DROP USER %s@'%%'", (user,))
 
@@ -150,7 +150,7 @@ async def test_a_row_that_stays_locked_is_unavailable() -> None:
 
 
 async def test_an_account_that_may_have_no_more_connections_is_unavailable(
-    awkward_account: dict[str, Any], mysql_root: Login, caplog: pytest.LogCaptureFixture
+    awkward_account: Coordinates, mysql_root: Login, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(**awkward_account)
     limit = "ALTER USER %s@'%%' WITH MAX_USER_CONNECTIONS %s"
@@ -185,15 +185,16 @@ async def test_the_end_of_the_app_closes_its_connections(
             assert time.monotonic() < deadline, "a connection is still open"
 
 
-async def test_the_app_logs_in_with_any_password(awkward_account: dict[str, Any]) -> None:
+async def test_the_app_logs_in_with_any_password(awkward_account: Coordinates) -> None:
     app = create_app(**awkward_account)
     async with app.test_app():
         assert (await app.test_client().get("/health/ready")).status_code == 200
     (await db.connect(app.config)).close()
 
 
-def test_migrations_log_in_with_any_password(awkward_account: dict[str, Any]) -> None:
-    migrate(db.url(awkward_account, "mysql+pymysql"), ALEMBIC_INI)
+def test_migrations_log_in_with_any_password(awkward_account: Coordinates) -> None:
+    environ = {**os.environ, **awkward_account.environ()}
+    subprocess.run([PROGRAMS / "alembic", "current"], cwd=PROJECT, env=environ, check=True)
 
 
 async def test_a_refused_password_is_one_line_at_once_and_not_shown(

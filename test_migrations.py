@@ -4,20 +4,24 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-import settings
 from counter.tally.packet import ALL
-from db import url
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
-from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.alembic_project import AlembicProject
+from throwaway_mysql.database import Coordinates
 from throwaway_mysql.login import Login
-from throwaway_mysql.migrations import migrate
+from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)
+    test_each_revision_goes_down_and_up_again,
+    test_models_and_migrations_agree,
+    test_no_recorded_revision_was_rewritten,
+    test_there_is_one_head,
+    test_up_down_up_leaves_the_same_schema,
+)
 from throwaway_mysql.process import free_port
 
 TUTORIAL = "2abbbb3287d2"
@@ -29,21 +33,14 @@ Upgrade = Callable[[str], None]
 
 
 @pytest.fixture
-def empty_db(mysql_login: Login) -> Iterator[Coordinates]:
-    """Make a database without tables."""
-    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
-        yield coordinates
-
-
-@pytest.fixture
-def connection(empty_db: Coordinates) -> Iterator[Connection]:
+def connection(empty_database: Coordinates) -> Iterator[Connection]:
     """Connect to that database."""
-    with connected(empty_db) as connection:
+    with connected(empty_database) as connection:
         yield connection
 
 
 @pytest.fixture
-def alembic(empty_db: Coordinates, server_environ: dict[str, str]) -> Alembic:
+def alembic(empty_database: Coordinates, server_environ: dict[str, str]) -> Alembic:
     """Return the command line of Alembic on that database."""
 
     def run(
@@ -52,7 +49,7 @@ def alembic(empty_db: Coordinates, server_environ: dict[str, str]) -> Alembic:
         done = subprocess.run(
             [PROGRAMS / "alembic", *arguments],
             cwd=cwd,
-            env=server_environ | empty_db.environ() | environ,
+            env=server_environ | empty_database.environ() | environ,
             capture_output=True,
             text=True,
             check=False,
@@ -64,14 +61,9 @@ def alembic(empty_db: Coordinates, server_environ: dict[str, str]) -> Alembic:
 
 
 @pytest.fixture
-def upgrade(empty_db: Coordinates) -> Upgrade:
+def upgrade(mysql_login: Login, empty_database: Coordinates) -> Upgrade:
     """Return a function that upgrades that database to a revision, in this process."""
-    return partial(migrate, url(empty_db, "mysql+pymysql"), ALEMBIC_INI)
-
-
-def test_models_and_migrations_are_in_step(alembic: Alembic) -> None:
-    alembic("upgrade", "head")
-    assert "No new upgrade operations detected" in alembic("check").stdout
+    return AlembicProject(ALEMBIC_INI, mysql_login, empty_database["DATABASE_NAME"]).upgrade
 
 
 def counters(connection: Connection) -> list[tuple[str, int, int]]:
@@ -209,11 +201,11 @@ def test_tables_say_utf8mb4_and_innodb(upgrade: Upgrade, connection: Connection)
 
 
 def test_offline_sql_makes_the_same_database(
-    alembic: Alembic, connection: Connection, empty_db: Coordinates, mysql_login: Login
+    alembic: Alembic, connection: Connection, empty_database: Coordinates, mysql_login: Login
 ) -> None:
     script = alembic("upgrade", "head", "--sql").stdout
     with mysql_login.connect() as client, client.cursor() as cursor:
-        client.select_db(empty_db["DATABASE_NAME"])
+        client.select_db(empty_database["DATABASE_NAME"])
         statements = [line for line in script.splitlines() if not line.startswith("--")]
         for statement in filter(str.strip, "\n".join(statements).split(";")):
             cursor.execute(statement)

@@ -20,13 +20,12 @@ import settings
 from application import create_app
 from counter.api.paths import OPERATIONS
 from counter.testing import view
-from db import url
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT
 from throwaway_mysql import ServerError
+from throwaway_mysql.alembic_project import AlembicProject
 from throwaway_mysql.database import throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.migrations import migrate
 from throwaway_mysql.process import free_port, serving
 
 README = (PROJECT / "README.md").read_text()
@@ -120,9 +119,8 @@ async def test_the_sql_by_hand_makes_an_account_for_the_app_and_for_its_tests(
                 cursor.execute(statement)
         with throwaway_database(account, name) as coordinates:
             for database in (name, coordinates["DATABASE_NAME"]):
-                config = coordinates | {"DATABASE_NAME": database}
-                migrate(url(config, "mysql+pymysql"), ALEMBIC_INI)
-                app = create_app(**config)
+                AlembicProject(ALEMBIC_INI, account, database).upgrade()
+                app = create_app(**coordinates | {"DATABASE_NAME": database})
                 async with app.test_app():
                     assert (await app.test_client().get("/")).status_code == HTTPStatus.OK
         with pytest.raises(ServerError, match="denied"), throwaway_database(account, "another"):

@@ -11,9 +11,9 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from db import url
+from throwaway_mysql.alembic_project import AlembicProject
 from throwaway_mysql.database import Coordinates, throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.migrations import migrate
 from throwaway_mysql.relay import CutError
 
 PROJECT = Path(__file__).parent
@@ -25,7 +25,7 @@ PROGRAMS = Path(sys.executable).parent
 def migrated_database(login: Login) -> Iterator[Coordinates]:
     """Make a throwaway database with the newest schema."""
     with throwaway_database(login, settings.DATABASE_NAME) as coordinates:
-        migrate(url(coordinates, "mysql+pymysql"), ALEMBIC_INI)
+        AlembicProject(ALEMBIC_INI, login, coordinates["DATABASE_NAME"]).upgrade()
         yield coordinates
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-import db
 from benchmarks import VoidError, probe
 from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Contestant, Server
 from counter.tally.packet import ALL
+from throwaway_mysql.alembic_project import AlembicProject
 from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.migrations import migrate
 from throwaway_mysql.process import free_port, serving
 from throwaway_mysql.run import RunServer
 
@@ -88,9 +87,10 @@ def stage(program: str) -> Iterator[Stage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         server = stack.enter_context(closing(RunServer(program, durable=True)))
         coordinates = stack.enter_context(throwaway_database(server.root, "benchmark"))
-        migrate(db.url(coordinates, "mysql+pymysql"), PROJECT / "alembic.ini")
+        name = coordinates["DATABASE_NAME"]
+        AlembicProject(PROJECT / "alembic.ini", server.root, name).upgrade()
         connection = stack.enter_context(server.root.connect())
-        connection.select_db(coordinates["DATABASE_NAME"])
+        connection.select_db(name)
         with connection.cursor() as cursor:
             cursor.execute(PEER)
             cursor.execute("INSERT INTO peer VALUES (%s, 0)", (f"{NAMESPACE}/one",))

@@ -36,7 +36,6 @@ that are named before it, and needs PyMySQL if anything:
     ddl, rows   a database's objects and rows as SQL
     dump        a database as a file
     clone       a schema in an empty database, as a copy where there is one
-    migrations  a database at the newest schema; needs Alembic and SQLAlchemy
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
     report      what a run says at its end; needs pytest
