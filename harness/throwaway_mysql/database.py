@@ -41,7 +41,7 @@ class Coordinates(Masked):
             self["DB_PORT"],
             self["DB_USERNAME"],
             self["DB_PASSWORD"],
-            unix_socket=self["DB_SOCKET"] or None,
+            unix_socket=self.get("DB_SOCKET"),
         )
         return login.url(f"mysql+{driver}" if driver else "mysql", self["DATABASE_NAME"])
 
