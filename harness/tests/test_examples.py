@@ -66,7 +66,9 @@ def run_example(tmp_path: Path) -> RunExample:
 
 @pytest.mark.parametrize("options", [(), PARALLEL], ids=["alone", "parallel"])
 @pytest.mark.parametrize(
-    ("name", "ini"), [*((name, "") for name in NAMES), ("fastapi_aiomysql", ANYIO)]
+    ("name", "ini"),
+    [*((name, "") for name in NAMES), ("fastapi_aiomysql", ANYIO)],
+    ids=[*NAMES, "anyio"],
 )
 def test_an_example_passes_on_a_private_server(
     run_example: RunExample, mysql_program: str, name: str, ini: str, options: tuple[str, ...]

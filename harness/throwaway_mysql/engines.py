@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from throwaway_mysql import ServerError
@@ -28,6 +29,7 @@ def new_engine(coordinates: Coordinates, driver: str) -> "Engine | AsyncEngine":
         from sqlalchemy.pool import NullPool
 
         if driver in ASYNC:
+            import_module("greenlet")  # SQLAlchemy 2.0 misses it only when it connects
             from sqlalchemy.ext.asyncio import create_async_engine as create
         else:
             from sqlalchemy import create_engine as create  # type: ignore[assignment]  # a choice
