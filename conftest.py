@@ -3,16 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from quart import Quart
-from quart.typing import TestClientProtocol as Client
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-import db
 import settings
 from application import create_app
 from testing import ALEMBIC_INI, PROJECT, migrated_database
@@ -115,24 +112,16 @@ def create_db(create_db: Coordinates) -> Coordinates:
     return Coordinates(create_db, TESTING=True)
 
 
+@pytest.fixture(scope="session")
+def mysql_app_factory() -> Callable[[Coordinates], Quart]:
+    """Make the app as manage.py does, on another database."""
+    return lambda coordinates: create_app(**coordinates)
+
+
 @pytest.fixture(scope="module")
-async def create_test_app(create_db: Coordinates) -> AsyncIterator[Quart]:
-    """Start the app on that database; shut it down afterwards."""
-    app = create_app(**create_db)
-    print("Starting app")
-    await app.startup()
-    # The tutorial's tests look into the table through this connection; no request uses it.
-    engine = create_async_engine(db.url(app.config), poolclass=NullPool)
-    looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+async def create_test_app(create_test_app: Quart, db_engine: AsyncEngine) -> AsyncIterator[Quart]:
+    """Give the started app a connection, through which the tutorial's tests look into the table."""
+    looking = db_engine.execution_options(isolation_level="AUTOCOMMIT")
     async with looking.connect() as connection:
-        app.sac = connection  # type: ignore[attr-defined]
-        yield app
-    print("Closing down app")
-    await app.shutdown()
-
-
-@pytest.fixture(scope="module")
-def create_test_client(create_test_app: Quart) -> Client:
-    """Make a client of that app."""
-    print("Creating test client")
-    return create_test_app.test_client()
+        create_test_app.sac = connection  # type: ignore[attr-defined]
+        yield create_test_app

@@ -1,6 +1,7 @@
 """What several of these tests use: databases, other runs, and made-up Alembic projects."""
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -62,6 +63,23 @@ def downgrade():
     {down}
 '''
 
+# A conftest.py's lines with which a run of another project uses an account of these tests'.
+CONFIGURED = """
+import json, os
+import pytest
+from throwaway_mysql.login import Login
+
+@pytest.fixture(scope="session")
+def mysql_configured():
+    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
+
+@pytest.fixture(scope="session")
+def mysql_prefix():
+    return os.environ["TEST_PREFIX"]
+"""
+collect_ignore = ["examples"]  # projects of their own, which test_examples runs
+
+RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
 NewDatabase = Callable[[], str]
 # Is given (up, down) of each revision, one after the other, and code that adds to `metadata`.
 WriteProject = Callable[..., Path]
@@ -156,3 +174,31 @@ def fifty(write_project: WriteProject) -> Path:
         for n in range(5, 50)
     ]
     return write_project(*tables, *added)
+
+
+@pytest.fixture
+def run_project(tmp_path: Path, mysql_root: Login, prefix: str) -> RunProject:
+    """Return a function that runs pytest on a project: its options, and its modules' texts.
+
+    `lacking` names modules that cannot be imported.
+    """
+    login = json.dumps(as_given(mysql_root))
+    environ = {**os.environ, "TEST_LOGIN": login, "TEST_PREFIX": prefix}
+    folder = tmp_path / "a project"
+    folder.mkdir()
+
+    def run(
+        *options: str, ini: str = "", lacking: tuple[str, ...] = (), **modules: str
+    ) -> "subprocess.CompletedProcess[str]":
+        (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
+        for name, text in {"conftest": "", **modules}.items():
+            (folder / f"{name}.py").write_text(text if name != "conftest" else CONFIGURED + text)
+        code = (
+            f"import sys, pytest; sys.modules |= dict.fromkeys({lacking}); sys.exit(pytest.main())"
+        )
+        argv = [sys.executable, "-c", code, "-s", "-p", "no:cacheprovider", *options]
+        return subprocess.run(
+            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+
+    return run

@@ -40,6 +40,11 @@ that are named before it, and needs PyMySQL if anything:
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
     report      what a run says at its end; needs pytest
     fixtures    the databases of tests, as fixtures; needs pytest
+    engines     SQLAlchemy's engines on a database
+    lifespan    an app between its start and its end
+    loops       the event loops of tests; needs pytest
+    app_fixtures  engines, the app and its client, as fixtures; needs pytest
+    asyncio_fixtures  those of them in pytest-asyncio's loops; needs that
     plugin      the options and the other fixtures; needs pytest
     cli         the command throwaway-mysql
 """

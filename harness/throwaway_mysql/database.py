@@ -28,8 +28,22 @@ class Coordinates(Masked):
 
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
-        names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
+        names = ("DB_HOST", "DB_PORT", "DB_SOCKET", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
         return {name: str(self[name]) for name in names}
+
+    def url(self, driver: str = "") -> str:
+        """Return the URL of the database, with the password, such as `mysql://...`.
+
+        With a driver (`pymysql`, `aiomysql`, `asyncmy`, `mysqldb`) it is SQLAlchemy's.
+        """
+        login = Login(
+            self["DB_HOST"],
+            self["DB_PORT"],
+            self["DB_USERNAME"],
+            self["DB_PASSWORD"],
+            unix_socket=self.get("DB_SOCKET"),
+        )
+        return login.url(f"mysql+{driver}" if driver else "mysql", self["DATABASE_NAME"])
 
 
 class StaysError(ServerError):
@@ -47,7 +61,8 @@ def throwaway_database(
     """Create a database `<database>_test_...` that no other run has; drop it at the end.
 
     `run` is whose it is, and names it; by default this process's. Yields DB_HOST, DB_PORT,
-    DB_USERNAME, DB_PASSWORD, DATABASE_NAME and DB_URI, the server's URL without a database.
+    DB_SOCKET (a path, or empty where the port leads there), DB_USERNAME, DB_PASSWORD,
+    DATABASE_NAME and DB_URI, the server's URL without a database.
     Raises ServerError where the login fails, or where the server is not this machine's.
     """
     run = run or default_run(throwaway_prefix(database), spared=[database])
@@ -57,6 +72,7 @@ def throwaway_database(
         yield Coordinates(
             DB_HOST=login.host,
             DB_PORT=login.port,
+            DB_SOCKET=login.unix_socket or "",
             DB_USERNAME=login.user,
             DB_PASSWORD=login.password,
             DATABASE_NAME=name,

@@ -5,6 +5,7 @@ A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `cr
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -22,7 +23,8 @@ from throwaway_mysql.sweep import sweep
 TOKEN = pytest.StashKey[str]()
 INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
 PRIVATE = "the private server ends with the run: use one that stays, of `throwaway-mysql server`"
-SCOPES = {"test": "function", "module": "module", "session": "session"}
+Scope = Literal["function", "module", "session"]
+SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
 
 
 def run_token(config: pytest.Config) -> str:
@@ -31,7 +33,7 @@ def run_token(config: pytest.Config) -> str:
     return str(handed_on) or config.stash.setdefault(TOKEN, new_token())
 
 
-def database_scope(fixture_name: str, config: pytest.Config) -> str:  # noqa: ARG001 (pytest names both)
+def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)
     """Return how long a database serves: the ini option `mysql_database`."""
     chosen = config.getini("mysql_database")
     if chosen not in SCOPES:
@@ -83,7 +85,7 @@ def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
 
 
-@pytest.fixture(scope=database_scope)  # type: ignore[arg-type]  # its words are SCOPES's
+@pytest.fixture(scope=database_scope)
 def create_db(
     request: pytest.FixtureRequest,
     mysql_login: Login,

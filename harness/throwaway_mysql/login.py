@@ -13,6 +13,7 @@ from throwaway_mysql import ServerError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
+LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
 
 
 class Answer(Enum):
@@ -49,15 +50,21 @@ class Login:
         """`host:port` or the socket's path, as messages name the server."""
         return self.unix_socket or f"{self.host}:{self.port}"
 
-    def url(self, driver: str = "mysql+pymysql") -> str:
-        """Return SQLAlchemy's URL of the server, without a database, with the password."""
-        # The drivers send a password in latin-1, the servers expect UTF-8: see connect().
-        password = self.password.encode().decode("latin-1")
-        user, password = (quote(text, safe="") for text in (self.user, password))
+    def url(self, driver: str = "mysql+pymysql", database: str = "") -> str:
+        """Return the URL of the server or of a database there, with the password.
+
+        Without a `+` in `driver` it is one for any client, with one it is SQLAlchemy's.
+        """
+        # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
+        latin = driver.partition("+")[2] in LATIN
+        password = self.password.encode().decode("latin-1") if latin else self.password
+        user, password, name = (quote(text, safe="") for text in (self.user, password, database))
         host = f"[{self.host}]" if ":" in self.host else self.host
-        if self.unix_socket:
-            return f"{driver}://{user}:{password}@{host}/?unix_socket={quote(self.unix_socket)}"
-        return f"{driver}://{user}:{password}@{host}:{self.port}"
+        place = host if self.unix_socket else f"{host}:{self.port}"
+        query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
+        query += ["charset=utf8mb4"] if database else []
+        path = f"/{name}" if query else ""
+        return f"{driver}://{user}:{password}@{place}{path}{'?' if query else ''}{'&'.join(query)}"
 
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to find this account configured."""

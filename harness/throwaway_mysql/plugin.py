@@ -2,7 +2,7 @@
 
 A project says which server it is configured for by overriding the fixtures
 `mysql_configured`, `mysql_wait`, `mysqld` and `mysql_tcp`; the databases' fixtures are those of
-`fixtures`.
+`fixtures` and `app_fixtures`.
 """
 
 import time
@@ -34,6 +34,7 @@ from throwaway_mysql.shared import Home, shared_login
 HOME = pytest.StashKey[Home]()
 FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
 
+pytest_plugins = ["throwaway_mysql.app_fixtures"]  # earlier than a project's, which overrides
 __all__ = [
     "create_db",
     "empty_database",

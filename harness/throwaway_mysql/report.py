@@ -34,7 +34,9 @@ class Report:
         say(node.config, *getattr(node, "workeroutput", {}).get(OUTPUT, []))
 
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+        self,
+        terminalreporter: "pytest.TerminalReporter",  # which pytest names since 8.4
+        config: pytest.Config,
     ) -> None:
         """Show the lines."""
         if lines := said(config):

@@ -1,0 +1,3 @@
+"""The migrations."""
+
+from throwaway_mysql.migration_tests import *

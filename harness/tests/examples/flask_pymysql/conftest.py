@@ -1,0 +1,31 @@
+"""The database of the tests, and the app on it."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from app import create_app
+from throwaway_mysql.schema import CallableSchema
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+def make_tables(login, database):
+    with create_engine(login.url("mysql+pymysql", database)).begin() as connection:
+        connection.execute(text(SCHEMA.read_text()))
+
+
+def add_guests(login, database):
+    with create_engine(login.url("mysql+pymysql", database)).begin() as connection:
+        connection.execute(text("INSERT INTO guest (name) VALUES ('Zoë ☃')"))
+
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(make_tables, seed=add_guests, also=[SCHEMA])
+
+
+@pytest.fixture(scope="session")
+def mysql_app_factory():
+    return lambda database: create_app(database.url("pymysql"))

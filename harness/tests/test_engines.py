@@ -1,0 +1,160 @@
+"""What leads to a database: its URL, SQLAlchemy's engines, a transaction that is rolled back."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.engines import new_engine
+from throwaway_mysql.run import RunServer
+
+DRIVERS = ["pymysql", "aiomysql", "asyncmy"]  # mysqlclient's dialect is only its URL
+SIGNS = "%s@:/#?'\"\\ é☃"
+
+RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
+
+USES_ENGINE = """
+from sqlalchemy import text
+
+def test_it(db_engine, create_db):
+    with db_engine.connect() as connection:
+        name = connection.scalar(text("SELECT DATABASE()"))
+    assert name == create_db["DATABASE_NAME"]
+"""
+WANTS_ENGINE = """
+def test_it(db_engine):
+    pass
+"""
+# What an app does that commits, and the same test again, after it was rolled back.
+JOINS = """
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(db_connection, number):
+    with Session(db_connection, join_transaction_mode="create_savepoint") as session:
+        session.execute(text("INSERT INTO t VALUES (1)"))
+        session.commit()
+    assert db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
+"""
+JOINS_ASYNC = """
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+@pytest.mark.parametrize("number", range(2))
+async def test_it(db_connection, number):
+    async with AsyncSession(db_connection, join_transaction_mode="create_savepoint") as session:
+        await session.execute(text("INSERT INTO t VALUES (1)"))
+        await session.commit()
+    assert await db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
+"""
+TABLE = """
+from dataclasses import replace
+from throwaway_mysql.schema import CallableSchema
+
+def make(login, database):
+    with replace(login, database=database).connect() as connection:
+        connection.cursor().execute("CREATE TABLE t (n INT)")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(make)
+"""
+AUTO = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["port", "socket"])
+def coordinates(request: pytest.FixtureRequest, mysql_program: str) -> Iterator[Coordinates]:
+    """Make a database on a server whose root has a password of awkward signs."""
+    with (
+        closing(RunServer(mysql_program, tcp=request.param)) as server,
+        throwaway_database(server.root, "thing") as coordinates,
+    ):
+        assert server.root.password.endswith(SIGNS)
+        assert bool(coordinates["DB_SOCKET"]) is not request.param
+        yield coordinates
+
+
+def asked(engine: Engine | AsyncEngine) -> Any:
+    """Return the database and the character set that an engine leads to."""
+    query = text("SELECT DATABASE(), @@character_set_connection")
+    if isinstance(engine, Engine):
+        with engine.connect() as connection:
+            return connection.execute(query).one()
+
+    async def ask() -> Any:
+        async with engine.connect() as connection:
+            return (await connection.execute(query)).one()
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_engine_leads_to_the_database(coordinates: Coordinates, driver: str) -> None:
+    engine = new_engine(coordinates, driver)
+    for _ in range(2):  # for an async engine, in two event loops
+        assert asked(engine) == (coordinates["DATABASE_NAME"], "utf8mb4")
+
+
+@pytest.mark.parametrize("driver", ["", "mysqldb"])
+def test_the_url_for_any_client_is_in_utf_8(coordinates: Coordinates, driver: str) -> None:
+    url = urlsplit(coordinates.url(driver))
+    assert url.scheme == ("mysql+mysqldb" if driver else "mysql")
+    assert unquote(url.password or "") == coordinates["DB_PASSWORD"]
+    assert url.path == f"/{coordinates['DATABASE_NAME']}"
+    query = parse_qs(url.query)
+    assert query["charset"] == ["utf8mb4"]
+    assert query.get("unix_socket", [""]) == [coordinates["DB_SOCKET"]]
+
+
+def test_the_engine_of_tests_leads_to_their_database(run_project: RunProject) -> None:
+    done = run_project(test_it=USES_ENGINE)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("driver", "plugin"),
+    [*((driver, "asyncio") for driver in DRIVERS), ("aiomysql", "anyio")],
+)
+def test_what_a_test_commits_on_its_connection_is_rolled_back(
+    run_project: RunProject, driver: str, plugin: str
+) -> None:
+    test = JOINS if driver == "pymysql" else JOINS_ASYNC
+    options = {"asyncio": [], "anyio": ["-p", "no:asyncio", "--anyio-mode=auto"]}[plugin]
+    ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
+    done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
+    assert "2 passed" in done.stdout, done.stdout
+
+
+def test_another_driver_is_one_line(run_project: RunProject) -> None:
+    done = run_project(ini="mysql_driver = oracle\n", test_it=USES_ENGINE)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    line = "mysql_driver is 'oracle': it must be one of pymysql, aiomysql, asyncmy, mysqldb"
+    assert line in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("driver", "lacking", "packages"),
+    [
+        ("pymysql", "sqlalchemy", "sqlalchemy pymysql"),
+        ("asyncmy", "asyncmy", "sqlalchemy[asyncio] asyncmy"),
+        ("aiomysql", "greenlet", "sqlalchemy[asyncio] aiomysql"),
+        ("mysqldb", "MySQLdb", "sqlalchemy mysqlclient"),
+    ],
+)
+def test_a_package_that_is_missing_is_one_line(
+    run_project: RunProject, driver: str, lacking: str, packages: str
+) -> None:
+    done = run_project(ini=f"mysql_driver = {driver}\n", lacking=(lacking,), test_it=WANTS_ENGINE)
+    assert f"no engine for {driver} (" in done.stdout
+    assert f"): pip install {packages}\n" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
