@@ -4,11 +4,12 @@ A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `cr
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from throwaway_mysql import cache
+from throwaway_mysql import ServerError, cache
 from throwaway_mysql.clone import fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
@@ -70,9 +71,11 @@ def mysql_run(
     config = request.config
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
-    swept = sweep(mysql_login, run)
-    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+    _sweep(config, mysql_login, run)
     yield run
+    if worker != "main":  # another worker may have crashed
+        with suppress(ServerError):  # the next run does it
+            _sweep(config, mysql_login, run)
     say(config, *(f"a leak: {leak}" for leak in run.leaks))
     run.close()
 
@@ -80,7 +83,9 @@ def mysql_run(
 @pytest.fixture(scope="session")
 def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder for copies of schemas."""
-    return cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    folder = cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    cache.remove_halves(folder)
+    return folder
 
 
 @pytest.fixture(scope=database_scope)  # type: ignore[arg-type]  # its words are SCOPES's
@@ -115,6 +120,11 @@ def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         yield coordinates
+
+
+def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
+    swept = sweep(login, run)
+    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
 
 
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
