@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql import ServerError, cache
+from throwaway_mysql import ServerError, cache, leftovers
 from throwaway_mysql.clone import fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.report import say
+from throwaway_mysql.run import places
 from throwaway_mysql.schema import Schema
 from throwaway_mysql.shared import SharedLogin
 from throwaway_mysql.sweep import sweep
@@ -69,6 +70,7 @@ def mysql_run(
 ) -> Iterator[Run]:
     """Begin the run that owns the databases; what killed runs left is dropped first."""
     config = request.config
+    leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
     _sweep(config, mysql_login, run)

@@ -36,6 +36,10 @@ def mysql_prefix():
     return os.environ["TEST_PREFIX"]
 
 @pytest.fixture(scope="session")
+def mysql_spared():
+    return os.environ.get("TEST_SPARED", "").split()
+
+@pytest.fixture(scope="session")
 def mysql_schema():
     return AlembicSchema(INI) if INI.exists() else None
 
@@ -50,7 +54,8 @@ def run_sql(create_db, mysql_login):
         yield run_sql
 """
 WITHIN = 60.0  # seconds; no run takes longer
-PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly")
+# Other plugins, which would only take time, stay away.
+PLAIN = ("-p", "no:cacheprovider", "-p", "throwaway_mysql.plugin", "-p", "xdist.plugin")
 
 
 class Project:
@@ -68,6 +73,7 @@ class Project:
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "pytest.ini").write_text("[pytest]\n")
         self.environ = os.environ | {
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "THROWAWAY_MYSQL": program,
             "XDG_CACHE_HOME": str(self.cache),

@@ -17,10 +17,10 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from throwaway_mysql import ServerError, cache, leftovers
+from throwaway_mysql import ServerError, leftovers
 from throwaway_mysql.guarded import await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
-from throwaway_mysql.run import RunServer, claim, one_line, places
+from throwaway_mysql.run import RunServer, claim, one_line
 from throwaway_mysql.server import POLL, cause, log_size
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
@@ -28,17 +28,11 @@ ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in i
 
 
 class Home:
-    """A folder for the run's server, kept until close() or the end of this process.
-
-    Before, folders are removed that killed runs left.
-    """
+    """A folder for the run's server, kept until close() or the end of this process."""
 
     def __init__(self) -> None:
         with one_line():
             self.folder, self._hold = claim()
-        leftovers.sweep(places())
-        if folder := cache.folder():
-            cache.remove_halves(folder)
 
     def close(self) -> None:
         """End the server, if there is one, and remove the folder."""
