@@ -30,6 +30,7 @@ that are named before it, and needs PyMySQL if anything:
     relay       a way to a server that a test can cut
     looking     a look at what is there, for tests that see whether anything was left
     nested      a small project whose tests another test runs, for the same
+    killing     runs of it that are killed
     kinds       what a database may have, and where its server tells of it
     digest      what makes two schemas the same
     ini         where an Alembic project has its files

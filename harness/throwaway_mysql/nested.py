@@ -122,6 +122,12 @@ class Project:
         return [str(path) for path in (*folders, *halves)]
 
 
+def check(status: int, said: str) -> None:
+    """Raise ChildProcessError where a run has not passed."""
+    if status != 0:
+        raise ChildProcessError(said)
+
+
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """Make a folder in memory if that is there, with a path that is short enough for sockets."""
