@@ -12,8 +12,10 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.identity import Maker
 from throwaway_mysql.login import Login
 from throwaway_mysql.looking import databases
+from throwaway_mysql.marker import Marker, create
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.place import REMOTE, Place, distrust, near
 from throwaway_mysql.run import RunServer
@@ -161,9 +163,9 @@ def test_a_server_that_is_reached_as_it_is_is_trusted(account: Login) -> None:
 
 
 def test_behind_a_proxy_nothing_is_swept(mysql_root: Login, prefix: str) -> None:
-    with mysql_root.connect() as connection, connection.cursor() as cursor:
-        left = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
-        cursor.execute(f"CREATE DATABASE {left}")
+    left = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
+    with Place(mysql_root) as place:
+        create(place, Marker(left, Maker("elsewhere", 1, 1), 0))
     with between(mysql_root, change=renumbered) as port:
         swept = sweep(replace(mysql_root, port=port), Run.begin(prefix))
     assert swept.note == "nothing is dropped: a proxy stands before the server"

@@ -17,7 +17,7 @@ from throwaway_mysql.database import StaysError, drop, keep, throwaway_database
 from throwaway_mysql.identity import Maker, Name, lock_of
 from throwaway_mysql.login import Login
 from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.marker import VIEW, Marker, write
+from throwaway_mysql.marker import VIEW, Marker, create, write
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.place import Place
 from throwaway_mysql.run import RunServer
@@ -58,6 +58,12 @@ class Scene:
         name = self.made(self.name(begun), "CREATE TABLE t (n INT)")
         server = marker.get("server", self.place.started)
         write(self.place, name, Marker(name, maker, server, bool(marker.get("kept"))))
+        return name
+
+    def begun(self, maker: Maker, begun: datetime) -> str:
+        """Make a database as a run does that is killed before it made the marker."""
+        name = self.name(begun)
+        create(self.place, Marker(name, maker, self.place.started - 60))
         return name
 
     def goes(self, name: str, *, kept: bool = False) -> bool:
@@ -153,13 +159,28 @@ def test_what_has_no_marker_stays_whatever_is_in_it(scene: Scene, thing: str) ->
     assert scene.stays(scene.made(scene.name(NOW - DAY), thing), "it has no marker")
 
 
-def test_what_is_empty_goes_as_its_run_was_killed_before_it_made_the_marker(scene: Scene) -> None:
-    assert scene.goes(scene.made(scene.name(NOW + timedelta(hours=1))))
+def test_what_is_empty_stays_as_a_person_may_have_made_it(scene: Scene) -> None:
+    assert scene.stays(scene.made(scene.name(NOW - DAY)), "it has no marker")
 
 
-def test_what_is_empty_and_older_than_the_server_stays_for_a_day(scene: Scene) -> None:
-    assert scene.stays(scene.made(scene.name(NOW - timedelta(hours=23))), "may have restarted")
-    assert scene.goes(scene.made(scene.name(NOW - DAY)))
+def test_what_is_begun_goes_as_its_run_was_killed_before_it_made_the_marker(
+    scene: Scene, gone: Maker
+) -> None:
+    assert scene.goes(scene.begun(gone, NOW + timedelta(hours=1)))
+
+
+def test_what_is_begun_and_older_than_the_server_stays_for_a_day(scene: Scene) -> None:
+    assert scene.stays(scene.begun(ELSEWHERE, NOW - timedelta(hours=23)), "may have restarted")
+    assert scene.goes(scene.begun(ELSEWHERE, NOW - DAY))
+
+
+def test_what_is_begun_and_has_tables_stays_where_no_comment_tells_who_made_it(
+    scene: Scene, gone: Maker
+) -> None:
+    name = scene.begun(gone, NOW)
+    scene.place.rows(f"CREATE TABLE {name}.t (n INT)")
+    is_mysql = scene.place.value("SELECT 0 /*!80000 + 1 */")
+    assert scene.stays(name, "it has no marker") if is_mysql else scene.goes(name)
 
 
 def test_a_copy_stays_as_its_marker_is_that_of_another(scene: Scene, gone: Maker) -> None:

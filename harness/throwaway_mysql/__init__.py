@@ -18,6 +18,7 @@ that are named before it, and needs PyMySQL if anything:
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
     guarded     a folder with such a guard
+    leftovers   folders of killed runs whose guard was killed as well
     server      a server's process
     datadir     a new server's data
     image       a folder in one file
@@ -28,6 +29,8 @@ that are named before it, and needs PyMySQL if anything:
     shared      the same one for all processes of the run
     relay       a way to a server that a test can cut
     looking     a look at what is there, for tests that see whether anything was left
+    nested      a small project whose tests another test runs, for the same
+    killing     runs of it that are killed
     kinds       what a database may have, and where its server tells of it
     digest      what makes two schemas the same
     ini         where an Alembic project has its files
@@ -39,6 +42,7 @@ that are named before it, and needs PyMySQL if anything:
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
     report      what a run says at its end; needs pytest
+    scheduler   which worker of pytest-xdist runs which module; needs pytest-xdist
     fixtures    the databases of tests, as fixtures; needs pytest
     engines     SQLAlchemy's engines on a database
     lifespan    an app between its start and its end

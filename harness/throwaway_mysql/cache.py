@@ -4,6 +4,7 @@ XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. What
 may be removed at any time; what is unused for 30 days is removed here.
 """
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -40,14 +41,32 @@ def folder() -> Path | None:
 def keep(file: Path, write: Callable[[Path], object]) -> None:
     """Have `write` make a file, which is moved into place whole; where that fails, do without."""
     with suppress(OSError):
-        descriptor, name = tempfile.mkstemp(suffix=PART, dir=file.parent)
-        os.close(descriptor)
-        try:
-            write(Path(name))
-            Path(name).replace(file)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        replace(file, write)
         _remove_unused(file.parent)
+
+
+def replace(file: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a file, which only its owner may read; it is moved into place whole.
+
+    Meanwhile it has a lock, which ends with this process. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(suffix=PART, dir=file.parent)
+    try:
+        with suppress(OSError):  # a medium without locks: then its age has to tell
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        write(Path(name))
+        Path(name).replace(file)
+    finally:
+        os.close(descriptor)
+        Path(name).unlink(missing_ok=True)
+
+
+def remove_halves(cache: Path) -> None:
+    """Remove what a killed process left half."""
+    for part in cache.glob(f"*{PART}"):
+        with suppress(OSError), part.open("rb") as file:  # someone writes it, or has removed it
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def used(file: Path) -> None:
@@ -57,7 +76,7 @@ def used(file: Path) -> None:
 
 
 def _remove_unused(cache: Path) -> None:
-    """Remove what is old, and at once, an hour old, what a killed process left half."""
+    """Remove what is old, and half files where no lock tells whether someone writes them."""
     now = time.time()
     for file in cache.iterdir():
         limit = LIMITS.get(file.suffix)  # another module's files have none

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
+from throwaway_mysql import cache
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.ddl import CloneError, Contents
 from throwaway_mysql.digest import SESSION, digest, lines
@@ -55,14 +55,8 @@ class Dump:
         """Write it to a file that only its owner may read, whole or not at all."""
         header = asdict(self) | {"packets": [len(packet) for packet in self.packets]}
         rest = json.dumps(header).encode() + b"\n" + b"".join(self.packets)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-            try:
-                file.write(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
-                file.flush()
-                Path(file.name).rename(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+        whole = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+        cache.replace(path, lambda part: part.write_bytes(whole))
 
     @classmethod
     def load(cls, path: Path, key: str) -> "Dump | None":

@@ -4,18 +4,20 @@ A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `cr
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from throwaway_mysql import cache
+from throwaway_mysql import ServerError, cache, leftovers
 from throwaway_mysql.clone import fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.report import say
+from throwaway_mysql.run import places
 from throwaway_mysql.schema import Schema
 from throwaway_mysql.shared import SharedLogin
 from throwaway_mysql.sweep import sweep
@@ -70,11 +72,14 @@ def mysql_run(
 ) -> Iterator[Run]:
     """Begin the run that owns the databases; what killed runs left is dropped first."""
     config = request.config
+    leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
-    swept = sweep(mysql_login, run)
-    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+    _sweep(config, mysql_login, run)
     yield run
+    if worker != "main":  # another worker may have crashed
+        with suppress(ServerError):  # the next run does it
+            _sweep(config, mysql_login, run)
     say(config, *(f"a leak: {leak}" for leak in run.leaks))
     run.close()
 
@@ -82,7 +87,9 @@ def mysql_run(
 @pytest.fixture(scope="session")
 def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder for copies of schemas."""
-    return cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    folder = cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    cache.remove_halves(folder)
+    return folder
 
 
 @pytest.fixture(scope=database_scope)
@@ -117,6 +124,11 @@ def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         yield coordinates
+
+
+def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
+    swept = sweep(login, run)
+    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
 
 
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:

@@ -20,6 +20,7 @@ import signal
 import sys
 from contextlib import suppress
 
+GONE = ".gone"  # what a folder's name ends with that is being removed
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
 
 
@@ -57,10 +58,7 @@ class Guard:
         if self.running.locked() and self.pid:
             os.kill(self.pid, signal.SIGKILL)
             self.running.acquire()
-        import shutil  # only now: it takes long
-
-        for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        remove(self.folders)
         os._exit(0)
 
 
@@ -83,6 +81,19 @@ def await_end_of_run(alive: str) -> None:
     # Without the file the run has ended, too.
     with suppress(FileNotFoundError), open(alive, "ab") as file:  # noqa: PTH123 (pathlib is slow)
         fcntl.lockf(file, fcntl.LOCK_EX)
+
+
+def remove(folders: list[str]) -> None:
+    """Remove folders, the first at last: it is renamed before, so half of one is known as such."""
+    import shutil  # only now: it takes long
+
+    first, *more = folders
+    for folder in more:
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        os.rename(first, first + GONE)  # noqa: PTH104 (pathlib is slow)
+    for folder in (first, first + GONE):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def say(number: int) -> None:

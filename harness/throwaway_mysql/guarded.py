@@ -2,13 +2,13 @@
 
 import fcntl
 import os
+import secrets
 import select
-import shutil
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from typing import IO
@@ -16,28 +16,77 @@ from typing import IO
 from throwaway_mysql import ServerError, guard
 
 LONGEST_FOLDER = 90  # bytes; a socket in it must keep below 108
-SHORT_PLACES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (mkdtemp makes the names)
+SHORT_PLACES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (the names there are random)
 # How memory that is no longer used goes back to the system, with glibc's and Google's malloc.
 FRUGAL = {"MALLOC_ARENA_MAX": "2", "TCMALLOC_AGGRESSIVE_DECOMMIT": "1"}
+_AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
+NOTE = "folders"  # the file that names the folders which go with the one that it is in
+
+_held: set[tuple[int, int]] = set()  # the files that this process has Holds on
+_alone = threading.Lock()
 
 
 class Hold:
     """What keeps the guard of `folder` waiting: until close(), or the end of this process.
 
     Forked children do not have it. Open the file `alive` nowhere else in this process:
-    closing any descriptor of it ends the lock (POSIX, fcntl).
+    closing any descriptor of it ends the lock (POSIX, fcntl). Raises FileNotFoundError or
+    BlockingIOError where a sweep took the folder for one of a run that has ended.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / "alive", os.O_RDWR | os.O_CREAT, 0o600)
+        alive = folder / "alive"
         self._process = os.getpid()
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _alone:
+            self._descriptor = os.open(alive, os.O_RDWR | os.O_CREAT, 0o600)
+            self._file = _identity(os.fstat(self._descriptor))
+            _held.add(self._file)
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alive.stat()  # or it was removed before the lock
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def ours(self) -> bool:
+        """Whether it lasts, and is this process's."""
+        return self._descriptor >= 0 and self._process == os.getpid()
 
     def close(self) -> None:
         """Let the guard end everything; harmless when done again or in a forked child."""
-        if self._descriptor >= 0 and self._process == os.getpid():
-            os.close(self._descriptor)
+        if self.ours:
+            with _alone:
+                os.close(self._descriptor)
+                _held.discard(self._file)
             self._descriptor = -1
+
+
+@contextmanager
+def abandoned(folder: Path) -> Iterator[bool]:
+    """Tell whether the folder's run and guard have both ended; nobody else is told so meanwhile.
+
+    A folder that no run ever had is not abandoned, but new.
+    """
+    with ExitStack() as stack:
+        yield _is_abandoned(folder, stack)
+
+
+def _is_abandoned(folder: Path, stack: ExitStack) -> bool:
+    stack.enter_context(_alone)
+    try:
+        if _identity((folder / "alive").stat()) in _held:
+            return False  # and to open it would end that
+        fcntl.lockf(stack.enter_context((folder / "alive").open("r+b")), _AT_ONCE)
+        if (folder / "guard").exists():
+            fcntl.flock(stack.enter_context((folder / "guard").open("rb")), _AT_ONCE)
+    except OSError:  # it has one of them, or is just being removed
+        return False
+    return True
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 class Guarded:
@@ -45,13 +94,14 @@ class Guarded:
 
     The guard ends the program and removes the folder once nobody has a Hold on it.
     `sockets` is a folder whose path is short enough for sockets; it goes with the other, and
-    so do those in `more`, in which the guard itself keeps nothing open.
+    so do those in `more`, in which the guard itself keeps nothing open. The file `folders` names
+    them for a sweep, where the guard is killed as well.
     """
 
     def __init__(self, folder: Path, log: Path, more: Sequence[Path] = ()) -> None:
         self.folder, self.log = folder, log
-        self.sockets = _socket_folder(folder)
-        self._folders = list(dict.fromkeys((folder, self.sockets, *more)))
+        self.sockets = _socket_folder(folder, more)
+        self._folders = [str(path) for path in dict.fromkeys((folder, self.sockets, *more))]
         self.pid = 0  # of the program
         self._status: int | None = None
         self._process = self._begin()
@@ -90,8 +140,7 @@ class Guarded:
         if self._process.wait() != 0:
             self._replace_guard()
         self._close()
-        for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        guard.remove(self._folders)
 
     def _begin(self) -> subprocess.Popen[bytes]:
         with (self.folder / "guard").open("ab") as lock, self.log.open("ab") as output:
@@ -131,9 +180,11 @@ class Guarded:
 
 
 @contextmanager
-def guarding(folder: Path, log: Path, more: Sequence[Path] = ()) -> Iterator[Guarded]:
+def guarding(
+    folder: Path, log: Path, more: Sequence[Path] = (), hold: Hold | None = None
+) -> Iterator[Guarded]:
     """Guard a folder; it and what runs there end with the block, or with this process."""
-    with closing(Hold(folder)) as hold:
+    with closing(hold or Hold(folder)) as hold:
         guarded = Guarded(folder, log, more)
         try:
             yield guarded
@@ -148,11 +199,31 @@ def await_guard(folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 
-def _socket_folder(folder: Path) -> Path:
-    """Return the folder, or one with a shorter path where that is too long for sockets."""
+def noted(folder: Path) -> list[Path]:
+    """Return which folders go with one."""
+    note = folder / NOTE
+    if not note.exists():
+        return []
+    return [Path(os.fsdecode(name)) for name in note.read_bytes().split(b"\0") if name]
+
+
+def _socket_folder(folder: Path, more: Sequence[Path]) -> Path:
+    """Return the folder, or one with a shorter path where that is too long for sockets.
+
+    What else goes with the folder is noted there, this before it is made.
+    """
     if len(os.fsencode(folder)) <= LONGEST_FOLDER:
+        _note(folder, more)
         return folder
     for place in SHORT_PLACES:
+        sockets = Path(place, f"mysql-{secrets.token_hex(8)}")
+        _note(folder, (*more, sockets))
         with suppress(OSError):
-            return Path(tempfile.mkdtemp(prefix="mysql-", dir=place))
+            sockets.mkdir(mode=0o700)
+            return sockets
     raise ServerError(f"{folder} is too long for a socket: set TMPDIR to a shorter folder")
+
+
+def _note(folder: Path, more: Sequence[Path]) -> None:
+    if more:
+        (folder / NOTE).write_bytes(b"\0".join(map(os.fsencode, more)))

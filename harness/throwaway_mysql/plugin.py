@@ -89,9 +89,10 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a module's tests in one process: they share a module-scoped database."""
-    from xdist.scheduler import LoadFileScheduling
+    from throwaway_mysql.scheduler import ModuleScheduling
 
-    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
+    by_module = config.getoption("dist") in ("load", "loadfile")
+    return ModuleScheduling(config, log) if by_module else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from signal import Signals
 
@@ -14,7 +14,8 @@ from pymysql.converters import escape_string
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.datadir import socket_flags, socket_login
-from throwaway_mysql.guarded import Guarded, guarding
+from throwaway_mysql.guarded import Guarded, Hold, guarding
+from throwaway_mysql.leftovers import BEGIN
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.process import free_port
 from throwaway_mysql.program import Program, find_program
@@ -43,7 +44,7 @@ class RunServer:
     `durable` puts the data on disk and flushes each commit, for measurements; `inside` is
     another folder for the data, and `flags` are more options of the server's. It listens on
     a free port of 127.0.0.1 or, without `tcp`, on a unix socket only. `folder`, if given, is
-    a new_folder() on which someone else has the Hold, so that the server dies with that one.
+    one that someone else has claimed, so that the server dies with that one.
     Raises ServerError where there is none or it does not start.
     """
 
@@ -118,19 +119,21 @@ class RunServer:
 
         Inside of `inside` are only the data, so that nothing is open there while no server runs.
         """
-        self.folder = folder or new_folder(place)
+        self.folder, hold = (folder, None) if folder else claim(place)
         self.log, self._data = self.folder / "server.log", self.folder / "data"
         if folder:
             self._guarded = Guarded(self.folder, self.log)
             self._ending.callback(self._guarded.let_go)
             return
         self._ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        if hold:
+            self._ending.callback(hold.close)
         more = []
         if inside:
-            more.append(new_folder(inside))
+            more.append(Path(tempfile.mkdtemp(prefix="mysql-", dir=inside)).absolute())
             self._ending.callback(shutil.rmtree, more[0], ignore_errors=True)
             self._data = more[0] / "data"
-        self._guarded = self._ending.enter_context(guarding(self.folder, self.log, more))
+        self._guarded = self._ending.enter_context(guarding(self.folder, self.log, more, hold))
 
     def _start_first(self, *, tcp: bool) -> None:
         """Start the server with a password for its root, which has none before."""
@@ -177,10 +180,21 @@ def _flush(folder: Path) -> None:
             os.close(descriptor)
 
 
-def new_folder(place: Path | None = None) -> Path:
-    """Make a folder for a run, in memory if there is room, which only its user may enter."""
+def claim(place: Path | None = None) -> tuple[Path, Hold]:
+    """Make a folder for a run, in memory if there is room, which only its user may enter.
+
+    Until the Hold is there a sweep may take it for one that was left: then another is made.
+    """
     place = place or _roomy() or Path(tempfile.gettempdir())
-    return Path(tempfile.mkdtemp(prefix="throwaway-mysql-", dir=place)).absolute()
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=BEGIN, dir=place)).absolute()
+        with suppress(FileNotFoundError, BlockingIOError):
+            return folder, Hold(folder)
+
+
+def places() -> list[Path]:
+    """Return where claim() may have made folders."""
+    return [TMPFS, Path(tempfile.gettempdir())]
 
 
 @contextmanager

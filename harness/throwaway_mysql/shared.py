@@ -8,7 +8,6 @@ where it is. It ends with the run, however that ends, and not with who started i
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +17,10 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from throwaway_mysql import ServerError
-from throwaway_mysql.guarded import Hold, await_guard
+from throwaway_mysql import ServerError, leftovers
+from throwaway_mysql.guarded import await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
-from throwaway_mysql.run import RunServer, new_folder, one_line
+from throwaway_mysql.run import RunServer, claim, one_line
 from throwaway_mysql.server import POLL, cause, log_size
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
@@ -33,14 +32,14 @@ class Home:
 
     def __init__(self) -> None:
         with one_line():
-            self.folder = new_folder()
-            self._hold = Hold(self.folder)
+            self.folder, self._hold = claim()
 
     def close(self) -> None:
         """End the server, if there is one, and remove the folder."""
-        self._hold.close()
-        await_guard(self.folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._hold.ours:
+            self._hold.close()
+            await_guard(self.folder)
+            leftovers.clear(self.folder)  # where the guard was killed
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from enum import Enum
 
 from throwaway_mysql.holders import connections
 from throwaway_mysql.identity import Name, parse
-from throwaway_mysql.marker import Marker, is_empty, read
+from throwaway_mysql.marker import Marker, is_begun, read
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.place import Place, near
 
@@ -79,11 +79,11 @@ def _foreign(database: str, run: Run) -> str:
 
 
 def _unmarked(place: Place, database: str, marker: Marker | None) -> str:
-    """Say why it may be a person's; a run killed between CREATE and marker leaves it empty."""
+    """Say why it may be a person's; one that no run has marked yet has a sign of that."""
     if marker and marker.name.lower() != database.lower():
         return f"its marker is that of {marker.name}"
-    if not marker and not is_empty(place, database):
-        return "it has no marker that can be read, and is not empty"
+    if not marker and not is_begun(place, database):
+        return "it has no marker that can be read"
     return ""
 
 
