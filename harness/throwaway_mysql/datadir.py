@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGTERM
-
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.guarded import Guarded
@@ -24,6 +22,10 @@ from throwaway_mysql.server import (
     refuse_full_disk,
     wait_until_ready,
 )
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0

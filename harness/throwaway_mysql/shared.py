@@ -14,15 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.guarded import Hold, await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.run import RunServer, new_folder, one_line
 from throwaway_mysql.server import POLL, cause, log_size
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
 ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
@@ -36,9 +38,13 @@ class Home:
             self.folder = new_folder()
             self._hold = Hold(self.folder)
 
+    def release(self) -> None:
+        """Let the server, if there is one, be ended meanwhile: close() has less to wait for."""
+        self._hold.close()
+
     def close(self) -> None:
         """End the server, if there is one, and remove the folder."""
-        self._hold.close()
+        self.release()
         await_guard(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
 
