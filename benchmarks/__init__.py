@@ -16,7 +16,8 @@ Each module is built on those that are named before it:
     plot         what many clients do to each, drawn
     page         docs/benchmarks.md; page.md has its words
 
-Beside them stands the long form of the faults: faults.
+Beside them stand the long form of the faults, faults, and what the test harness is measured
+with, harness/.
 """
 
 

@@ -19,6 +19,14 @@ FLUSHES = 200
 
 def describe(folder: Path) -> dict[str, str]:
     """Return what matters to the figures; `folder` is on the disk of the data."""
+    return where(folder) | {
+        "Packages": ", ".join(_packages()),
+        "Programs": f"{_program('wrk', '-v')}, {_program('redis-server', '--version')}",
+    }
+
+
+def where(folder: Path) -> dict[str, str]:
+    """Return what matters of the machine; `folder` is on the disk of the data."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "Date": datetime.now(UTC).date().isoformat(),
@@ -29,8 +37,6 @@ def describe(folder: Path) -> dict[str, str]:
         "System": f"{_system()}, {platform.system()} {_numbers(platform.release())}",
         "Disk of the data": f"{_disk(folder)}; a flush takes {_flush(folder):.2f} ms",
         "Python": platform.python_version(),
-        "Packages": ", ".join(_packages()),
-        "Programs": f"{_program('wrk', '-v')}, {_program('redis-server', '--version')}",
     }
 
 

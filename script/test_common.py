@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("name", ["bench", "bootstrap", "lock", "server", "test"])
+@pytest.mark.parametrize("name", ["bench", "bench-harness", "bootstrap", "lock", "server", "test"])
 def test_a_script_finds_its_project_through_a_link(
     project_copy: Path, tmp_path: Path, name: str
 ) -> None:

@@ -1,10 +1,12 @@
 """The database and the account that an application needs on a server."""
 
-import pymysql
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 
 def identifier(name: str) -> str:
@@ -33,6 +35,8 @@ def set_up(connection: "Connection[Cursor]", database: str, user: str, password:
     The user may do everything in the database and in its throwaway siblings
     `<database>_test_...`, and nothing elsewhere. Raises ServerError where the server refuses.
     """
+    import pymysql
+
     patterns = [_literally(database), _literally(throwaway_prefix(database)) + "%"]
     try:
         with connection.cursor() as cursor:

@@ -4,23 +4,26 @@ A project overrides `mysql_app_factory`. What needs an event loop is made by one
 fixtures, this module's for anyio and that of `asyncio_fixtures`: see `loops`.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import Coordinates
 from throwaway_mysql.engines import ASYNC, DRIVERS, new_engine, rolled_back, rolled_back_async
 from throwaway_mysql.fixtures import database_scope
-from throwaway_mysql.lifespan import State, WithState, is_asgi, running
 from throwaway_mysql.loops import in_loop
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-AppFactory = Callable[[Coordinates], Any]
+    from throwaway_mysql.database import Coordinates
+    from throwaway_mysql.lifespan import State
+
+    AppFactory = Callable[[Coordinates], Any]
 
 
 def chosen_driver(config: pytest.Config) -> str:
@@ -52,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope=database_scope)
-def db_engine(pytestconfig: pytest.Config, create_db: Coordinates) -> "Engine | AsyncEngine":
+def db_engine(pytestconfig: pytest.Config, create_db: Coordinates) -> Engine | AsyncEngine:
     """Make SQLAlchemy's engine on the database; each connection is a new one."""
     try:
         return new_engine(create_db, chosen_driver(pytestconfig))
@@ -64,7 +67,7 @@ def db_engine(pytestconfig: pytest.Config, create_db: Coordinates) -> "Engine | 
 @pytest.fixture
 def db_connection(
     request: pytest.FixtureRequest, db_engine: Any
-) -> "Iterator[Connection | AsyncConnection]":
+) -> Iterator[Connection | AsyncConnection]:
     """Connect for one test, in a transaction that is rolled back after it."""
     if chosen_driver(request.config) in ASYNC:
         yield in_loop(request, "db_connection", "function")
@@ -76,8 +79,8 @@ def db_connection(
 @pytest.fixture
 async def _db_connection_by_anyio(
     anyio_backend: object,  # noqa: ARG001 (whose loop it is in)
-    db_engine: "AsyncEngine",
-) -> "AsyncIterator[AsyncConnection]":
+    db_engine: AsyncEngine,
+) -> AsyncIterator[AsyncConnection]:
     async with rolled_back_async(db_engine) as connection:
         yield connection
 
@@ -102,6 +105,8 @@ def _mysql_app(mysql_app_factory: AppFactory, create_db: Coordinates) -> Any:
 @pytest.fixture(scope=database_scope)
 def create_test_app(request: pytest.FixtureRequest, _mysql_app: Any) -> Any:
     """Start the app on the database, in the tests' event loop; shut it down afterwards."""
+    from throwaway_mysql.lifespan import is_asgi
+
     if is_asgi(_mysql_app):
         in_loop(request, "create_test_app", database_scope("", request.config))
     return _mysql_app
@@ -113,6 +118,8 @@ async def _create_test_app_by_anyio(
     _mysql_app: Any,
     mysql_app_state: State,
 ) -> AsyncIterator[None]:
+    from throwaway_mysql.lifespan import running
+
     async with running(_mysql_app, mysql_app_state):
         yield
 
@@ -127,5 +134,7 @@ def create_test_client(create_test_app: Any, mysql_app_state: State) -> Any:
         import httpx
     except ImportError:
         pytest.fail("create_test_client needs httpx for this app: pip install httpx", pytrace=False)
+    from throwaway_mysql.lifespan import WithState
+
     app = WithState(create_test_app, mysql_app_state)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")

@@ -1,5 +1,7 @@
 """The fixtures that are in pytest-asyncio's event loops; a plugin where that is installed."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -7,14 +9,15 @@ import pytest_asyncio
 
 from throwaway_mysql.engines import rolled_back_async
 from throwaway_mysql.fixtures import database_scope
-from throwaway_mysql.lifespan import State, running
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from throwaway_mysql.lifespan import State
+
 
 @pytest_asyncio.fixture
-async def _db_connection_by_asyncio(db_engine: "AsyncEngine") -> "AsyncIterator[AsyncConnection]":
+async def _db_connection_by_asyncio(db_engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with rolled_back_async(db_engine) as connection:
         yield connection
 
@@ -23,5 +26,7 @@ async def _db_connection_by_asyncio(db_engine: "AsyncEngine") -> "AsyncIterator[
 async def _create_test_app_by_asyncio(
     _mysql_app: Any, mysql_app_state: State
 ) -> AsyncIterator[None]:
+    from throwaway_mysql.lifespan import running
+
     async with running(_mysql_app, mysql_app_state):
         yield

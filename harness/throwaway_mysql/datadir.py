@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGTERM
-
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.guarded import Guarded
@@ -24,6 +22,10 @@ from throwaway_mysql.server import (
     refuse_full_disk,
     wait_until_ready,
 )
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 INITIALISED_WITHIN = 120.0  # seconds
 STOPPED_WITHIN = 60.0
@@ -74,7 +76,7 @@ def _create_system_tables(
     since = log_size(guarded.log)
     if program.family == "MariaDB":
         source = guarded.folder / "bootstrap.sql"
-        source.write_bytes(_bootstrap_script(system_tables(_share(program))))
+        source.write_bytes(bootstrap_script(program))
         argv = arguments(program, data, *flags, "--bootstrap", "--log-warnings=0")
         guarded.start(argv, source)
     else:
@@ -100,9 +102,10 @@ def system_tables(share: Path) -> list[Path]:
     raise ServerError(f"the server is installed without its SQL files, such as {files[0]}")
 
 
-def _bootstrap_script(files: Sequence[Path]) -> bytes:
+def bootstrap_script(program: Program) -> bytes:
+    """Return the SQL that makes a MariaDB's system tables, and a root without a password."""
     lines = ["create database mysql;", "use mysql;", "set @auth_root_socket=null;"]
-    for file in files:
+    for file in system_tables(_share(program)):
         # As the installer does: no account for this machine's name.
         text = file.read_text()
         lines += [line for line in text.splitlines() if "@current_hostname" not in line]

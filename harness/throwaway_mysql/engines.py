@@ -6,22 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.login import LOOPBACK
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from throwaway_mysql.database import Coordinates
+
 ASYNC = ("aiomysql", "asyncmy")
 DRIVERS = ("pymysql", *ASYNC, "mysqldb")
 
 
-def new_engine(coordinates: Coordinates, driver: str) -> "Engine | AsyncEngine":
+def new_engine(coordinates: "Coordinates", driver: str) -> "Engine | AsyncEngine":
     """Return an engine without a pool, so that it holds nothing and works in any event loop.
 
     It is an AsyncEngine for the drivers of ASYNC. Raises ServerError where a package is missing.
     """
+    from throwaway_mysql.login import LOOPBACK
+
     # PyMySQL builds a TLS context for each connection, which takes longer than all the rest.
     near = driver == "pymysql" and coordinates["DB_HOST"] in LOOPBACK
     arguments: dict[str, Any] = {"ssl_disabled": True} if near else {}

@@ -1,26 +1,26 @@
 """The databases of a project's tests, as fixtures.
 
 A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `create_db`.
+pytest loads this in every run, so what only a run with databases needs is imported there.
 """
+
+from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from throwaway_mysql import ServerError, cache, leftovers
-from throwaway_mysql.clone import fill
-from throwaway_mysql.database import Coordinates, keep, throwaway_database
-from throwaway_mysql.identity import new_token
-from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
+from throwaway_mysql import ServerError
 from throwaway_mysql.report import say
-from throwaway_mysql.run import places
-from throwaway_mysql.schema import Schema
-from throwaway_mysql.shared import SharedLogin
-from throwaway_mysql.sweep import sweep
+
+if TYPE_CHECKING:
+    from throwaway_mysql.database import Coordinates
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.ownership import Run
+    from throwaway_mysql.schema import Schema
 
 TOKEN = pytest.StashKey[str]()
 INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
@@ -31,6 +31,8 @@ SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "
 
 def run_token(config: pytest.Config) -> str:
     """Return what the databases of all processes of this run have in their names."""
+    from throwaway_mysql.identity import new_token
+
     handed_on = getattr(config, "workerinput", {}).get(INPUT, "")
     return str(handed_on) or config.stash.setdefault(TOKEN, new_token())
 
@@ -71,6 +73,10 @@ def mysql_run(
     mysql_spared: Collection[str],
 ) -> Iterator[Run]:
     """Begin the run that owns the databases; what killed runs left is dropped first."""
+    from throwaway_mysql import leftovers
+    from throwaway_mysql.ownership import Run
+    from throwaway_mysql.run import places
+
     config = request.config
     leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
@@ -87,6 +93,8 @@ def mysql_run(
 @pytest.fixture(scope="session")
 def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder for copies of schemas."""
+    from throwaway_mysql import cache
+
     folder = cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
     cache.remove_halves(folder)
     return folder
@@ -101,6 +109,10 @@ def create_db(
     mysql_cache: Path,
 ) -> Iterator[Coordinates]:
     """Make a database with the project's schema; yields the settings that lead to it."""
+    from throwaway_mysql.clone import fill
+    from throwaway_mysql.database import keep, throwaway_database
+    from throwaway_mysql.shared import SharedLogin
+
     failed = request.session.testsfailed
     print("Creating db")
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
@@ -122,11 +134,15 @@ def create_db(
 @pytest.fixture
 def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
+    from throwaway_mysql.database import throwaway_database
+
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         yield coordinates
 
 
 def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
+    from throwaway_mysql.sweep import sweep
+
     swept = sweep(login, run)
     say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
 

@@ -3,13 +3,14 @@
 import socket
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import pymysql
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
-
 from throwaway_mysql import ServerError
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
@@ -81,6 +82,8 @@ class Login:
 
         Raises LoginError, without the driver's own error: its frames hold the password.
         """
+        import pymysql  # only now: it takes long, and a project's conftest.py may need a Login
+
         try:
             link = self._link(timeout)
         except OSError:

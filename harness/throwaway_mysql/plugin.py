@@ -2,13 +2,16 @@
 
 A project says which server it is configured for by overriding the fixtures
 `mysql_configured`, `mysql_wait`, `mysqld` and `mysql_tcp`; the databases' fixtures are those of
-`fixtures` and `app_fixtures`.
+`fixtures` and `app_fixtures`. Like those it imports in a fixture what only a run with
+databases needs.
 """
+
+from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,12 +29,13 @@ from throwaway_mysql.fixtures import (
     mysql_spared,
     run_token,
 )
-from throwaway_mysql.login import LOOPBACK, Answer, Login
-from throwaway_mysql.program import find_program
 from throwaway_mysql.report import Report
-from throwaway_mysql.shared import Home, shared_login
 
-HOME = pytest.StashKey[Home]()
+if TYPE_CHECKING:
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.shared import Home
+
+HOME: pytest.StashKey[Home] = pytest.StashKey()
 FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
 
 pytest_plugins = ["throwaway_mysql.app_fixtures"]  # earlier than a project's, which overrides
@@ -77,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what is set, and let the report tell of databases."""
     database_scope("create_db", config)  # here, an error is one line
     config.pluginmanager.register(Report())
+    # Now, so that it is done after pytest's own cleanups, which are added later.
+    config.add_cleanup(lambda: close_home(config))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -96,7 +102,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the run's server."""
+    """Let the run's server end, which takes as long as pytest's own cleanups."""
+    if home := config.stash.get(HOME, None):
+        home.release()
+
+
+def close_home(config: pytest.Config) -> None:
+    """Wait until nothing is left of the run's server."""
     if home := config.stash.get(HOME, None):
         home.close()
 
@@ -128,6 +140,8 @@ def mysql_tcp() -> bool:
 @pytest.fixture(scope="session")
 def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
     """Return the path of a server program for tests that start one; skip where there is none."""
+    from throwaway_mysql.program import find_program
+
     try:
         return str(find_program(request.config.getoption("--mysqld") or mysqld).path)
     except ServerError as error:
@@ -146,6 +160,8 @@ def mysql_login(
 
     On the configured server if it answers, else on a private one that lives for the run.
     """
+    from throwaway_mysql.shared import shared_login
+
     program = request.config.getoption("--mysqld")
     login = None if program else configured_login(mysql_configured, mysql_wait)
     if login:
@@ -155,6 +171,8 @@ def mysql_login(
 
 def run_folder(config: pytest.Config) -> Path:
     """Return the folder of the run's server; only a run that needs one has one."""
+    from throwaway_mysql.shared import Home
+
     handed_on = getattr(config, "workerinput", {}).get(FOLDER, "")
     if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
         return Path(handed_on)
@@ -169,6 +187,8 @@ def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
     A server on another machine is one that someone named: it gets `wait` seconds. Raises
     ServerError where it stays away, or where a server refuses every account.
     """
+    from throwaway_mysql.login import LOOPBACK, Answer
+
     deadline = time.monotonic() + wait
     while True:
         answers = [login.answer() for login in logins]

@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from signal import Signals
 
-from pymysql.converters import escape_string
-
 from throwaway_mysql import ServerError
 from throwaway_mysql.datadir import socket_flags, socket_login
 from throwaway_mysql.guarded import Guarded, Hold, guarding
@@ -142,9 +140,9 @@ class RunServer:
         # Read before the server lets anyone in: MySQL's manual, "How to Reset the Root Password".
         first = self.folder / "first.sql"
         first.touch(mode=0o600)
+        literal = password.replace("\\", r"\\").replace("'", r"\'")
         first.write_text(
-            "SET NAMES utf8mb4;\n"
-            f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{escape_string(password)}';\n"
+            f"SET NAMES utf8mb4;\nALTER USER 'root'@'localhost' IDENTIFIED BY '{literal}';\n"
         )
         flags, self._flags = self._flags, (*self._flags, f"--init-file={first}")
         if tcp:

@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError, leftovers
 from throwaway_mysql.guarded import await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.run import RunServer, claim, one_line
 from throwaway_mysql.server import POLL, cause, log_size
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
 ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
@@ -33,11 +35,16 @@ class Home:
     def __init__(self) -> None:
         with one_line():
             self.folder, self._hold = claim()
+        self._process = os.getpid()
+
+    def release(self) -> None:
+        """Let the server, if there is one, be ended meanwhile: close() has less to wait for."""
+        self._hold.close()
 
     def close(self) -> None:
         """End the server, if there is one, and remove the folder."""
-        if self._hold.ours:
-            self._hold.close()
+        self.release()
+        if self._process == os.getpid():  # a forked child's copy is not the run's
             await_guard(self.folder)
             leftovers.clear(self.folder)  # where the guard was killed
 
