@@ -48,3 +48,11 @@ that are named before it, and needs PyMySQL if anything:
 
 class ServerError(RuntimeError):
     """Something is wrong with a server; the message is one line that says what to do."""
+
+
+class LoggedError(ServerError):
+    """Something is wrong of which a log, at the path `log`, tells more than `what`."""
+
+    def __init__(self, what: str, log: object) -> None:
+        super().__init__(f"{what} ({log})")
+        self.what = what

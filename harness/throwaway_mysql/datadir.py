@@ -11,7 +11,7 @@ from signal import SIGTERM
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.guarded import Guarded
 from throwaway_mysql.login import Login
 from throwaway_mysql.program import Program
@@ -83,9 +83,10 @@ def _create_system_tables(
     while (status := guarded.poll(LOOK)) is None:
         refuse_full_disk(guarded.log, since)
         if time.monotonic() > deadline:
-            raise ServerError(f"the data folder took too long to make: see {guarded.log}")
+            raise LoggedError("the data folder took too long to make", guarded.log)
     if status != 0:
-        raise ServerError(f"the data folder could not be made: {cause(guarded.log, since)}")
+        why = cause(guarded.log, since)
+        raise LoggedError(f"the data folder could not be made: {why}", guarded.log)
 
 
 def system_tables(share: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from signal import Signals
 
 from pymysql.converters import escape_string
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.datadir import socket_flags, socket_login
 from throwaway_mysql.guarded import Guarded, guarding
 from throwaway_mysql.login import Answer, Login
@@ -78,7 +78,8 @@ class RunServer:
         since = log_size(self.log)
         self._guarded.start(argv)
         try:
-            wait_until_ready(self._guarded, self.root, self.log, since)
+            with one_line():
+                wait_until_ready(self._guarded, self.root, self.log, since)
         except BaseException:
             self.stop(Signals.SIGKILL)
             raise
@@ -185,9 +186,11 @@ def new_folder(place: Path | None = None) -> Path:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Tell in one line what the system refuses."""
+    """Tell in one line what the system refuses, or a server's log, which goes with the run."""
     try:
         yield
+    except LoggedError as error:
+        raise ServerError(error.what) from None
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = FULL if full else error.strerror
