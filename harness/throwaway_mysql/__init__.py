@@ -7,6 +7,7 @@ that are named before it, and needs PyMySQL if anything:
     accounts    the database and the account that an application needs
     masked      mappings that a report may show
     identity    the names of throwaway databases, and the process that made one
+    journal     what a process of a run did and when
     place       a server where they may be, how far it is, and whether its locks tell
     ownership   a run, and the locks that say it lives
     marker      what stands in a throwaway database
@@ -26,6 +27,7 @@ that are named before it, and needs PyMySQL if anything:
     process     any program that a test starts and that listens
     run         the server of a test run
     shared      the same one for all processes of the run
+    kept        the same one, going on after the run
     relay       a way to a server that a test can cut
     looking     a look at what is there, for tests that see whether anything was left
     kinds       what a database may have, and where its server tells of it
@@ -39,6 +41,7 @@ that are named before it, and needs PyMySQL if anything:
     migrations  a database at the newest schema; needs Alembic and SQLAlchemy
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
+    timing      how long each step took; needs pytest
     report      what a run says at its end; needs pytest
     fixtures    the databases of tests, as fixtures; needs pytest
     plugin      the options and the other fixtures; needs pytest

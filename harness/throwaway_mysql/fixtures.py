@@ -12,16 +12,17 @@ from throwaway_mysql import cache
 from throwaway_mysql.clone import fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
+from throwaway_mysql.kept import keep_server, ways_in
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.report import say
 from throwaway_mysql.schema import Schema
 from throwaway_mysql.shared import SharedLogin
 from throwaway_mysql.sweep import sweep
+from throwaway_mysql.timing import journal_of
 
 TOKEN = pytest.StashKey[str]()
 INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
-PRIVATE = "the private server ends with the run: use one that stays, of `throwaway-mysql server`"
 SCOPES = {"test": "function", "module": "module", "session": "session"}
 
 
@@ -70,7 +71,9 @@ def mysql_run(
     config = request.config
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
-    swept = sweep(mysql_login, run)
+    run.journal = journal_of(config)
+    with run.journal.step("sweep"):
+        swept = sweep(mysql_login, run)
     say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
     yield run
     say(config, *(f"a leak: {leak}" for leak in run.leaks))
@@ -96,38 +99,34 @@ def create_db(
     print("Creating db")
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         name = coordinates["DATABASE_NAME"]
+        mysql_run.journal.purposes[name] = request.node.nodeid
         if mysql_schema:
             print("Migrating db")
-            if warning := fill(mysql_login, name, mysql_schema, mysql_cache).warning:
-                say(request.config, warning)
+            filled = fill(mysql_login, name, mysql_schema, mysql_cache)
+            how = "copied" if filled.cloned else "migrated"
+            mysql_run.journal.add(f"schema: {how}", sum(filled.seconds.values()), name)
+            if filled.warning:
+                say(request.config, filled.warning)
         yield coordinates
-        if _is_kept(request, failed) and isinstance(mysql_login, SharedLogin):
-            say(request.config, f"not kept: {name}: {PRIVATE}")
-        elif _is_kept(request, failed):
+        if _is_kept(request, failed):
             keep(mysql_login, name, mysql_run)
-            say(request.config, *_ways_in(mysql_login, name))
+            if isinstance(mysql_login, SharedLogin):
+                keep_server(mysql_login)
+            say(request.config, *ways_in(mysql_login, name))
         else:
             print("Destroying db")
 
 
 @pytest.fixture
-def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
+def empty_database(
+    request: pytest.FixtureRequest, mysql_login: Login, mysql_run: Run
+) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
         yield coordinates
 
 
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
     chosen = request.config.getoption("--db-keep")
     return chosen == "all" or (chosen == "failed" and request.session.testsfailed > failed_before)
-
-
-def _ways_in(login: Login, name: str) -> list[str]:
-    """Return the database's URL and how to look into it, without the password."""
-    where = f"-h {login.host} -P {login.port}"
-    if login.unix_socket:
-        where = f"-S {login.unix_socket}"
-    return [
-        f"kept: mysql://{login.user}@{login.address}/{name}",
-        f"      mysql {where} -u {login.user} -p {name}",
-    ]

@@ -148,6 +148,16 @@ def await_guard(folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 
+def is_guarded(folder: Path) -> bool:
+    """Tell whether the folder has a guard."""
+    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _socket_folder(folder: Path) -> Path:
     """Return the folder, or one with a shorter path where that is too long for sockets."""
     if len(os.fsencode(folder)) <= LONGEST_FOLDER:

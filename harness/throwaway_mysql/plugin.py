@@ -29,7 +29,8 @@ from throwaway_mysql.fixtures import (
 from throwaway_mysql.login import LOOPBACK, Answer, Login
 from throwaway_mysql.program import find_program
 from throwaway_mysql.report import Report
-from throwaway_mysql.shared import Home, shared_login
+from throwaway_mysql.shared import Home, SharedLogin, shared_login
+from throwaway_mysql.timing import Recorder, journal_of
 
 HOME = pytest.StashKey[Home]()
 FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
@@ -60,6 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="keep throwaway databases, or those of failed tests, and tell how to look into them",
     )
     parser.addoption(
+        "--db-report",
+        action="store_true",
+        help="tell how long servers and throwaway databases took, step by step",
+    )
+    parser.addoption(
         "--mysqld",
         default="",
         metavar="PROGRAM",
@@ -76,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what is set, and let the report tell of databases."""
     database_scope("create_db", config)  # here, an error is one line
     config.pluginmanager.register(Report())
+    config.pluginmanager.register(Recorder(config))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -145,10 +152,13 @@ def mysql_login(
     On the configured server if it answers, else on a private one that lives for the run.
     """
     program = request.config.getoption("--mysqld")
+    began = time.perf_counter()
     login = None if program else configured_login(mysql_configured, mysql_wait)
-    if login:
-        return login
-    return shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+    if not login:
+        login = shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+    how = login.how if isinstance(login, SharedLogin) else f"{login.address} answered"
+    journal_of(request.config).add(f"server: {how}", time.perf_counter() - began)
+    return login
 
 
 def run_folder(config: pytest.Config) -> Path:

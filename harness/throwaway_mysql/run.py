@@ -44,6 +44,7 @@ class RunServer:
     another folder for the data, and `flags` are more options of the server's. It listens on
     a free port of 127.0.0.1 or, without `tcp`, on a unix socket only. `folder`, if given, is
     a new_folder() on which someone else has the Hold, so that the server dies with that one.
+    `copied` tells whether its data came from a template.
     Raises ServerError where there is none or it does not start.
     """
 
@@ -63,7 +64,7 @@ class RunServer:
         try:
             with one_line():
                 self._settle(folder, inside, Path(tempfile.gettempdir()) if durable else None)
-                install(self.program, self._flags, self._guarded, self._data)
+                self.copied = install(self.program, self._flags, self._guarded, self._data)
                 if durable or inside:
                     _flush(self._data)
                 self._start_first(tcp=tcp)
