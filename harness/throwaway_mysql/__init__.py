@@ -38,10 +38,12 @@ that are named before it, and needs PyMySQL if anything:
     ddl, rows   a database's objects and rows as SQL
     dump        a database as a file
     clone       a schema in an empty database, as a copy where there is one
+    original    the rows that a database had when it was made, put back
     migrations  a database at the newest schema; needs Alembic and SQLAlchemy
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
     timing      how long each step took; needs pytest
+    isolation   what keeps tests apart that share a database; needs pytest
     report      what a run says at its end; needs pytest
     fixtures    the databases of tests, as fixtures; needs pytest
     plugin      the options and the other fixtures; needs pytest

@@ -12,6 +12,7 @@ from throwaway_mysql import cache
 from throwaway_mysql.clone import fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
+from throwaway_mysql.isolation import isolated
 from throwaway_mysql.kept import keep_server, ways_in
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
@@ -107,7 +108,8 @@ def create_db(
             mysql_run.journal.add(f"schema: {how}", sum(filled.seconds.values()), name)
             if filled.warning:
                 say(request.config, filled.warning)
-        yield coordinates
+        with isolated(request, mysql_login, name, mysql_run):
+            yield coordinates
         if _is_kept(request, failed):
             keep(mysql_login, name, mysql_run)
             if isinstance(mysql_login, SharedLogin):

@@ -26,6 +26,7 @@ from throwaway_mysql.fixtures import (
     mysql_spared,
     run_token,
 )
+from throwaway_mysql.isolation import WAYS, Isolation, isolation
 from throwaway_mysql.login import LOOPBACK, Answer, Login
 from throwaway_mysql.program import find_program
 from throwaway_mysql.report import Report
@@ -52,6 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "mysql_database",
         default="module",
         help=f"what a throwaway database is made for: each {', each '.join(SCOPES)}",
+    )
+    parser.addini(
+        "mysql_isolation",
+        default="none",
+        help=f"what is done between the tests of a database: {' or '.join(WAYS)} (rows go back)",
     )
     parser.addoption(
         "--db-keep",
@@ -81,6 +87,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check what is set, and let the report tell of databases."""
     database_scope("create_db", config)  # here, an error is one line
+    isolation(config)  # too
+    config.pluginmanager.register(Isolation())
     config.pluginmanager.register(Report())
     config.pluginmanager.register(Recorder(config))
 
