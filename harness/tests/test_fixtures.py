@@ -108,3 +108,29 @@ def test_the_workers_of_xdist_are_one_run(
     }
     assert {name.rsplit("_", 2)[1] for name in told} == {"gw0", "gw1"}
     assert ours(account, prefix) == set()
+
+
+def test_a_report_of_a_fixture_that_fails_shows_nothing_of_the_plugin(
+    run_pytest: RunPytest,
+) -> None:
+    module = """
+import pytest
+
+@pytest.fixture
+def broken(create_db):
+    yield
+    raise LookupError("of its own")
+
+def test_it(broken):
+    pass
+
+@pytest.fixture
+def worse():
+    raise LookupError("of its own")
+
+def test_another(worse):
+    pass
+"""
+    said = run_pytest("-o", "mysql_isolation=delete", it=module).stdout
+    assert said.count("raise LookupError") == 2
+    assert "throwaway_mysql/" not in said

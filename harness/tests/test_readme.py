@@ -1,20 +1,14 @@
 """What the README promises is there, and its examples run, as a project's own tests."""
 
-import inspect
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from throwaway_mysql import fixtures, plugin
-from throwaway_mysql.login import Login
+from throwaway_mysql import plugin
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-PASSWORD_AND_PORT = "mysql_tcp"  # noqa: S105 (a fixture)
 WriteProject = Callable[..., Path]
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -25,7 +19,6 @@ def mysql_tcp():
     return True
 """
 FINDS_ROWS = """
-import pytest
 from throwaway_mysql.looking import rows
 
 @pytest.mark.parametrize("time", [1, 2])
@@ -62,56 +55,35 @@ class Parser:
         self.ini.append(name)
 
 
+def pytest_says(folder: Path, *options: str) -> str:
+    """Run pytest in a folder, and return what it says."""
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout
+
+
 def test_the_tables_have_every_option_and_ini_name() -> None:
     parser = Parser()
-    plugin.pytest_addoption(parser)  # type: ignore[arg-type]  # what it needs of one
+    plugin.pytest_addoption(parser)  # type: ignore[arg-type]  # all that it needs of one
     assert sorted(table("option")) == sorted(parser.options)
     assert sorted(table("in pytest's ini file")) == sorted(parser.ini)
 
 
-def test_the_table_has_every_fixture() -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "pytest", "--fixtures", "--noconftest", "-p", "no:cacheprovider"],
-        cwd=Path(inspect.getfile(plugin)).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    ours = re.findall(r"^(\w+)(?: \[\w+ scope\])? -- (?:\S*/)?(?:\w+)\.py", said, re.M)
-    modules = {Path(inspect.getfile(module)).stem for module in (plugin, fixtures)}
-    ours = [
-        name
-        for name, file in re.findall(r"^(\w+)(?: \[.*\])? -- \S*?(\w+)\.py:\d+$", said, re.M)
-        if file in modules and name in dir(plugin)
-    ]
-    assert sorted(table("fixture")) == sorted(ours)
+def test_the_table_has_every_fixture(tmp_path: Path) -> None:
+    said = pytest_says(tmp_path, "--fixtures")
+    found = re.findall(r"^(\w+)(?: \[.*\])? -- .*/throwaway_mysql/\w+\.py:\d+$", said, re.M)
+    assert sorted(table("fixture")) == sorted(found)
 
 
-@pytest.mark.parametrize("place", ["private", "own"])
-def test_the_first_example_passes(
-    write_project: WriteProject, run_pytest: RunPytest, mysql_program: str, place: str
-) -> None:
+def test_the_first_example_passes(write_project: WriteProject, mysql_program: str) -> None:
     conftest, test, *_ = blocks("python")
-    ini = write_project(("op.create_table('t', sa.Column('n', sa.Integer))", "pass"))
-    folder = ini.parent
-    run_pytest()  # which writes a conftest with an account on the tests' server
-    configured = (folder / "conftest.py").read_text() if place == "own" else ""
-    (folder / "conftest.py").write_text(configured + conftest + ON_A_PORT)
+    folder = write_project(("op.create_table('t', sa.Column('n', sa.Integer))", "pass")).parent
+    (folder / "conftest.py").write_text(conftest + ON_A_PORT)
     (folder / "test_it.py").write_text(test)
-    options = [f"--mysqld={mysql_program}"] if place == "private" else []
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "1 passed" in done.stdout, done.stdout
+    assert "1 passed" in (said := pytest_says(folder, f"--mysqld={mysql_program}")), said
 
 
-def test_the_example_of_a_seed_passes(
-    run_pytest: RunPytest, tmp_path: Path, account: Login
-) -> None:
+def test_the_example_of_a_seed_passes(run_pytest: RunPytest) -> None:
     (example,) = [block for block in blocks("python") if "CallableSchema" in block]
     done = run_pytest("-o", "mysql_database=test", it=example + FINDS_ROWS)
     assert "2 passed" in done.stdout, done.stdout

@@ -44,6 +44,7 @@ class Isolation:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
         """Put rows back once the test's own fixtures are gone, in databases that go on."""
+        __tracebackhide__ = True
         try:
             return (yield)
         finally:

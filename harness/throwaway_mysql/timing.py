@@ -38,6 +38,7 @@ class Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[Any]") -> Iterator[None]:
         """Time the start of an app."""
+        __tracebackhide__ = True
         if fixturedef.argname != "create_test_app":
             return (yield)
         with self.journal.step("app: start"):
