@@ -83,10 +83,19 @@ def logins() -> "tuple[Login, Login]":
 
 def private_server() -> "PrivateServer":
     """Return the private server that serves the configured coordinates."""
-    from throwaway_mysql.private import PrivateServer
+    from throwaway_mysql.private import Names, PrivateServer
 
     root, user = logins()
-    return PrivateServer(FOLDER, user, root.password)
+    names = Names(
+        host="DB_HOST",
+        port="DB_PORT",
+        password="DB_PASSWORD",  # noqa: S106 (its name)
+        root_password="MYSQL_ROOT_PASSWORD",  # noqa: S106 (its name)
+        program="MYSQLD",
+        stop="quart mysql stop",
+        setup="quart mysql setup",
+    )
+    return PrivateServer(FOLDER, user, root.password, names)
 
 
 @contextmanager

@@ -31,6 +31,19 @@ with throwaway_database(Login(**login), "", Run.begin(prefix)) as coordinates:
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
+CONFTEST = """
+import json, os
+import pytest
+from throwaway_mysql.login import Login
+
+@pytest.fixture(scope="session")
+def mysql_configured():
+    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
+
+@pytest.fixture(scope="session")
+def mysql_prefix():
+    return os.environ["TEST_PREFIX"]
+"""
 INI = """[alembic]
 script_location = %(here)s/moves
 path_separator = os
@@ -80,6 +93,7 @@ def mysql_prefix():
 collect_ignore = ["examples"]  # projects of their own, which test_examples runs
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
+RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 NewDatabase = Callable[[], str]
 # Is given (up, down) of each revision, one after the other, and code that adds to `metadata`.
 WriteProject = Callable[..., Path]
@@ -132,6 +146,27 @@ def start_run() -> Iterator[Start]:
             return process, process.stdout.readline().strip()  # type: ignore[union-attr]  # a PIPE
 
         yield start
+
+
+@pytest.fixture
+def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
+    """Return a function that runs pytest on modules, given by name, with the account."""
+    environ = {**os.environ, "TEST_LOGIN": json.dumps(as_given(account)), "TEST_PREFIX": prefix}
+
+    def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
+        folder = tmp_path / "project"
+        folder.mkdir(exist_ok=True)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "conftest.py").write_text(CONFTEST)
+        for name, text in modules.items():
+            (folder / f"test_{name}.py").write_text(text)
+        files = [f"test_{name}.py" for name in modules]
+        argv = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, *files]
+        return subprocess.run(
+            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+
+    return run
 
 
 @pytest.fixture

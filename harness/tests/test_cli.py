@@ -1,6 +1,7 @@
 """The command, as a person runs it."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -171,6 +172,32 @@ def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: P
     finally:
         assert server("stop") == (0, "the private server has stopped\n")
     assert login.answer() is Answer.NOTHING
+
+
+def test_errors_of_a_private_server_name_the_commands_own_options(
+    mysql_program: str, mysql_login: Login, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/made-by").write_text("MariaDB 99.1.2")
+
+    def refused(*options: object, password: str = "of a test") -> str:  # noqa: S107
+        done = throwaway_mysql("server", "start", "--folder", tmp_path, *options, password=password)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        return done.stderr
+
+    free = ["--port", free_port(), "--program", mysql_program]
+    told = {
+        "; --host is not this machine": refused("--host", "127.0.0.2", *free),
+        "set --program to such a program": refused(*free),
+        "; correct MYSQL_PWD, or set another --port": refused(
+            *("--host", mysql_login.host, "--port", mysql_login.port),
+            password="wrong",  # noqa: S106
+        ),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        told["stop it, or set another --port"] = refused("--port", port)
+    assert [line for line, said in told.items() if line not in said] == [], told
 
 
 def test_a_private_server_needs_a_password(tmp_path: Path) -> None:

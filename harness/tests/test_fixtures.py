@@ -1,34 +1,18 @@
 """The databases of a project's tests: real runs of pytest on a small project."""
 
-import json
-import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import as_given, databases
+from throwaway_mysql.looking import databases
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.sweep import sweep
 
-CONFTEST = """
-import json, os
-import pytest
-from throwaway_mysql.login import Login
-
-@pytest.fixture(scope="session")
-def mysql_configured():
-    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
-
-@pytest.fixture(scope="session")
-def mysql_prefix():
-    return os.environ["TEST_PREFIX"]
-"""
 TWO_TESTS = """
 def test_one(create_db):
     print("named", create_db["DATABASE_NAME"])
@@ -48,27 +32,6 @@ def test_it(create_db):
 """
 
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
-    """Return a function that runs pytest on modules, given by name, with the account."""
-    environ = {**os.environ, "TEST_LOGIN": json.dumps(as_given(account)), "TEST_PREFIX": prefix}
-
-    def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
-        folder = tmp_path / "project"
-        folder.mkdir(exist_ok=True)
-        (folder / "pytest.ini").write_text("[pytest]\n")
-        (folder / "conftest.py").write_text(CONFTEST)
-        for name, text in modules.items():
-            (folder / f"test_{name}.py").write_text(text)
-        files = [f"test_{name}.py" for name in modules]
-        argv = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, *files]
-        return subprocess.run(
-            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
-        )
-
-    return run
 
 
 def names(done: "subprocess.CompletedProcess[str]") -> list[str]:
@@ -145,3 +108,29 @@ def test_the_workers_of_xdist_are_one_run(
     }
     assert {name.rsplit("_", 2)[1] for name in told} == {"gw0", "gw1"}
     assert ours(account, prefix) == set()
+
+
+def test_a_report_of_a_fixture_that_fails_shows_nothing_of_the_plugin(
+    run_pytest: RunPytest,
+) -> None:
+    module = """
+import pytest
+
+@pytest.fixture
+def broken(create_db):
+    yield
+    raise LookupError("of its own")
+
+def test_it(broken):
+    pass
+
+@pytest.fixture
+def worse():
+    raise LookupError("of its own")
+
+def test_another(worse):
+    pass
+"""
+    said = run_pytest("-o", "mysql_isolation=delete", it=module).stdout
+    assert said.count("raise LookupError") == 2
+    assert "throwaway_mysql/" not in said

@@ -158,6 +158,15 @@ def test_only_its_own_root_may_enter(server: RunServer) -> None:
         assert login.answer() is Answer.REFUSAL
 
 
+def test_one_that_does_not_start_says_why_and_names_no_log_that_goes_with_it(
+    mysql_program: str,
+) -> None:
+    with pytest.raises(ServerError, match=r": .*\[ERROR\].*no-such-option") as error:
+        RunServer(mysql_program, flags=["--no-such-option=/"])
+    assert "server.log" not in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_a_program_that_is_none_is_refused() -> None:
     with pytest.raises(ServerError, match="no server program at /nowhere"):
         RunServer("/nowhere")

@@ -7,6 +7,7 @@ that are named before it, and needs PyMySQL if anything:
     accounts    the database and the account that an application needs
     masked      mappings that a report may show
     identity    the names of throwaway databases, and the process that made one
+    journal     what a process of a run did and when
     place       a server where they may be, how far it is, and whether its locks tell
     ownership   a run, and the locks that say it lives
     marker      what stands in a throwaway database
@@ -27,6 +28,7 @@ that are named before it, and needs PyMySQL if anything:
     process     any program that a test starts and that listens
     run         the server of a test run
     shared      the same one for all processes of the run
+    kept        the same one, going on after the run
     relay       a way to a server that a test can cut
     looking     a look at what is there, for tests that see whether anything was left
     nested      a small project whose tests another test runs, for the same
@@ -39,8 +41,11 @@ that are named before it, and needs PyMySQL if anything:
     ddl, rows   a database's objects and rows as SQL
     dump        a database as a file
     clone       a schema in an empty database, as a copy where there is one
+    original    the rows that a database had when it was made, put back
     recorded    revisions that may not change any more; needs Alembic
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
+    timing      how long each step took; needs pytest
+    isolation   what keeps tests apart that share a database; needs pytest
     report      what a run says at its end; needs pytest
     scheduler   which worker of pytest-xdist runs which module; needs pytest-xdist
     fixtures    the databases of tests, as fixtures; needs pytest
@@ -56,3 +61,11 @@ that are named before it, and needs PyMySQL if anything:
 
 class ServerError(RuntimeError):
     """Something is wrong with a server; the message is one line that says what to do."""
+
+
+class LoggedError(ServerError):
+    """Something is wrong of which a log, at the path `log`, tells more than `what`."""
+
+    def __init__(self, what: str, log: object) -> None:
+        super().__init__(f"{what} ({log})")
+        self.what = what

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import ServerError, kept
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
 from throwaway_mysql.private import PrivateServer
@@ -55,6 +55,11 @@ def _server(options: argparse.Namespace) -> int:
     return 0
 
 
+def _end(options: argparse.Namespace) -> int:
+    print(kept.end(options.folder))
+    return 0
+
+
 def _login(options: argparse.Namespace) -> Login:
     return Login(
         options.host,
@@ -93,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--database", default="throwaway", help="made at its first start")
     command.add_argument("--program", default="", help="such as /usr/sbin/mysqld")
     command.set_defaults(command=_server, socket=None)
+    command = commands.add_parser("end", help="end a server that a test run kept (--db-keep)")
+    command.add_argument("folder", type=Path, help="as that run printed it")
+    command.set_defaults(command=_end)
     return parser
 
 

@@ -8,7 +8,7 @@ import pymysql
 
 from throwaway_mysql import ServerError, marker
 from throwaway_mysql.accounts import identifier, throwaway_prefix
-from throwaway_mysql.holders import end, holders
+from throwaway_mysql.holders import LOCKED, insist
 from throwaway_mysql.identity import lock_of
 from throwaway_mysql.login import Login
 from throwaway_mysql.marker import Marker
@@ -16,9 +16,6 @@ from throwaway_mysql.masked import Masked
 from throwaway_mysql.ownership import Run, default_run
 from throwaway_mysql.place import Place, saying
 from throwaway_mysql.verdict import State, Verdict, judge, judge_own
-
-LOCK_WAIT = 2  # seconds that DROP waits for a forgotten transaction; the servers' default is a day
-LOCKED = 1205
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +65,8 @@ def throwaway_database(
     run = run or default_run(throwaway_prefix(database), spared=[database])
     name = run.next_name()
     try:
-        create(login, name, run)
+        with run.journal.step("database: create", name):
+            create(login, name, run)
         yield Coordinates(
             DB_HOST=login.host,
             DB_PORT=login.port,
@@ -80,7 +78,7 @@ def throwaway_database(
         )
     finally:
         if run.owns(name):
-            with Place(login) as place:
+            with run.journal.step("database: drop", name), Place(login) as place:
                 for leak in drop(place, name, run):
                     log.warning("%s", leak)
 
@@ -117,7 +115,7 @@ def drop(place: Place, name: str, run: Run, *, kept: bool = False) -> list[str]:
     with saying(f"{name} is not dropped"):
         if run.owns(name):
             _check(judge_own(place, name, run), kept=kept)
-            leaks = _drop(place, name)
+            leaks = _drop(place, name, run)
             run.made.discard(name)
         else:
             leaks = _drop_left(place, name, run, kept=kept)
@@ -132,7 +130,7 @@ def _drop_left(place: Place, name: str, run: Run, *, kept: bool) -> list[str]:
         if not free:
             raise StaysError(Verdict(name, State.LIVE, "its run has its lock again"))
         _check(judge(place, name, run), kept=kept)
-        return _drop(place, name)
+        return _drop(place, name, run)
 
 
 def _check(verdict: Verdict, *, kept: bool) -> None:
@@ -140,29 +138,23 @@ def _check(verdict: Verdict, *, kept: bool) -> None:
         raise StaysError(verdict)
 
 
-def _drop(place: Place, name: str) -> list[str]:
-    place.rows(f"SET SESSION lock_wait_timeout = {LOCK_WAIT}, foreign_key_checks = 0")
-    if _dropped(place, name):
-        return []
-    leaks = [f"{name}: {end(place, holder)}" for holder in holders(place, name)]
-    if _dropped(place, name):
-        return leaks
+def _drop(place: Place, name: str, run: Run) -> list[str]:
+    place.rows("SET SESSION foreign_key_checks = 0")
+    try:
+        return insist(place, name, run.journal, lambda: _drop_now(place, name))
+    except pymysql.OperationalError as error:
+        if error.args[0] not in LOCKED:
+            raise
     raise ServerError(
         f"{name} is not dropped: a transaction that {place.login.user} cannot see or end has "
         "locks in it: end it, and sweep"
     )
 
 
-def _dropped(place: Place, name: str) -> bool:
-    try:
-        if tables := _tables_before(place, name):
-            place.rows(f"DROP TABLE IF EXISTS {tables}")
-        place.rows(f"DROP DATABASE IF EXISTS {identifier(name)}")
-    except pymysql.OperationalError as error:
-        if error.args[0] != LOCKED:
-            raise
-        return False
-    return True
+def _drop_now(place: Place, name: str) -> None:
+    if tables := _tables_before(place, name):
+        place.rows(f"DROP TABLE IF EXISTS {tables}")
+    place.rows(f"DROP DATABASE IF EXISTS {identifier(name)}")
 
 
 def _tables_before(place: Place, name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import TYPE_CHECKING
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.guarded import Guarded
 from throwaway_mysql.login import Login
 from throwaway_mysql.program import Program
@@ -85,9 +85,10 @@ def _create_system_tables(
     while (status := guarded.poll(LOOK)) is None:
         refuse_full_disk(guarded.log, since)
         if time.monotonic() > deadline:
-            raise ServerError(f"the data folder took too long to make: see {guarded.log}")
+            raise LoggedError("the data folder took too long to make", guarded.log)
     if status != 0:
-        raise ServerError(f"the data folder could not be made: {cause(guarded.log, since)}")
+        why = cause(guarded.log, since)
+        raise LoggedError(f"the data folder could not be made: {why}", guarded.log)
 
 
 def system_tables(share: Path) -> list[Path]:

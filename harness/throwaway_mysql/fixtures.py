@@ -15,6 +15,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.report import say
+from throwaway_mysql.timing import journal_of
 
 if TYPE_CHECKING:
     from throwaway_mysql.database import Coordinates
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 TOKEN = pytest.StashKey[str]()
 INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
-PRIVATE = "the private server ends with the run: use one that stays, of `throwaway-mysql server`"
 Scope = Literal["function", "module", "session"]
 SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
 
@@ -81,7 +81,9 @@ def mysql_run(
     leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
-    _sweep(config, mysql_login, run)
+    run.journal = journal_of(config)
+    with run.journal.step("sweep"):
+        _sweep(config, mysql_login, run)
     yield run
     if worker != "main":  # another worker may have crashed
         with suppress(ServerError):  # the next run does it
@@ -111,32 +113,42 @@ def create_db(
     """Make a database with the project's schema; yields the settings that lead to it."""
     from throwaway_mysql.clone import fill
     from throwaway_mysql.database import keep, throwaway_database
+    from throwaway_mysql.isolation import isolated
+    from throwaway_mysql.kept import keep_server, ways_in
     from throwaway_mysql.shared import SharedLogin
 
     failed = request.session.testsfailed
     print("Creating db")
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         name = coordinates["DATABASE_NAME"]
+        mysql_run.journal.purposes[name] = request.node.nodeid
         if mysql_schema:
             print("Migrating db")
-            if warning := fill(mysql_login, name, mysql_schema, mysql_cache).warning:
-                say(request.config, warning)
-        yield coordinates
-        if _is_kept(request, failed) and isinstance(mysql_login, SharedLogin):
-            say(request.config, f"not kept: {name}: {PRIVATE}")
-        elif _is_kept(request, failed):
+            filled = fill(mysql_login, name, mysql_schema, mysql_cache)
+            how = "copied" if filled.cloned else "migrated"
+            mysql_run.journal.add(f"schema: {how}", sum(filled.seconds.values()), name)
+            if filled.warning:
+                say(request.config, filled.warning)
+        with isolated(request, mysql_login, name, mysql_run):
+            yield coordinates
+        if _is_kept(request, failed):
             keep(mysql_login, name, mysql_run)
-            say(request.config, *_ways_in(mysql_login, name))
+            if isinstance(mysql_login, SharedLogin):
+                keep_server(mysql_login)
+            say(request.config, *ways_in(mysql_login, name))
         else:
             print("Destroying db")
 
 
 @pytest.fixture
-def empty_database(mysql_login: Login, mysql_run: Run) -> Iterator[Coordinates]:
+def empty_database(
+    request: pytest.FixtureRequest, mysql_login: Login, mysql_run: Run
+) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
     from throwaway_mysql.database import throwaway_database
 
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
         yield coordinates
 
 
@@ -150,14 +162,3 @@ def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
     chosen = request.config.getoption("--db-keep")
     return chosen == "all" or (chosen == "failed" and request.session.testsfailed > failed_before)
-
-
-def _ways_in(login: Login, name: str) -> list[str]:
-    """Return the database's URL and how to look into it, without the password."""
-    where = f"-h {login.host} -P {login.port}"
-    if login.unix_socket:
-        where = f"-S {login.unix_socket}"
-    return [
-        f"kept: mysql://{login.user}@{login.address}/{name}",
-        f"      mysql {where} -u {login.user} -p {name}",
-    ]

@@ -4,8 +4,9 @@
 
 The run holds a record lock on the file `alive` in the first FOLDER: such a lock ends with its
 process however that ends, and unlike an open pipe it isn't handed to forked children. Once
-this program gets the lock, it kills what it runs, removes every FOLDER and ends. FD is a file
-that the parent has locked, and that stays so until then.
+this program gets the lock, it kills what it runs, removes every FOLDER and ends. If the run
+has left a file `kept` there, it awaits the end of what it runs instead. FD is a file that the
+parent has locked, and that stays so until then.
 
 A command on standard input is a line with a length and that many bytes: the file that the
 program reads and its arguments, separated by NUL. The program's id, and when it has ended
@@ -21,6 +22,7 @@ import sys
 from contextlib import suppress
 
 GONE = ".gone"  # what a folder's name ends with that is being removed
+KEPT = "kept"
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
 
 
@@ -56,7 +58,8 @@ class Guard:
         await_end_of_run(self.folders[0] + "/alive")
         self.beginning.acquire()  # for good
         if self.running.locked() and self.pid:
-            os.kill(self.pid, signal.SIGKILL)
+            if not os.path.exists(f"{self.folders[0]}/{KEPT}"):  # noqa: PTH110 (pathlib is slow)
+                os.kill(self.pid, signal.SIGKILL)
             self.running.acquire()
         remove(self.folders)
         os._exit(0)

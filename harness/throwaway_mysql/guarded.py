@@ -13,7 +13,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import IO
 
-from throwaway_mysql import ServerError, guard
+from throwaway_mysql import LoggedError, ServerError, guard
 
 LONGEST_FOLDER = 90  # bytes; a socket in it must keep below 108
 SHORT_PLACES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (the names there are random)
@@ -127,7 +127,7 @@ class Guarded:
         """Wait for the program's own end, and return its exit status."""
         status = self.poll(seconds)
         if status is None:
-            raise ServerError(f"a program did not end within {seconds:.0f} s: see {self.log}")
+            raise LoggedError(f"a program did not end within {seconds:.0f} s", self.log)
         return status
 
     def let_go(self) -> None:
@@ -197,6 +197,16 @@ def await_guard(folder: Path) -> None:
     """Wait until the folder's guard, if it ever had one, has ended."""
     with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def is_guarded(folder: Path) -> bool:
+    """Tell whether the folder has a guard."""
+    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def noted(folder: Path) -> list[Path]:

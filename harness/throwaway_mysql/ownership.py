@@ -10,6 +10,7 @@ import pymysql
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.identity import MOST_NUMBER, Maker, Name, check, lock_name, new_token
+from throwaway_mysql.journal import Journal
 from throwaway_mysql.login import Login
 from throwaway_mysql.place import Place, reason
 
@@ -99,7 +100,8 @@ class Run:
     """One process of a test run: names its databases, and holds its lock on each server.
 
     `made` are the databases that it has made and not dropped, `leaks` one line for each
-    connection that a drop had to end. `spared` are never dropped, whatever they are called.
+    connection that a drop had to end, which `journal` lets name its test. `spared` are never
+    dropped, whatever they are called.
     """
 
     def __init__(self, prefix: str, token: str, worker: str, spared: Collection[str]) -> None:
@@ -109,6 +111,7 @@ class Run:
         self.maker = Maker.me()
         self.made: set[str] = set()
         self.leaks: list[str] = []
+        self.journal = Journal()
         self._number = 0
         self._alone = threading.Lock()
         self._locks: dict[tuple[str, int, str | None], RunLock] = {}

@@ -29,7 +29,9 @@ from throwaway_mysql.fixtures import (
     mysql_spared,
     run_token,
 )
+from throwaway_mysql.isolation import WAYS, Isolation, isolation
 from throwaway_mysql.report import Report
+from throwaway_mysql.timing import Recorder, journal_of
 
 if TYPE_CHECKING:
     from throwaway_mysql.login import Login
@@ -57,12 +59,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="module",
         help=f"what a throwaway database is made for: each {', each '.join(SCOPES)}",
     )
+    parser.addini(
+        "mysql_isolation",
+        default="none",
+        help=f"what is done between the tests of a database: {' or '.join(WAYS)} (rows go back)",
+    )
     parser.addoption(
         "--db-keep",
         nargs="?",
         choices=["all", "failed"],
         const="all",
         help="keep throwaway databases, or those of failed tests, and tell how to look into them",
+    )
+    parser.addoption(
+        "--db-report",
+        action="store_true",
+        help="tell how long servers and throwaway databases took, step by step",
     )
     parser.addoption(
         "--mysqld",
@@ -80,7 +92,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check what is set, and let the report tell of databases."""
     database_scope("create_db", config)  # here, an error is one line
+    isolation(config)  # too
+    config.pluginmanager.register(Isolation())
     config.pluginmanager.register(Report())
+    config.pluginmanager.register(Recorder(config))
     # Now, so that it is done after pytest's own cleanups, which are added later.
     config.add_cleanup(lambda: close_home(config))
 
@@ -160,13 +175,16 @@ def mysql_login(
 
     On the configured server if it answers, else on a private one that lives for the run.
     """
-    from throwaway_mysql.shared import shared_login
+    from throwaway_mysql.shared import SharedLogin, shared_login
 
     program = request.config.getoption("--mysqld")
+    began = time.perf_counter()
     login = None if program else configured_login(mysql_configured, mysql_wait)
-    if login:
-        return login
-    return shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+    if not login:
+        login = shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+    how = login.how if isinstance(login, SharedLogin) else f"{login.address} answered"
+    journal_of(request.config).add(f"server: {how}", time.perf_counter() - began)
+    return login
 
 
 def run_folder(config: pytest.Config) -> Path:

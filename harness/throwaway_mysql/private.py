@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
+from typing import NamedTuple
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
@@ -33,6 +34,21 @@ SETTLED_WITHIN = 60.0  # seconds
 POLL = 0.02
 
 
+class Names(NamedTuple):
+    """What whoever starts the server calls its settings; messages say what to set."""
+
+    host: str = "--host"
+    port: str = "--port"
+    password: str = "MYSQL_PWD"  # noqa: S105 (its name)
+    root_password: str = "MYSQL_PWD"  # noqa: S105 (its name)
+    program: str = "--program"
+    stop: str = "throwaway-mysql server stop"
+    setup: str = ""  # a command that makes the account on a server that runs
+
+
+OPTIONS = Names()  # of `throwaway-mysql server`
+
+
 class PrivateServer:
     """The server of the folder `folder`, at the address of `user` and with that account.
 
@@ -41,8 +57,10 @@ class PrivateServer:
     that ends: a pid file alone may name someone else's process. The file has its address.
     """
 
-    def __init__(self, folder: Path, user: Login, root_password: str) -> None:
-        self.folder, self.user = folder, user
+    def __init__(
+        self, folder: Path, user: Login, root_password: str, names: Names = OPTIONS
+    ) -> None:
+        self.folder, self.user, self.names = folder, user, names
         self.root = replace(user, user="root", password=root_password, database=None)
         self.data, self.log = folder / "data", folder / "server.log"
         self.running = folder / "running"
@@ -54,7 +72,7 @@ class PrivateServer:
         except LoginError as error:
             if self.user.host not in LOOPBACK:
                 raise ServerError(
-                    f"{error}; DB_HOST is not this machine, "
+                    f"{error}; {self.names.host} is not this machine, "
                     "and only a private server on 127.0.0.1 can be started"
                 ) from None
         else:
@@ -99,7 +117,7 @@ class PrivateServer:
         if met.answer is Answer.STRANGER:
             raise ServerError(
                 f"{self.user.address} is taken by something that is not a MySQL server: "
-                "stop it, or set another DB_PORT"
+                f"stop it, or set another {self.names.port}"
             )
         if met.answer is Answer.FULL:
             raise ServerError(str(met))
@@ -107,13 +125,14 @@ class PrivateServer:
             if met.answer is Answer.NOTHING:
                 raise ServerError(
                     f"the private server runs, but not at {self.user.address}: "
-                    "run `quart mysql stop`, or restore DB_PORT"
+                    f"run `{self.names.stop}`, or restore {self.names.port}"
                 )
             self._let_in()
             return f"the private server at {self.user.address} now lets in {self.user.user}"
         if met.answer is Answer.REFUSAL:
+            first = f"run `{self.names.setup}`, " if self.names.setup else ""
             raise ServerError(
-                f"{met}; run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
+                f"{met}; {first}correct {self.names.password}, or set another {self.names.port}"
             )
         program = find_program(program_path)
         if self.data.exists():
@@ -186,7 +205,7 @@ class PrivateServer:
         except LoginError as error:
             raise ServerError(
                 f"the private server was made with other settings: {error}; "
-                f"restore MYSQL_ROOT_PASSWORD, or stop it and move {self.folder} away"
+                f"restore {self.names.root_password}, or stop it and move {self.folder} away"
             ) from None
 
     def _set_up(self, connection: "Connection[Cursor]") -> None:
@@ -202,7 +221,8 @@ class PrivateServer:
         if family != program.family or newer:
             raise ServerError(
                 f"the data in {self.data} was made by {made_by}, which {program} cannot read: "
-                f"set MYSQLD to such a program, or move {self.folder} away to begin anew"
+                f"set {self.names.program} to such a program, or move {self.folder} away to "
+                "begin anew"
             )
 
     def _made_by(self) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from signal import Signals
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.datadir import socket_flags, socket_login
 from throwaway_mysql.guarded import Guarded, Hold, guarding
 from throwaway_mysql.leftovers import BEGIN
@@ -42,7 +42,8 @@ class RunServer:
     `durable` puts the data on disk and flushes each commit, for measurements; `inside` is
     another folder for the data, and `flags` are more options of the server's. It listens on
     a free port of 127.0.0.1 or, without `tcp`, on a unix socket only. `folder`, if given, is
-    one that someone else has claimed, so that the server dies with that one.
+    one that someone else has claimed, so that the server dies with that one. `copied` tells
+    whether its data came from a template.
     Raises ServerError where there is none or it does not start.
     """
 
@@ -62,7 +63,7 @@ class RunServer:
         try:
             with one_line():
                 self._settle(folder, inside, Path(tempfile.gettempdir()) if durable else None)
-                install(self.program, self._flags, self._guarded, self._data)
+                self.copied = install(self.program, self._flags, self._guarded, self._data)
                 if durable or inside:
                     _flush(self._data)
                 self._start_first(tcp=tcp)
@@ -77,7 +78,8 @@ class RunServer:
         since = log_size(self.log)
         self._guarded.start(argv)
         try:
-            wait_until_ready(self._guarded, self.root, self.log, since)
+            with one_line():
+                wait_until_ready(self._guarded, self.root, self.log, since)
         except BaseException:
             self.stop(Signals.SIGKILL)
             raise
@@ -197,9 +199,11 @@ def places() -> list[Path]:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Tell in one line what the system refuses."""
+    """Tell in one line what the system refuses, or a server's log, which goes with the run."""
     try:
         yield
+    except LoggedError as error:
+        raise ServerError(error.what) from None
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = FULL if full else error.strerror

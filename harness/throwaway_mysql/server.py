@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import LoggedError
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.program import Program
 
@@ -51,7 +51,7 @@ POLL = 0.002  # seconds; a refused attempt takes a tenth of a millisecond
 
 WAITS_FOR_ROOM = "aiting for someone to free"
 FULL = "the disk is full: make room"
-TAKEN = "its port is taken by something else: stop that, or set DB_PORT"
+TAKEN = "its port is taken by something else: stop that, or choose another"
 KNOWN_CAUSES = {
     r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
     r"Address already in use": TAKEN,
@@ -147,15 +147,16 @@ def wait_until_ready(
             refuse_full_disk(log, since)
             look += LOOK
         if process.poll() is not None:
-            raise ServerError(f"the server did not start: {cause(log, since)}")
+            raise LoggedError(f"the server did not start: {cause(log, since)}", log)
         time.sleep(POLL)
-    raise ServerError(f"the server was not ready within {READY_WITHIN:.0f} s: see {log}")
+    why = cause(log, since)
+    raise LoggedError(f"the server was not ready within {READY_WITHIN:.0f} s: {why}", log)
 
 
 def refuse_full_disk(log: Path, since: int) -> None:
     """Raise ServerError where a server waits for room: MariaDB does so without end."""
     if WAITS_FOR_ROOM in _said(log, since):
-        raise ServerError(f"{FULL} ({log})")
+        raise LoggedError(FULL, log)
 
 
 def log_size(log: Path) -> int:
@@ -164,15 +165,15 @@ def log_size(log: Path) -> int:
 
 
 def cause(log: Path, since: int = 0) -> str:
-    """Say in one line why a server ended, from what it wrote to its log after `since` bytes."""
+    """Say in one line what went wrong, by what a server wrote to its log after `since` bytes."""
     if shutil.disk_usage(log.parent).free < 4096:
         return f"{FULL} ({log.parent})"  # which may have cut the log off
-    lines = _said(log, since).splitlines()
-    errors = [line.strip() for line in lines if re.search("error|errcode", line, re.I)]
+    lines = [line.strip() for line in _said(log, since).splitlines() if line.strip()]
+    errors = [line for line in lines if re.search("error|errcode", line, re.I)]
     for pattern, meaning in KNOWN_CAUSES.items():
         if any(re.search(pattern, line) for line in errors):
-            return f"{meaning} ({log})"
-    return f"{errors[0] if errors else 'it gave no reason'} ({log})"
+            return meaning
+    return next(iter(errors or reversed(lines)), "it gave no reason")
 
 
 def _said(log: Path, since: int) -> str:

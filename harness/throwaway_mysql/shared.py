@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError, leftovers
+from throwaway_mysql.guard import KEPT as KEPT
 from throwaway_mysql.guarded import await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.run import RunServer, claim, one_line
@@ -30,7 +31,10 @@ ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in i
 
 
 class Home:
-    """A folder for the run's server, kept until close() or the end of this process."""
+    """A folder for the run's server, until close() or the end of this process.
+
+    A file `kept` in it makes both outlive that, until someone ends the server.
+    """
 
     def __init__(self) -> None:
         with one_line():
@@ -42,11 +46,12 @@ class Home:
         self._hold.close()
 
     def close(self) -> None:
-        """End the server, if there is one, and remove the folder."""
+        """End the server, if there is one, and remove the folder, unless they are kept."""
         self.release()
-        if self._process == os.getpid():  # a forked child's copy is not the run's
-            await_guard(self.folder)
-            leftovers.clear(self.folder)  # where the guard was killed
+        if self._process != os.getpid() or (self.folder / KEPT).exists():
+            return  # a forked child's copy is not the run's
+        await_guard(self.folder)
+        leftovers.clear(self.folder)  # where the guard was killed
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class SharedLogin(Login):
 
     log: str = ""
     since: int = 0  # bytes that the log had when the server was ready
+    how: str = ""  # it came to be, for this process
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's Home."""
+        return Path(self.log).parent
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return a connection as Login.connect() does."""
@@ -92,14 +103,15 @@ def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> 
     """
     with _alone(folder):
         address = folder / "address"
-        if not address.exists():
+        first = not address.exists()
+        if first:
             address.touch(mode=0o600)
             address.write_text(json.dumps({"error": ABANDONED}))
             address.write_text(json.dumps(_start(folder, program_path, tcp=tcp)))
         said = json.loads(address.read_text())
     if error := said.get("error"):
         raise ServerError(error)
-    return SharedLogin(**said)
+    return SharedLogin(**(said if first else said | {"how": "started by another worker"}))
 
 
 def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
@@ -108,7 +120,9 @@ def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
     except ServerError as error:
         return {"error": str(error)}
     server.close()  # for us: it goes on
-    return asdict(server.root) | {"log": str(server.log), "since": log_size(server.log)}
+    how = "from a template" if server.copied else "initialised"
+    more = {"log": str(server.log), "since": log_size(server.log), "how": how}
+    return asdict(server.root) | more
 
 
 @contextmanager

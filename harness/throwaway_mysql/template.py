@@ -22,20 +22,22 @@ RECIPE = 1  # to be raised when what is in a template changes
 SINGLE = ("auto.cnf", "ib_buffer_pool", "ibtmp1")
 
 
-def install(program: Program, flags: Sequence[str], guarded: Guarded, data: Path) -> None:
+def install(program: Program, flags: Sequence[str], guarded: Guarded, data: Path) -> bool:
     """Make the data folder of a new server, whose root has no password yet.
 
     It comes from a template if there is a good one, else it becomes one. `data` is in a
-    folder of `guarded`. Raises ServerError and OSError.
+    folder of `guarded`. Returns whether it came from one. Raises ServerError and OSError.
     """
     image = _image(program, flags)
     if image and _installed(image, data):
-        return
+        return True
     with _alone(image):
-        if not (image and _installed(image, data)):  # nobody was quicker
-            _build(program, flags, guarded, data)
-            if image:
-                cache.keep(image, lambda part: pack(data, part))
+        if image and _installed(image, data):  # another was quicker
+            return True
+        _build(program, flags, guarded, data)
+        if image:
+            cache.keep(image, lambda part: pack(data, part))
+    return False
 
 
 def _image(program: Program, flags: Sequence[str]) -> Path | None:

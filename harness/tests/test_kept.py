@@ -1,0 +1,191 @@
+"""What a run keeps on its private server: there after the run, until someone ends it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from throwaway_mysql.looking import alive, processes, wait_until
+from throwaway_mysql.program import FOLDERS
+
+CONFTEST = """
+import os
+import pytest
+
+@pytest.fixture(scope="session")
+def mysql_tcp():
+    return bool(os.environ.get("TEST_TCP"))
+"""
+WRITES = """
+import pytest
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import run
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(create_db, mysql_login, number):
+    run(mysql_login, create_db["DATABASE_NAME"], "CREATE TABLE t AS SELECT 42 AS n")
+    print("named", create_db["DATABASE_NAME"])
+    assert number == 1
+"""
+KILLED = """
+import os, signal
+import pytest
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(create_db, mysql_login, number):
+    print("folder", mysql_login.folder, flush=True)
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@dataclass
+class Project:
+    """A project whose runs have a private server."""
+
+    folder: Path
+    program: str
+
+    def run(self, module: str, *options: str, **environ: str) -> str:
+        """Run a module's tests; return what pytest said."""
+        (self.folder / "pytest.ini").write_text("[pytest]\nmysql_database = test\n")
+        (self.folder / "conftest.py").write_text(CONFTEST)
+        (self.folder / "test_it.py").write_text(module)
+        argv = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        return subprocess.run(
+            [*argv, f"--mysqld={self.program}", *options],
+            cwd=self.folder,
+            env=os.environ | {"TMPDIR": str(self.folder)} | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+
+
+@dataclass
+class Kept:
+    """What a run printed of a database that it kept."""
+
+    database: str
+    url: str
+    command: str
+    folder: Path
+
+    @property
+    def server(self) -> int:
+        """The server's process."""
+        return int((self.folder / "data/mysqld.pid").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path, mysql_program: str) -> Iterator[Project]:
+    """Return such a project; what its run kept is ended."""
+    project = Project(tmp_path, mysql_program)
+    yield project
+    for folder in folders(project):
+        end(folder)
+
+
+def folders(project: Project) -> list[Path]:
+    """Return the folders of servers whose run this project noted."""
+    noted = project.folder / "folders"
+    return [Path(line) for line in noted.read_text().split()] if noted.exists() else []
+
+
+def kept(project: Project, said: str) -> list[Kept]:
+    """Return what a run says that it kept."""
+    found = re.findall(
+        r"^kept: (mysql://[^/]+/(\w+)\S*)\n +(mysql .*)\n.*until `throwaway-mysql end (\S+)`$",
+        said,
+        re.M,
+    )
+    told = [Kept(name, url, command, Path(folder)) for url, name, command, folder in found]
+    with (project.folder / "folders").open("a") as noted:
+        print(*{one.folder for one in told}, file=noted)
+    return told
+
+
+def end(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """End a server that was kept, as a person does."""
+    argv = [sys.executable, "-m", "throwaway_mysql", "end", str(folder)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["", "xdist"])
+def test_only_what_is_kept_outlives_the_run_and_ends_when_told(
+    project: Project, options: list[str]
+) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed", *options))
+    assert one.folder.is_dir()
+    assert alive(one.server)
+    assert [path.name for path in (one.folder / "data").glob("throwaway_test_*")] == [one.database]
+    assert os.getsid(one.server) != os.getsid(0)  # so no terminal's end reaches it
+    done = end(one.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not one.folder.exists()
+    assert not processes(one.folder)
+
+
+def test_its_own_end_leaves_nothing_either(project: Project) -> None:
+    [one, other] = kept(project, project.run(WRITES, "--db-keep"))
+    assert one.folder == other.folder
+    os.kill(one.server, signal.SIGTERM)
+    wait_until(lambda: not one.folder.exists())
+    assert not processes(one.folder)
+    done = end(one.folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"there is no server in {one.folder} that a run kept\n"
+
+
+@pytest.mark.parametrize("tcp", ["", "1"], ids=["socket", "port"])
+def test_the_command_that_is_printed_leads_inside(project: Project, tcp: str) -> None:
+    said = project.run(WRITES, "--db-keep=failed", TEST_TCP=tcp)
+    [one] = kept(project, said)
+    options = one.folder / "client.cnf"
+    assert options.stat().st_mode & 0o777 == 0o600
+    client = client_beside(project.program)
+    place = r"127\.0\.0\.1:\d+/\w+" if tcp else rf"localhost/\w+\?unix_socket={one.folder}/sock"
+    assert re.fullmatch(rf"mysql://root@{place}", one.url)
+    [password] = re.findall(r'^password="(.{16})', options.read_text(), re.M)
+    assert password not in said
+    argv = one.command.split()
+    assert argv[0] == "mysql"
+    found = subprocess.run(
+        [client, *argv[1:], "-N", "-e", "SELECT n FROM t"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.stdout, found.stderr) == ("42\n", "")
+
+
+def client_beside(program: str) -> str:
+    """Return the path of the client `mysql`; skip where there is none."""
+    path = os.pathsep.join([str(Path(program).parent), os.environ["PATH"], *FOLDERS])
+    client = shutil.which("mysql", path=path) or shutil.which("mariadb", path=path)
+    return client or pytest.skip("this machine has no client `mysql`")
+
+
+def test_a_run_that_is_killed_leaves_what_it_had_kept_and_the_server(project: Project) -> None:
+    said = project.run(KILLED, "--db-keep")
+    [folder] = {Path(name) for name in re.findall(r"^.*folder (\S+)$", said, re.M)}
+    (project.folder / "folders").write_text(str(folder))
+    server = int((folder / "data/mysqld.pid").read_text())
+    # Once the guard has met the run's end it has decided: it answers no more commands.
+    assert end(folder).returncode == 0
+    wait_until(lambda: not alive(server))
+    assert not folder.exists()
+
+
+def test_a_run_that_is_killed_before_keeps_nothing(project: Project) -> None:
+    said = project.run(KILLED.replace("number == 2", "number == 1"), "--db-keep")
+    [folder] = re.findall(r"^.*folder (\S+)$", said, re.M)
+    wait_until(lambda: not Path(folder).exists())
+    assert not processes(Path(folder))

@@ -1,0 +1,99 @@
+"""A transaction that a test left open: ended, and reported with the test; real runs of pytest."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import pymysql
+import pytest
+
+from throwaway_mysql.database import drop, throwaway_database
+from throwaway_mysql.journal import Journal, Ran
+from throwaway_mysql.login import Login
+from throwaway_mysql.looking import databases
+from throwaway_mysql.ownership import Run
+from throwaway_mysql.place import Place
+
+RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
+
+PLAIN = ("-p", "no:randomly")  # in order
+LEAKS = """
+import pymysql
+
+forgotten = []
+
+def execute(create_db, statement):
+    connection = pymysql.connect(
+        host=create_db["DB_HOST"], port=create_db["DB_PORT"], user=create_db["DB_USERNAME"],
+        password=create_db["DB_PASSWORD"].encode(), database=create_db["DATABASE_NAME"])
+    connection.cursor().execute(statement)
+    return connection
+
+def test_before(create_db):
+    execute(create_db, "CREATE TABLE t (n INT)").close()
+
+def test_leaves(create_db):
+    forgotten.append(execute(create_db, "SELECT * FROM t"))
+
+def test_after(create_db):
+    execute(create_db, "SELECT * FROM t").close()
+"""
+
+
+@pytest.mark.parametrize("options", ["-q", "-n 1"])
+def test_a_transaction_is_reported_with_the_test_that_left_it(
+    run_pytest: RunPytest, account: Login, prefix: str, options: str
+) -> None:
+    done = run_pytest(*PLAIN, *options.split(), it=LEAKS)
+    assert "3 passed" in done.stdout, done.stdout
+    assert not [name for name in databases(account) if name.startswith(prefix)]
+    [leak] = re.findall(r"^a leak: (.*)", done.stdout, re.M)
+    assert re.match(rf"{prefix}\w+ \(of test_it.py\): connection \d+ of {account.user}@", leak)
+    with account.connect() as connection:
+        exact = "MariaDB" in connection.get_server_info()  # type: ignore[no-untyped-call]
+    several = "one of 3 tests from test_it.py::test_before to test_it.py::test_after"
+    assert leak.endswith(f", left in {'test_it.py::test_leaves' if exact else several}"), leak
+
+
+def test_a_test_of_several_seconds_is_known_on_every_server(
+    run_pytest: RunPytest, account: Login
+) -> None:
+    if account.user == "root":
+        wait = 'execute(create_db, "DO SLEEP(2)").close()'
+        slow = LEAKS.replace("    forgotten", f"    {wait}\n    forgotten")
+        slow = slow.replace('FROM t"))', f'FROM t"))\n    {wait}')
+        assert ", left in test_it.py::test_leaves\n" in run_pytest(*PLAIN, it=slow).stdout
+
+
+def test_connections_that_hold_nothing_are_no_leak_where_that_can_be_seen(
+    mysql_root: Login, prefix: str
+) -> None:
+    with (
+        closing(Run.begin(prefix)) as run,
+        throwaway_database(mysql_root, "", run) as coordinates,
+        Place(mysql_root) as pooled,
+        Place(mysql_root) as forgotten,
+        Place(mysql_root) as place,
+    ):
+        name = coordinates["DATABASE_NAME"]
+        for other in (pooled, forgotten):
+            other.connection.select_db(name)
+        forgotten.rows("CREATE TABLE t (n INT)")
+        forgotten.rows("BEGIN")
+        forgotten.rows("SELECT * FROM t")
+        [leak] = drop(place, name, run)
+        assert f"connection {forgotten.id} of" in leak
+        assert pooled.rows("SELECT 1") == [(1,)]
+        with pytest.raises(pymysql.OperationalError):
+            forgotten.rows("SELECT 1")
+
+
+def test_the_best_clue_names_the_test() -> None:
+    journal = Journal([Ran("a::one", 0, 1), Ran("b::two", 1, 2), Ran("b::three", 2, 9)])
+    journal.purposes["db"] = "b"
+    assert journal.culprit("db", [(1.5, 2.5), (3, 4)]) == ", left in b::three"
+    assert journal.culprit("db", [(0, 3)]) == ", left in one of 2 tests from b::two to b::three"
+    assert journal.culprit("db", [(0, 0.5)]) == "; the last test there was b::three"
+    assert Journal().culprit("db", [(0, time.monotonic())]) == ""
