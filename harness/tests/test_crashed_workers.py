@@ -15,12 +15,22 @@ from throwaway_mysql.sweep import survey
 from throwaway_mysql.verdict import State
 """
 PASSES = "def test_passes_{0}(create_db): pass\n"
-KILL = "def test_crashes(create_db): os.kill(os.getpid(), signal.SIGKILL)\n"
-# The other worker ends after the crash, though all may be done before.
+KILL = """
+def test_crashes(create_db):
+    Path("name").write_text(create_db["DATABASE_NAME"])
+    Path("name").rename("crashed")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+# The other worker ends after the crash, though all may be done before; then the database is one
+# that was left, or a new worker has dropped it.
 LAST = """
 def test_passes_last(create_db, mysql_login, mysql_run):
-    while not any(left.state is State.LEFT for left in survey(mysql_login, mysql_run)):
+    while not Path("crashed").exists() or lives(mysql_login, mysql_run):
         time.sleep(0.01)
+
+def lives(login, run):
+    name = Path("crashed").read_text()
+    return any(one.name == name and one.state is not State.LEFT for one in survey(login, run))
 """
 # Two workers crash together, so that while one new worker collects there is another.
 TOGETHER = """

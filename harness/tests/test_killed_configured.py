@@ -30,6 +30,7 @@ from throwaway_mysql.verdict import STEP
 WriteProject = Callable[..., Path]
 
 KILLS = 50
+LONG = 300  # seconds that so many runs may take on a busy machine
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ def connections(account: Login) -> int:
         return len(place.rows("SHOW PROCESSLIST")) - 1
 
 
+@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("account", ["narrow"], indirect=True)
 def test_nothing_is_left_but_what_a_person_made(
     project: Project, account: Login, prefix: str, gone: Maker

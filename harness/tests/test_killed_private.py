@@ -27,6 +27,7 @@ WriteProject = Callable[..., Path]
 
 KINDS = [alone, group, with_guard, all_of_it]
 COLD, WARM = 10, 40  # kills while templates are made, and later
+LONG = 300  # seconds that so many runs may take on a busy machine
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def project(write_project: WriteProject, mysql_program: str) -> Iterator[Project
         end_all(project)
 
 
+@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize(("kills", "cold"), [(COLD, True), (WARM, False)], ids=["cold", "warm"])
 def test_nothing_is_left(project: Project, kills: int, *, cold: bool) -> None:
     seconds = timed(project)

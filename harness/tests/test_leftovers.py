@@ -10,7 +10,8 @@ from pathlib import Path
 
 from throwaway_mysql import cache
 from throwaway_mysql.guard import GONE
-from throwaway_mysql.guarded import LONGEST_FOLDER, abandoned, await_guard
+from throwaway_mysql.guarded import LONGEST_FOLDER
+from throwaway_mysql.hold import abandoned, await_guard
 from throwaway_mysql.leftovers import BEGIN, sweep
 from throwaway_mysql.looking import alive, processes, wait_until
 from throwaway_mysql.nested import Project, short_folder
@@ -44,7 +45,7 @@ with open(sys.argv[1], "w") as lock:
 HOLDS_IT = """
 import sys
 from pathlib import Path
-from throwaway_mysql.guarded import Hold
+from throwaway_mysql.hold import Hold
 try:
     Hold(Path(sys.argv[1]))
 except OSError as error:
@@ -71,7 +72,7 @@ replace(Path(sys.argv[1]) / "it.template", write)
 GUARD_DIES = """
 import os, signal
 from pathlib import Path
-from throwaway_mysql.guarded import await_guard
+from throwaway_mysql.hold import await_guard
 
 def test_it(mysql_login):
     folder = Path(mysql_login.unix_socket).parent

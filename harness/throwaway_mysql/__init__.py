@@ -18,6 +18,7 @@ that are named before it, and needs PyMySQL if anything:
     cache       the user's folder for what takes long to make
     program     the server program of this machine
     guard       a process that ends a server with the run that wanted it
+    hold        the locks that tell whether a folder's run and guard live
     guarded     a folder with such a guard
     leftovers   folders of killed runs whose guard was killed as well
     server      a server's process

@@ -6,87 +6,20 @@ import secrets
 import select
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from typing import IO
 
 from throwaway_mysql import LoggedError, ServerError, guard
+from throwaway_mysql.hold import Hold
 
 LONGEST_FOLDER = 90  # bytes; a socket in it must keep below 108
 SHORT_PLACES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (the names there are random)
 # How memory that is no longer used goes back to the system, with glibc's and Google's malloc.
 FRUGAL = {"MALLOC_ARENA_MAX": "2", "TCMALLOC_AGGRESSIVE_DECOMMIT": "1"}
-_AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 NOTE = "folders"  # the file that names the folders which go with the one that it is in
-
-_held: set[tuple[int, int]] = set()  # the files that this process has Holds on
-_alone = threading.Lock()
-
-
-class Hold:
-    """What keeps the guard of `folder` waiting: until close(), or the end of this process.
-
-    Forked children do not have it. Open the file `alive` nowhere else in this process:
-    closing any descriptor of it ends the lock (POSIX, fcntl). Raises FileNotFoundError or
-    BlockingIOError where a sweep took the folder for one of a run that has ended.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        alive = folder / "alive"
-        self._process = os.getpid()
-        with _alone:
-            self._descriptor = os.open(alive, os.O_RDWR | os.O_CREAT, 0o600)
-            self._file = _identity(os.fstat(self._descriptor))
-            _held.add(self._file)
-        try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alive.stat()  # or it was removed before the lock
-        except OSError:
-            self.close()
-            raise
-
-    @property
-    def ours(self) -> bool:
-        """Whether it lasts, and is this process's."""
-        return self._descriptor >= 0 and self._process == os.getpid()
-
-    def close(self) -> None:
-        """Let the guard end everything; harmless when done again or in a forked child."""
-        if self.ours:
-            with _alone:
-                os.close(self._descriptor)
-                _held.discard(self._file)
-            self._descriptor = -1
-
-
-@contextmanager
-def abandoned(folder: Path) -> Iterator[bool]:
-    """Tell whether the folder's run and guard have both ended; nobody else is told so meanwhile.
-
-    A folder that no run ever had is not abandoned, but new.
-    """
-    with ExitStack() as stack:
-        yield _is_abandoned(folder, stack)
-
-
-def _is_abandoned(folder: Path, stack: ExitStack) -> bool:
-    stack.enter_context(_alone)
-    try:
-        if _identity((folder / "alive").stat()) in _held:
-            return False  # and to open it would end that
-        fcntl.lockf(stack.enter_context((folder / "alive").open("r+b")), _AT_ONCE)
-        if (folder / "guard").exists():
-            fcntl.flock(stack.enter_context((folder / "guard").open("rb")), _AT_ONCE)
-    except OSError:  # it has one of them, or is just being removed
-        return False
-    return True
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 class Guarded:
@@ -191,22 +124,6 @@ def guarding(
         finally:
             hold.close()
             guarded.close()
-
-
-def await_guard(folder: Path) -> None:
-    """Wait until the folder's guard, if it ever had one, has ended."""
-    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-
-
-def is_guarded(folder: Path) -> bool:
-    """Tell whether the folder has a guard."""
-    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def noted(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from signal import SIGTERM
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.guarded import await_guard, is_guarded
+from throwaway_mysql.hold import await_guard, is_guarded
 from throwaway_mysql.login import Login
 from throwaway_mysql.run import one_line
 from throwaway_mysql.shared import KEPT, SharedLogin

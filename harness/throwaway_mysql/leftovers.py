@@ -11,7 +11,8 @@ from pathlib import Path
 from signal import SIGKILL
 
 from throwaway_mysql import guard
-from throwaway_mysql.guarded import abandoned, noted
+from throwaway_mysql.guarded import noted
+from throwaway_mysql.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
 ENDS_WITHIN = 10.0  # seconds; a killed server has to give its memory back

@@ -12,7 +12,8 @@ from signal import Signals
 
 from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.datadir import socket_flags, socket_login
-from throwaway_mysql.guarded import Guarded, Hold, guarding
+from throwaway_mysql.guarded import Guarded, guarding
+from throwaway_mysql.hold import Hold
 from throwaway_mysql.leftovers import BEGIN
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.process import free_port

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError, leftovers
 from throwaway_mysql.guard import KEPT as KEPT
-from throwaway_mysql.guarded import await_guard
+from throwaway_mysql.hold import await_guard
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.run import RunServer, claim, one_line
 from throwaway_mysql.server import POLL, cause, log_size
