@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Plugins that a project would not have; pytest's cache writes the same for all.
-PLUGINS = "throwaway_mysql", "pytest_mysql", "xdist"
+PLUGINS = "throwaway_mysql", "pytest_mysql", "pytest_databases", "xdist"
 DOCKER = "needs Docker, which this machine lacks"
 
 
@@ -67,7 +67,9 @@ RUNS = {
         "SQLAlchemy-Utils and `create_all`, a server that runs already", "utils", configured=True
     ),
     "sqlite": Contestant("SQLite in memory and `create_all`", "sqlite"),
-    "pytest-databases": Contestant("pytest-databases", "pytest-databases", docker=True),
+    "pytest-databases": Contestant(
+        "pytest-databases", "pytest-databases", ["pytest_databases"], docker=True
+    ),
     "testcontainers": Contestant("testcontainers", "testcontainers", docker=True),
 }
 MODULES = {

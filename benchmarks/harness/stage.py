@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,7 @@ from benchmarks import VoidError
 from benchmarks.harness import programs, projects
 from benchmarks.harness.contestants import Contestant
 from throwaway_mysql.login import Login
-from throwaway_mysql.run import RunServer, claim
+from throwaway_mysql.run import RunServer
 from throwaway_mysql.server import throwaway_flags
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -76,18 +75,18 @@ def stage(program: str) -> Iterator[Stage]:
     """Start a server of the program and write the projects; end and remove all with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        memory, hold = claim()
-        stack.callback(hold.close)
-        stack.callback(shutil.rmtree, memory, ignore_errors=True)
         environ = {name: value for name, value in os.environ.items() if name not in UNSET}
         environ["XDG_CACHE_HOME"] = str(folder / "cache")
         server = stack.enter_context(closing(RunServer(program)))
+        beside = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="bench-", dir=server.folder.parent)
+        )
         projects.write(folder)
         user = ["--user=root"] if os.geteuid() == 0 else []
         tuned = [*user, *throwaway_flags(server.program)]
         words = {
             "program": [str(server.program.path)],
-            "memory": [str(memory / "base")],
+            "memory": [f"{beside}/base"],
             "plain": programs.write(folder / "plain", server.program, user),
             "tuned": programs.write(folder / "tuned", server.program, tuned),
         }

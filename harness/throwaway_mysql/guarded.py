@@ -18,7 +18,11 @@ from throwaway_mysql.hold import Hold
 LONGEST_FOLDER = 90  # bytes; a socket in it must keep below 108
 SHORT_PLACES = ("/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 (the names there are random)
 # How memory that is no longer used goes back to the system, with glibc's and Google's malloc.
-FRUGAL = {"MALLOC_ARENA_MAX": "2", "TCMALLOC_AGGRESSIVE_DECOMMIT": "1"}
+FRUGAL = {
+    "MALLOC_ARENA_MAX": "2",
+    "TCMALLOC_AGGRESSIVE_DECOMMIT": "1",
+    "TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES": "524288",  # 6 MB with MySQL
+}
 NOTE = "folders"  # the file that names the folders which go with the one that it is in
 
 
