@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql import cache
-from throwaway_mysql.clone import fill
+from throwaway_mysql.clone import Filled, fill
 from throwaway_mysql.database import Coordinates, keep, throwaway_database
 from throwaway_mysql.identity import new_token
 from throwaway_mysql.isolation import isolated
+from throwaway_mysql.journal import Journal
 from throwaway_mysql.kept import keep_server, ways_in
 from throwaway_mysql.login import Login
 from throwaway_mysql.ownership import Run
@@ -104,8 +105,7 @@ def create_db(
         if mysql_schema:
             print("Migrating db")
             filled = fill(mysql_login, name, mysql_schema, mysql_cache)
-            how = "copied" if filled.cloned else "migrated"
-            mysql_run.journal.add(f"schema: {how}", sum(filled.seconds.values()), name)
+            _note(filled, mysql_run.journal, name)
             if filled.warning:
                 say(request.config, filled.warning)
         with isolated(request, mysql_login, name, mysql_run):
@@ -127,6 +127,14 @@ def empty_database(
     with throwaway_database(mysql_login, "", mysql_run) as coordinates:
         mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
         yield coordinates
+
+
+def _note(filled: Filled, journal: Journal, name: str) -> None:
+    waited = filled.seconds.get("wait", 0)
+    how = "copied" if filled.cloned else "migrated"
+    journal.add(f"schema: {how}", sum(filled.seconds.values()) - waited, name)
+    if waited:
+        journal.add("schema: wait for another", waited, name)
 
 
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
