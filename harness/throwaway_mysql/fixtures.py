@@ -18,7 +18,9 @@ from throwaway_mysql.report import say
 from throwaway_mysql.timing import journal_of
 
 if TYPE_CHECKING:
+    from throwaway_mysql.clone import Filled
     from throwaway_mysql.database import Coordinates
+    from throwaway_mysql.journal import Journal
     from throwaway_mysql.login import Login
     from throwaway_mysql.ownership import Run
     from throwaway_mysql.schema import Schema
@@ -125,8 +127,7 @@ def create_db(
         if mysql_schema:
             print("Migrating db")
             filled = fill(mysql_login, name, mysql_schema, mysql_cache)
-            how = "copied" if filled.cloned else "migrated"
-            mysql_run.journal.add(f"schema: {how}", sum(filled.seconds.values()), name)
+            _note(filled, mysql_run.journal, name)
             if filled.warning:
                 say(request.config, filled.warning)
         with isolated(request, mysql_login, name, mysql_run):
@@ -157,6 +158,14 @@ def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
 
     swept = sweep(login, run)
     say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+
+
+def _note(filled: Filled, journal: Journal, name: str) -> None:
+    waited = filled.seconds.get("wait", 0)
+    how = "copied" if filled.cloned else "migrated"
+    journal.add(f"schema: {how}", sum(filled.seconds.values()) - waited, name)
+    if waited:
+        journal.add("schema: wait for another", waited, name)
 
 
 def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:

@@ -96,7 +96,10 @@ def insist(place: Place, database: str, journal: Journal, do: Callable[[], objec
             failure = error
         else:
             return leaks
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # else it and this frame keep each other, and a socket open
 
 
 def end(place: Place, holder: Connection, journal: Journal, database: str) -> str:
