@@ -22,7 +22,7 @@ OWN = PROJECT / ".bench"  # not for git
 PYTHON = OWN / "harness/bin/python"  # which has the peers' packages
 ENDS_WITHIN = 300  # seconds
 # What would slow runs down, or change them.
-UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS", "THROWAWAY_MYSQL"
+UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS", "THROWAWAY_MYSQLD"
 
 
 @dataclass(frozen=True)

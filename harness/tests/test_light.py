@@ -15,7 +15,9 @@ def test_the_driver_is_not_loaded_before_a_server_is_asked(module: str) -> None:
 def test_a_run_without_databases_loads_little_of_the_package() -> None:
     code = "import sys, throwaway_mysql.plugin, throwaway_mysql.app_fixtures; print(*sys.modules)"
     loaded = [name for name in _said(code).split() if name.startswith("throwaway_mysql.")]
-    little = "app_fixtures engines fixtures isolation journal loops plugin report timing"
+    little = (
+        "app_fixtures engines fixtures isolation journal loops plugin report server_fixtures timing"
+    )
     assert sorted(loaded) == [f"throwaway_mysql.{name}" for name in little.split()]
 
 

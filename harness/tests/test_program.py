@@ -11,7 +11,7 @@ from throwaway_mysql.program import find_program
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hide what is installed; return the one folder that is searched besides PATH."""
-    monkeypatch.delenv("THROWAWAY_MYSQL", raising=False)
+    monkeypatch.delenv("THROWAWAY_MYSQLD", raising=False)
     monkeypatch.setenv("PATH", "/nowhere/bin")
     monkeypatch.setattr("throwaway_mysql.program.FOLDERS", [str(tmp_path)])
     return tmp_path
@@ -26,15 +26,15 @@ def test_without_one_the_error_lists_what_was_tried_and_how_to_get_one(
     assert "\n" not in line
     for word in ("mariadbd", "mysqld", str(nothing_installed), "mariadb-server-core"):
         assert word in line
-    assert "THROWAWAY_MYSQL" in line
+    assert "THROWAWAY_MYSQLD" in line
 
 
 def test_the_environment_names_one(
     nothing_installed: Path, mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("THROWAWAY_MYSQL", mysql_program)
+    monkeypatch.setenv("THROWAWAY_MYSQLD", mysql_program)
     assert find_program().path == Path(mysql_program)
-    monkeypatch.setenv("THROWAWAY_MYSQL", f"{nothing_installed}/none")
+    monkeypatch.setenv("THROWAWAY_MYSQLD", f"{nothing_installed}/none")
     with pytest.raises(ServerError, match=f"no server program at {nothing_installed}/none"):
         find_program()
 
@@ -42,7 +42,7 @@ def test_the_environment_names_one(
 def test_a_name_given_goes_before_the_environment(
     mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("THROWAWAY_MYSQL", "/nowhere")
+    monkeypatch.setenv("THROWAWAY_MYSQLD", "/nowhere")
     assert find_program(mysql_program).path == Path(mysql_program)
 
 

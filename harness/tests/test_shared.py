@@ -66,7 +66,7 @@ def test_another(mysql_login):
 """
 NEEDS_NONE = """
 def test_it(pytestconfig):
-    from throwaway_mysql.plugin import HOME
+    from throwaway_mysql.server_fixtures import HOME
     assert HOME not in pytestconfig.stash
 """
 PLAIN = "-p no:cacheprovider -p no:randomly"
@@ -86,7 +86,7 @@ class Project:
 
     def __init__(self, folder: Path, program: str) -> None:
         self.folder = folder
-        self.environ = os.environ | {"THROWAWAY_MYSQL": program, "PYTHONPATH": self._path()}
+        self.environ = os.environ | {"THROWAWAY_MYSQLD": program, "PYTHONPATH": self._path()}
         (folder / "telling.py").write_text(TELLS)
         (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
 
@@ -186,7 +186,7 @@ def test_one_that_cannot_start_is_one_error_for_all_workers(project: Project) ->
     broken = project.folder / "mysqld"
     broken.write_text('#!/bin/sh\necho "mysqld  Ver 10.11.6-MariaDB"\nexit 1\n')
     broken.chmod(0o755)
-    project.environ["THROWAWAY_MYSQL"] = str(broken)
+    project.environ["THROWAWAY_MYSQLD"] = str(broken)
     project.environ["XDG_CACHE_HOME"] = str(project.folder / "cache")
     with project.run(PASSES, PASSES, options="-n 2 --tb=line") as run:
         said, _ = run.communicate()

@@ -49,13 +49,14 @@ that are named before it, and needs PyMySQL if anything:
     isolation   what keeps tests apart that share a database; needs pytest
     report      what a run says at its end; needs pytest
     scheduler   which worker of pytest-xdist runs which module; needs pytest-xdist
+    server_fixtures  the server of tests, as fixtures; needs pytest
     fixtures    the databases of tests, as fixtures; needs pytest
     engines     SQLAlchemy's engines on a database
     lifespan    an app between its start and its end
     loops       the event loops of tests; needs pytest
     app_fixtures  engines, the app and its client, as fixtures; needs pytest
     asyncio_fixtures  those of them in pytest-asyncio's loops; needs that
-    plugin      the options and the other fixtures; needs pytest
+    plugin      the options; needs pytest
     cli         the command throwaway-mysql
 """
 

@@ -75,7 +75,7 @@ class Project:
         self.environ = os.environ | {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "THROWAWAY_MYSQL": program,
+            "THROWAWAY_MYSQLD": program,
             "XDG_CACHE_HOME": str(self.cache),
             "TMPDIR": str(self.temporary[1]),
             "TEST_TMPFS": str(self.temporary[0]),

@@ -23,7 +23,7 @@ FOLDERS = [
     "/usr/local/opt/mysql/bin",
 ]
 NAMES = ("mariadbd", "mysqld")
-VARIABLE = "THROWAWAY_MYSQL"
+VARIABLE = "THROWAWAY_MYSQLD"
 INSTALL = (
     "install one (Debian and Ubuntu: mariadb-server-core, Fedora: mariadb-server, Homebrew: "
     f"mariadb), or set {VARIABLE} to its path"
@@ -43,7 +43,7 @@ class Program:
 
 
 def find_program(path: str = "") -> Program:
-    """Return the server program at `path`, or that THROWAWAY_MYSQL names, or the first found.
+    """Return the server program at `path`, or that THROWAWAY_MYSQLD names, or the first found.
 
     Raises ServerError where there is none, or where the one that is named is not one.
     """
