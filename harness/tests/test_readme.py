@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from throwaway_mysql import plugin
+from throwaway_mysql import app_fixtures, plugin
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 WriteProject = Callable[..., Path]
@@ -64,7 +64,8 @@ def pytest_says(folder: Path, *options: str) -> str:
 
 def test_the_tables_have_every_option_and_ini_name() -> None:
     parser = Parser()
-    plugin.pytest_addoption(parser)  # type: ignore[arg-type]  # all that it needs of one
+    for module in (plugin, app_fixtures):
+        module.pytest_addoption(parser)  # all that it needs of one
     assert sorted(table("option")) == sorted(parser.options)
     assert sorted(table("in pytest's ini file")) == sorted(parser.ini)
 

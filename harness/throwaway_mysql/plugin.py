@@ -9,17 +9,49 @@ from typing import Any
 
 import pytest
 
-from throwaway_mysql.fixtures import INPUT, SCOPES, database_scope, run_token
+from throwaway_mysql.fixtures import (
+    INPUT,
+    SCOPES,
+    create_db,
+    database_scope,
+    empty_database,
+    mysql_cache,
+    mysql_prefix,
+    mysql_run,
+    mysql_schema,
+    mysql_spared,
+    run_token,
+)
 from throwaway_mysql.isolation import WAYS, Isolation, isolation
 from throwaway_mysql.report import Report
-from throwaway_mysql.server_fixtures import FOLDER, HOME, run_folder
+from throwaway_mysql.server_fixtures import (
+    FOLDER,
+    HOME,
+    mysql_configured,
+    mysql_login,
+    mysql_program,
+    mysql_tcp,
+    mysql_wait,
+    mysqld,
+    run_folder,
+)
 from throwaway_mysql.timing import Recorder
 
-# Earlier than a project's own, which override them.
-pytest_plugins = [
-    "throwaway_mysql.server_fixtures",
-    "throwaway_mysql.fixtures",
-    "throwaway_mysql.app_fixtures",
+pytest_plugins = ["throwaway_mysql.app_fixtures"]  # earlier than a project's, which overrides
+__all__ = [  # what pytest is to find here
+    "create_db",
+    "empty_database",
+    "mysql_cache",
+    "mysql_configured",
+    "mysql_login",
+    "mysql_prefix",
+    "mysql_program",
+    "mysql_run",
+    "mysql_schema",
+    "mysql_spared",
+    "mysql_tcp",
+    "mysql_wait",
+    "mysqld",
 ]
 
 
