@@ -16,7 +16,7 @@ import settings
 
 if TYPE_CHECKING:
     from throwaway_mysql.login import Login
-    from throwaway_mysql.private import PrivateServer
+    from throwaway_mysql.servers.private import PrivateServer
 
 FOLDER = Path(__file__).with_name(".mysql")
 
@@ -83,7 +83,7 @@ def logins() -> "tuple[Login, Login]":
 
 def private_server() -> "PrivateServer":
     """Return the private server that serves the configured coordinates."""
-    from throwaway_mysql.private import Names, PrivateServer
+    from throwaway_mysql.servers.private import Names, PrivateServer
 
     root, user = logins()
     names = Names(

@@ -14,9 +14,9 @@ import pytest
 
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.looking import MOMENTS, processes, server_runs, wait_until
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.process import free_port
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.testing.looking import MOMENTS, processes, server_runs, wait_until
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]

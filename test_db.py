@@ -19,7 +19,7 @@ import settings
 from application import create_app
 from testing import PROGRAMS, PROJECT
 from throwaway_mysql.accounts import set_up
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"

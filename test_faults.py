@@ -12,7 +12,7 @@ from faults.on_network import connections_cut, network_silent
 from faults.on_processes import server_killed, server_stopped, worker_killed
 from faults.plan import Fault, Turn, name_of
 from faults.scene import Scene, scene
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
 
 FLUSHING = ["--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=O_DIRECT"]
 CLIENTS = 10

@@ -12,8 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from counter.tally.packet import ALL
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
-from throwaway_mysql.alembic_project import AlembicProject
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
 from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)
     test_each_revision_goes_down_and_up_again,
@@ -22,7 +21,8 @@ from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects the
     test_there_is_one_head,
     test_up_down_up_leaves_the_same_schema,
 )
-from throwaway_mysql.process import free_port
+from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.servers.process import free_port
 
 TUTORIAL = "2abbbb3287d2"
 ONE_ROW = "8d1f6c0a4b27"

@@ -14,9 +14,9 @@ import pytest
 
 from counter.testing import view
 from testing import PROGRAMS, PROJECT
-from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.process import free_port, serving
+from throwaway_mysql.servers.process import free_port, serving
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]

@@ -22,11 +22,11 @@ from counter.api.paths import OPERATIONS
 from counter.testing import view
 from testing import ALEMBIC_INI, PROGRAMS, PROJECT
 from throwaway_mysql import ServerError
-from throwaway_mysql.alembic_project import AlembicProject
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.process import free_port, serving
+from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.servers.process import free_port, serving
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]

@@ -18,8 +18,8 @@ import pytest
 import settings
 from counter.testing import stored_count, view
 from testing import PROGRAMS, PROJECT, connected
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.process import LISTENS_WITHIN, Serving, free_port, serving
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.servers.process import LISTENS_WITHIN, Serving, free_port, serving
 
 SERVERS = {
     "quart run": "quart run --port {port}",

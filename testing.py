@@ -11,10 +11,10 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from db import url
-from throwaway_mysql.alembic_project import AlembicProject
-from throwaway_mysql.database import Coordinates, throwaway_database
+from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.relay import CutError
+from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.testing.relay import CutError
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"

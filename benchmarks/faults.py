@@ -24,7 +24,7 @@ from faults.disk import Disk, DiskError
 from faults.plan import ON_OWN_DISK, ROUND, Fault, name_of, rounds
 from faults.report import Run, markdown
 from faults.scene import Scene, scene
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
 
 CLIENTS = 32
 WORKERS = 2

@@ -15,10 +15,10 @@ from pymysql.cursors import Cursor
 from benchmarks import VoidError, probe
 from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Contestant, Server
 from counter.tally.packet import ALL
-from throwaway_mysql.alembic_project import AlembicProject
-from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.process import free_port, serving
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.servers.process import free_port, serving
+from throwaway_mysql.servers.run import RunServer
 
 PROJECT = Path(__file__).resolve().parents[1]
 OWN = PROJECT / ".bench"  # not for git

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from counter.testing import Look
 from testing import connected
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from counter.durability import Flushing, risks
 from counter.testing import stored_count, tallying
 from testing import connected, migrated_database
 from throwaway_mysql.accounts import set_up
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.servers.run import RunServer
 
 
 @pytest.fixture(scope="module")

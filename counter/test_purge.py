@@ -12,8 +12,8 @@ from counter.purge import purge
 from counter.tally.hits import Hit, Number
 from counter.testing import COMMITTED, Look, count_of, nth_answer, tallying
 from db import url
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.relay import CutError, Relay
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.testing.relay import CutError, Relay
 
 OLD, YOUNG = "UTC_TIMESTAMP() - INTERVAL 25 HOUR", "UTC_TIMESTAMP() - INTERVAL 23 HOUR"
 

@@ -15,7 +15,7 @@ from counter.tally.packet import ALL
 from counter.tally.tally import BOUND, Tally
 from counter.tally.writer import Writer
 from db import connect
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 
 BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter

@@ -5,7 +5,7 @@ from random import Random
 
 from counter.testing import BATCH
 from faults.scene import Scene, Worker
-from throwaway_mysql.relay import CutError, Watch
+from throwaway_mysql.testing.relay import CutError, Watch
 
 PACKETS = 12  # a batch and its answers are at most about so many
 TRIGGERS_WITHIN = 5.0  # seconds

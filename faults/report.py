@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from faults.checks import Verdict
 from faults.ledger import Ledger, Outcome
 from testing import PROJECT
-from throwaway_mysql.program import Program
+from throwaway_mysql.servers.program import Program
 
 
 class Run:

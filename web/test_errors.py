@@ -10,7 +10,7 @@ from quart.testing import WebsocketResponseError
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 from web.errors import TOLD, Invalid, problem
 
 HIDDEN = "s3cret-in-a-variable"

@@ -11,7 +11,7 @@ from sqlalchemy import text
 import settings
 from application import create_app
 from testing import connected, migrated_database
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
 
 

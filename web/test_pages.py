@@ -9,7 +9,7 @@ from quart import session
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 
 
 async def test_pages_are_not_kept_and_files_are(create_test_client: Client) -> None:

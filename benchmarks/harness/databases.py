@@ -22,12 +22,12 @@ from alembic.config import Config
 from sqlalchemy.pool import NullPool
 
 from benchmarks.harness import schemas
-from throwaway_mysql.clone import fill
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.run import RunServer
 from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql.schemas.clone import fill
+from throwaway_mysql.servers.run import RunServer
 
 REVISIONS = 50
 TABLES = 5, 20, 50

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from throwaway_mysql.datadir import bootstrap_script
-from throwaway_mysql.program import Program
+from throwaway_mysql.servers.datadir import bootstrap_script
+from throwaway_mysql.servers.program import Program
 
 SERVER = """\
 #!/bin/sh

@@ -14,8 +14,8 @@ from benchmarks import VoidError
 from benchmarks.harness import programs, projects
 from benchmarks.harness.contestants import Contestant
 from throwaway_mysql.login import Login
-from throwaway_mysql.run import RunServer
-from throwaway_mysql.server import throwaway_flags
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.servers.server import throwaway_flags
 
 PROJECT = Path(__file__).resolve().parents[2]
 OWN = PROJECT / ".bench"  # not for git

@@ -14,8 +14,8 @@ from werkzeug.datastructures import Headers
 from application import create_app
 from counter.api.wire import LARGEST_BODY
 from counter.testing import BATCH, JSON, Look, count_of, refusals
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.relay import Relay
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.testing.relay import Relay
 
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}

@@ -9,9 +9,9 @@ from werkzeug.exceptions import ServiceUnavailable
 from counter.tally.hits import Hit
 from counter.testing import BATCH, COMMITTED, LateBatch, Look, count_of, nth_answer, tallying
 from testing import cut_once
-from throwaway_mysql.database import Coordinates
+from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
-from throwaway_mysql.relay import CutError, Relay
+from throwaway_mysql.testing.relay import CutError, Relay
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 

@@ -10,8 +10,8 @@ from counter.tally.hits import Hit
 from counter.tally.packet import ALL
 from counter.testing import BATCH, LateBatch, Look, count_of, tallying
 from testing import cut_once
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.relay import Relay
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.testing.relay import Relay
 
 WITHIN = 20.0  # seconds
 

@@ -13,8 +13,8 @@ from counter.tally.packet import ALL
 from counter.tally.tally import Tally
 from counter.tally.writer import Writer
 from counter.testing import BATCH, Look, count_of, tallying
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.relay import CutError, Relay
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.testing.relay import CutError, Relay
 
 WITHIN = 20.0  # seconds
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))

@@ -7,8 +7,8 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from counter.tally.packet import ALL
 from counter.testing import BATCH, Look, count_of, tallying
-from throwaway_mysql.database import Coordinates
-from throwaway_mysql.relay import Relay
+from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql.testing.relay import Relay
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 LARGEST = 2**64 - 1

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import as_given, databases
+from throwaway_mysql.testing.looking import as_given, databases
 
 # A run with one database that lives until its input ends.
 HOLDER = """
 import json, sys
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
+from throwaway_mysql.databases.ownership import Run
 
 login, prefix = json.loads(sys.stdin.readline())
 with throwaway_database(Login(**login), "", Run.begin(prefix)) as coordinates:

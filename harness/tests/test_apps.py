@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
+from throwaway_mysql.testing.looking import databases
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
 

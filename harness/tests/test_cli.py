@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
-from throwaway_mysql.process import free_port
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -25,9 +25,9 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 KEEPS = """
 import json, sys
-from throwaway_mysql.database import keep, throwaway_database
+from throwaway_mysql.databases.database import keep, throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
+from throwaway_mysql.databases.ownership import Run
 
 login, prefix = json.loads(sys.stdin.readline())
 login, run = Login(**login), Run.begin(prefix)

@@ -10,13 +10,13 @@ from unittest.mock import ANY
 import pytest
 from pymysql.constants import CLIENT
 
-from throwaway_mysql.clone import Filled, fill
-from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.digest import differences, lines
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows, run
-from throwaway_mysql.run import RunServer
 from throwaway_mysql.schema import AlembicSchema, CallableSchema, Schema
+from throwaway_mysql.schemas.clone import Filled, fill
+from throwaway_mysql.schemas.digest import differences, lines
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import rows, run
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows
+from throwaway_mysql.testing.looking import rows
 
 NewDatabase = Callable[[], str]
 
 RACER = """
 import os, sys, time
 from pathlib import Path
-from throwaway_mysql.clone import fill
+from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
 from throwaway_mysql.schema import CallableSchema
 
@@ -60,7 +60,7 @@ def test_two_processes_at_once_make_one_dump(
 QUICK = """
 import os, sys
 from pathlib import Path
-from throwaway_mysql.clone import fill
+from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
 from throwaway_mysql.schema import AlembicSchema
 

@@ -12,12 +12,12 @@ from unittest.mock import ANY
 import pytest
 from pymysql.constants import CLIENT
 
-from throwaway_mysql.clone import Filled, fill
-from throwaway_mysql.digest import differences, lines
-from throwaway_mysql.dump import Dump
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows, run
 from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql.schemas.clone import Filled, fill
+from throwaway_mysql.schemas.digest import differences, lines
+from throwaway_mysql.schemas.dump import Dump
+from throwaway_mysql.testing.looking import rows, run
 
 NewDatabase = Callable[[], str]
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from signal import SIGKILL
 
-from throwaway_mysql.looking import databases, run, wait_until
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.run import RunServer
-from throwaway_mysql.sweep import sweep
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.sweep import sweep
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases, run, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
-from throwaway_mysql.nested import Project
+from throwaway_mysql.testing.looking import databases
+from throwaway_mysql.testing.nested import Project
 
 BEGIN = """
 import os, signal, time
 from pathlib import Path
-from throwaway_mysql.sweep import survey
-from throwaway_mysql.verdict import State
+from throwaway_mysql.databases.sweep import survey
+from throwaway_mysql.databases.verdict import State
 """
 PASSES = "def test_passes_{0}(create_db): pass\n"
 KILL = """

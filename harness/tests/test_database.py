@@ -12,13 +12,13 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import Coordinates, drop, throwaway_database
-from throwaway_mysql.holders import LOCK_WAITS, connections
+from throwaway_mysql.databases.database import Coordinates, drop, throwaway_database
+from throwaway_mysql.databases.holders import LOCK_WAITS, connections
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases, wait_until
 
 
 def test_it_is_there_in_the_block_and_gone_after_it(mysql_root: Login) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.datadir import SYSTEM_TABLES, system_tables
+from throwaway_mysql.servers.datadir import SYSTEM_TABLES, system_tables
 
 
 @pytest.mark.parametrize("family", ["mysql", "mariadb"])

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from pymysql.constants import CLIENT
 
-from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.digest import differences, digest, lines
-from throwaway_mysql.kinds import KINDS
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
+from throwaway_mysql.schemas.digest import differences, digest, lines
+from throwaway_mysql.schemas.kinds import KINDS
 
 SCRIPT = """
 CREATE TABLE parent (id INT PRIMARY KEY)
@@ -245,7 +245,7 @@ def test_an_older_server_tells_what_it_has(
         kind._replace(mysql=(*kind.mysql, "x"), mariadb=("x", *kind.mariadb)) for kind in KINDS
     )
     nothing = KINDS[0]._replace(name="nothing", table="nothing")
-    monkeypatch.setattr("throwaway_mysql.digest.KINDS", (*lacking, nothing))
+    monkeypatch.setattr("throwaway_mysql.schemas.digest.KINDS", (*lacking, nothing))
     assert differences(before, database.lines()) == ""
 
 

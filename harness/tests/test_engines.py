@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from throwaway_mysql.database import Coordinates, throwaway_database
-from throwaway_mysql.engines import new_engine
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.databases.database import Coordinates, throwaway_database
+from throwaway_mysql.plugin.engines import new_engine
+from throwaway_mysql.servers.run import RunServer
 
 DRIVERS = ["pymysql", "aiomysql", "asyncmy"]  # mysqlclient's dialect is only its URL
 SIGNS = "%s@:/#?'\"\\ é☃"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import as_given, databases
+from throwaway_mysql.testing.looking import as_given, databases
 
 EXAMPLES = Path(__file__).with_name("examples")
 NAMES = sorted(folder.name for folder in EXAMPLES.iterdir())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.sweep import sweep
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.sweep import sweep
+from throwaway_mysql.testing.looking import databases
 
 TWO_TESTS = """
 def test_one(create_db):

@@ -10,8 +10,8 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer
-from throwaway_mysql.looking import processes
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import processes
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.guarded import LONGEST_FOLDER, Guarded, guarding
 from throwaway_mysql.login import Answer
-from throwaway_mysql.looking import alive, processes, wait_until
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.guarded import LONGEST_FOLDER, Guarded, guarding
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import alive, processes, wait_until
 
 FORKER = """
 import os, sys, time
 from pathlib import Path
-from throwaway_mysql.guarded import guarding
+from throwaway_mysql.servers.guarded import guarding
 folder = Path(sys.argv[1])
 with guarding(folder, folder / "log") as guarded:
     guarded.start(["/bin/sleep", "600"])
@@ -128,7 +128,7 @@ def test_a_long_path_has_its_socket_elsewhere_and_both_are_removed(
     place = tmp_path / ("long" * LONGEST_FOLDER)[: LONGEST_FOLDER + 20]
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
-    monkeypatch.setattr("throwaway_mysql.run._roomy", lambda: None)
+    monkeypatch.setattr("throwaway_mysql.servers.run._roomy", lambda: None)
     with closing(RunServer(mysql_program, tcp=False)) as server:
         assert server.folder.parent == place
         assert server.root.answer() is Answer.SERVICE

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.identity import MOST_PREFIX, Maker, Name, parse
-from throwaway_mysql.looking import wait_until
-from throwaway_mysql.ownership import Run
+from throwaway_mysql.databases.identity import MOST_PREFIX, Maker, Name, parse
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.testing.looking import wait_until
 
 TOKEN = "261121193551_a1b2c3"  # noqa: S105 (no secret)
 NAME = f"shop_test_{TOKEN}_gw1_7"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.image import PAGE, DamagedError, pack, unpack
+from throwaway_mysql.servers.image import PAGE, DamagedError, pack, unpack
 
 CONTENT = {
     "empty": b"",

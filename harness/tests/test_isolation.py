@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.sweep import sweep
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, rows
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.sweep import sweep
+from throwaway_mysql.testing.looking import databases, rows
 
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 DELETE = ("-p", "no:randomly", "-o", "mysql_isolation=delete")
 HEAD = """
 import pytest
-from throwaway_mysql.looking import rows, run
+from throwaway_mysql.testing.looking import rows, run
 
 def tables(login, database):
     return {name: [list(row.values()) for row in found]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.looking import alive, processes, wait_until
-from throwaway_mysql.program import FOLDERS
+from throwaway_mysql.servers.program import FOLDERS
+from throwaway_mysql.testing.looking import alive, processes, wait_until
 
 CONFTEST = """
 import os
@@ -26,7 +26,7 @@ def mysql_tcp():
 WRITES = """
 import pytest
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import run
+from throwaway_mysql.testing.looking import run
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(create_db, mysql_login, number):

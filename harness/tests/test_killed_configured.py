@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.identity import Maker, Name
-from throwaway_mysql.killing import (
+from throwaway_mysql.databases.identity import Maker, Name
+from throwaway_mysql.databases.marker import Marker, write
+from throwaway_mysql.databases.place import Place
+from throwaway_mysql.databases.verdict import STEP
+from throwaway_mysql.login import Login
+from throwaway_mysql.testing.killing import (
     REVISIONS,
     alone,
     begin,
@@ -20,12 +24,8 @@ from throwaway_mysql.killing import (
     timed,
     write_modules,
 )
-from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.marker import Marker, write
-from throwaway_mysql.nested import Project, short_folder
-from throwaway_mysql.place import Place
-from throwaway_mysql.verdict import STEP
+from throwaway_mysql.testing.looking import databases, wait_until
+from throwaway_mysql.testing.nested import Project, short_folder
 
 WriteProject = Callable[..., Path]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.killing import (
+from throwaway_mysql.testing.killing import (
     REVISIONS,
     all_of_it,
     alone,
@@ -20,8 +20,8 @@ from throwaway_mysql.killing import (
     with_guard,
     write_modules,
 )
-from throwaway_mysql.looking import wait_until
-from throwaway_mysql.nested import Project, short_folder
+from throwaway_mysql.testing.looking import wait_until
+from throwaway_mysql.testing.nested import Project, short_folder
 
 WriteProject = Callable[..., Path]
 

@@ -13,22 +13,22 @@ from dataclasses import replace
 
 import pytest
 
-from throwaway_mysql.identity import lock_of
+from throwaway_mysql.databases.identity import lock_of
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
+from throwaway_mysql.databases.sweep import sweep
+from throwaway_mysql.databases.verdict import STEP
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import as_given, databases, wait_until
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
-from throwaway_mysql.relay import CutError, Relay
-from throwaway_mysql.sweep import sweep
-from throwaway_mysql.verdict import STEP
+from throwaway_mysql.testing.looking import as_given, databases, wait_until
+from throwaway_mysql.testing.relay import CutError, Relay
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
 ONE = """
 import json, sys
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
+from throwaway_mysql.databases.ownership import Run
 
 login, prefix = json.loads(sys.stdin.readline())
 with throwaway_database(Login(**login), "", Run.begin(prefix)):
@@ -36,9 +36,9 @@ with throwaway_database(Login(**login), "", Run.begin(prefix)):
 """
 TWENTY = """
 import json, sys
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
+from throwaway_mysql.databases.ownership import Run
 
 login, prefix = json.loads(sys.stdin.readline())
 login, run = Login(**login), Run.begin(prefix)
@@ -61,8 +61,8 @@ print("done", flush=True)
 SWEEPS = """
 import json, select, sys
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.sweep import sweep
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.sweep import sweep
 
 login, prefix = json.loads(sys.stdin.readline())
 dropped = 0

@@ -9,12 +9,12 @@ from contextlib import closing
 import pymysql
 import pytest
 
-from throwaway_mysql.database import drop, throwaway_database
-from throwaway_mysql.journal import Journal, Ran
+from throwaway_mysql.databases.database import drop, throwaway_database
+from throwaway_mysql.databases.journal import Journal, Ran
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
+from throwaway_mysql.testing.looking import databases
 
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 

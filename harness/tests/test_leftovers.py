@@ -9,19 +9,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from throwaway_mysql import cache
-from throwaway_mysql.guard import GONE
-from throwaway_mysql.guarded import LONGEST_FOLDER
-from throwaway_mysql.hold import abandoned, await_guard
-from throwaway_mysql.leftovers import BEGIN, sweep
-from throwaway_mysql.looking import alive, processes, wait_until
-from throwaway_mysql.nested import Project, short_folder
-from throwaway_mysql.run import claim
+from throwaway_mysql.servers.guard import GONE
+from throwaway_mysql.servers.guarded import LONGEST_FOLDER
+from throwaway_mysql.servers.hold import abandoned, await_guard
+from throwaway_mysql.servers.leftovers import BEGIN, sweep
+from throwaway_mysql.servers.run import claim
+from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.nested import Project, short_folder
 
 # A run's server with its data in a folder apart, and the names of all its folders.
 SERVER = """
 import sys, time
 from pathlib import Path
-from throwaway_mysql import run
+from throwaway_mysql.servers import run
 run._roomy = lambda: Path(sys.argv[2])
 server = run.RunServer(sys.argv[1], inside=Path(sys.argv[3]), tcp=False)
 print(server.pid, *server._guarded._folders, sep="\\n", flush=True)
@@ -30,7 +30,7 @@ time.sleep(600)
 HOLDS = """
 import sys, time
 from pathlib import Path
-from throwaway_mysql.run import claim
+from throwaway_mysql.servers.run import claim
 folder, hold = claim(Path(sys.argv[1]))
 print(folder, flush=True)
 time.sleep(600)
@@ -45,7 +45,7 @@ with open(sys.argv[1], "w") as lock:
 HOLDS_IT = """
 import sys
 from pathlib import Path
-from throwaway_mysql.hold import Hold
+from throwaway_mysql.servers.hold import Hold
 try:
     Hold(Path(sys.argv[1]))
 except OSError as error:
@@ -54,7 +54,7 @@ except OSError as error:
 SWEEPS = """
 import sys
 from pathlib import Path
-from throwaway_mysql.leftovers import sweep
+from throwaway_mysql.servers.leftovers import sweep
 print("begun", flush=True)
 while True:
     sweep([Path(sys.argv[1])])
@@ -72,7 +72,7 @@ replace(Path(sys.argv[1]) / "it.template", write)
 GUARD_DIES = """
 import os, signal
 from pathlib import Path
-from throwaway_mysql.hold import await_guard
+from throwaway_mysql.servers.hold import await_guard
 
 def test_it(mysql_login):
     folder = Path(mysql_login.unix_socket).parent

@@ -10,7 +10,7 @@ from flask import Flask
 from quart import Quart
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.lifespan import Lifespan, WithState, is_asgi, running
+from throwaway_mysql.plugin.lifespan import Lifespan, WithState, is_asgi, running
 
 Channel = Callable[..., Any]
 App = Callable[[Any, Channel, Channel], Any]

@@ -12,9 +12,9 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.private import PrivateServer
-from throwaway_mysql.process import free_port
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.private import PrivateServer
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.run import RunServer
 
 
 def test_it_meets_a_server(mysql_login: Login) -> None:

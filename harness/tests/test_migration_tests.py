@@ -17,7 +17,7 @@ CONFTEST = """
 import os
 from pathlib import Path
 import pytest
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.schema import AlembicSchema
 

@@ -8,12 +8,12 @@ import pymysql
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import throwaway_database
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows, run
-from throwaway_mysql.original import Original
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
+from throwaway_mysql.schemas.original import Original
+from throwaway_mysql.testing.looking import rows, run
 
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,9 +11,9 @@ import pytest
 
 from throwaway_mysql.accounts import set_up, throwaway_prefix
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, processes, wait_until
-from throwaway_mysql.nested import WITHIN, Project, short_folder
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases, processes, wait_until
+from throwaway_mysql.testing.nested import WITHIN, Project, short_folder
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.identity import lock_of
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.identity import lock_of
+from throwaway_mysql.databases.ownership import Run, RunLock, default_run
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.ownership import Run, RunLock, default_run
-from throwaway_mysql.place import Place
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
@@ -102,7 +102,7 @@ def test_a_server_that_ends_idle_connections_leaves_it(server: RunServer) -> Non
 def test_one_that_another_has_is_one_clear_error(
     account: Login, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("throwaway_mysql.ownership.TAKEN_WITHIN", 0)
+    monkeypatch.setattr("throwaway_mysql.databases.ownership.TAKEN_WITHIN", 0)
     with closing(Run.begin(prefix)) as run:
         run.hold(account)
         with pytest.raises(ServerError, match=r"another has it: begin a run of its own") as error:

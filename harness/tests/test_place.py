@@ -11,16 +11,16 @@ from dataclasses import replace
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.database import throwaway_database
-from throwaway_mysql.identity import Maker
+from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.identity import Maker
+from throwaway_mysql.databases.marker import Marker, create
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import REMOTE, Place, distrust, near
+from throwaway_mysql.databases.sweep import survey, sweep
+from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
-from throwaway_mysql.marker import Marker, create
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import REMOTE, Place, distrust, near
-from throwaway_mysql.run import RunServer
-from throwaway_mysql.sweep import survey, sweep
-from throwaway_mysql.verdict import State
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases
 
 Change = Callable[[bytes], bytes]
 PASSWORD = "the same"  # noqa: S105 (a test's own)

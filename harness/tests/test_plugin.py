@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases
-from throwaway_mysql.process import free_port
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.testing.looking import databases
 
 FAILS = """
 def test_it(create_db):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql import ServerError
-from throwaway_mysql.program import find_program
+from throwaway_mysql.servers.program import find_program
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hide what is installed; return the one folder that is searched besides PATH."""
     monkeypatch.delenv("THROWAWAY_MYSQLD", raising=False)
     monkeypatch.setenv("PATH", "/nowhere/bin")
-    monkeypatch.setattr("throwaway_mysql.program.FOLDERS", [str(tmp_path)])
+    monkeypatch.setattr("throwaway_mysql.servers.program.FOLDERS", [str(tmp_path)])
     return tmp_path
 
 

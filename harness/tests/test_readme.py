@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from throwaway_mysql import app_fixtures, plugin
+from throwaway_mysql import plugin
+from throwaway_mysql.plugin import app_fixtures
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 WriteProject = Callable[..., Path]
@@ -19,7 +20,7 @@ def mysql_tcp():
     return True
 """
 FINDS_ROWS = """
-from throwaway_mysql.looking import rows
+from throwaway_mysql.testing.looking import rows
 
 @pytest.mark.parametrize("time", [1, 2])
 def test_it(create_db, mysql_login, time):
@@ -72,7 +73,7 @@ def test_the_tables_have_every_option_and_ini_name() -> None:
 
 def test_the_table_has_every_fixture(tmp_path: Path) -> None:
     said = pytest_says(tmp_path, "--fixtures")
-    found = re.findall(r"^(\w+)(?: \[.*\])? -- .*/throwaway_mysql/\w+\.py:\d+$", said, re.M)
+    found = re.findall(r"^(\w+)(?: \[.*\])? -- .*/throwaway_mysql/[\w/]+\.py:\d+$", said, re.M)
     assert sorted(table("fixture")) == sorted(found)
 
 

@@ -14,16 +14,16 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.looking import MOMENTS, alive, processes, server_runs, wait_until
-from throwaway_mysql.process import free_port
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import MOMENTS, alive, processes, server_runs, wait_until
 
 PROJECT = Path(__file__).parents[1]
 WITHIN = 10.0  # seconds; no step takes longer
 
 HOLDER = """
 import sys, time
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
 server = RunServer(sys.argv[1])
 print(server.root.port, server.pid, server.folder, flush=True)
 time.sleep(600)
@@ -38,7 +38,7 @@ def server(mysql_program: str) -> Iterator[RunServer]:
     server.close()
 
 
-ELSEWHERE = "throwaway_mysql.run._roomy = lambda: sys.argv[2]"
+ELSEWHERE = "throwaway_mysql.servers.run._roomy = lambda: sys.argv[2]"
 
 
 def test_close_leaves_nothing(server: RunServer) -> None:
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
     server: RunServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ports = iter([server.root.port, free_port()])
-    monkeypatch.setattr("throwaway_mysql.run.free_port", lambda: next(ports))
+    monkeypatch.setattr("throwaway_mysql.servers.run.free_port", lambda: next(ports))
     with closing(RunServer(mysql_program)) as other:
         assert other.root.port != server.root.port
         assert other.root.answer() is Answer.SERVICE
@@ -104,7 +104,9 @@ def test_a_server_whose_ports_are_all_taken_is_given_up(
 ) -> None:
     with socket.socket() as another:
         another.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("throwaway_mysql.run.free_port", lambda: another.getsockname()[1])
+        monkeypatch.setattr(
+            "throwaway_mysql.servers.run.free_port", lambda: another.getsockname()[1]
+        )
         with pytest.raises(ServerError, match="its port is taken by something else"):
             RunServer(mysql_program)
 
@@ -122,7 +124,7 @@ def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
     mysql_program: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str
 ) -> None:
     holder = HOLDER.replace(
-        "import sys, time", f"import sys, time, throwaway_mysql.run\n{ELSEWHERE}"
+        "import sys, time", f"import sys, time, throwaway_mysql.servers.run\n{ELSEWHERE}"
     )
     cache = tmp_path_factory.mktemp("cache")  # which has no template
     with subprocess.Popen(

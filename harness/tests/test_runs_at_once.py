@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.identity import Maker, Name, new_token
+from throwaway_mysql.databases.identity import Maker, Name, new_token
+from throwaway_mysql.databases.marker import Marker, create, write
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.marker import Marker, create, write
-from throwaway_mysql.nested import Project
-from throwaway_mysql.place import Place
+from throwaway_mysql.testing.looking import databases, wait_until
+from throwaway_mysql.testing.nested import Project
 
 RUNS = 8
 MODULE = """
 import pytest
 from throwaway_mysql.schema import CallableSchema
-from throwaway_mysql.looking import run
+from throwaway_mysql.testing.looking import run
 
 @pytest.fixture(scope="session")
 def mysql_schema():

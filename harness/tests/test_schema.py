@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql import ServerError, ini
-from throwaway_mysql.alembic_project import AlembicProject
+from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import rows
 from throwaway_mysql.schema import RECORD, AlembicSchema, CallableSchema
+from throwaway_mysql.schemas import ini
+from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.testing.looking import rows
 
 WriteProject = Callable[..., Path]
 NewDatabase = Callable[[], str]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, processes, wait_until
 
 TELLS = """
 import os
@@ -66,7 +66,7 @@ def test_another(mysql_login):
 """
 NEEDS_NONE = """
 def test_it(pytestconfig):
-    from throwaway_mysql.server_fixtures import HOME
+    from throwaway_mysql.plugin.server_fixtures import HOME
     assert HOME not in pytestconfig.stash
 """
 PLAIN = "-p no:cacheprovider -p no:randomly"

@@ -13,16 +13,16 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.database import StaysError, drop, keep, throwaway_database
-from throwaway_mysql.identity import Maker, Name, lock_of
+from throwaway_mysql.databases.database import StaysError, drop, keep, throwaway_database
+from throwaway_mysql.databases.identity import Maker, Name, lock_of
+from throwaway_mysql.databases.marker import VIEW, Marker, create, write
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.place import Place
+from throwaway_mysql.databases.sweep import Swept, survey, sweep
+from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
-from throwaway_mysql.looking import databases, wait_until
-from throwaway_mysql.marker import VIEW, Marker, create, write
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.place import Place
-from throwaway_mysql.run import RunServer
-from throwaway_mysql.sweep import Swept, survey, sweep
-from throwaway_mysql.verdict import State
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql import ServerError, template
+from throwaway_mysql import ServerError
 from throwaway_mysql.cache import UNUSED_FOR
-from throwaway_mysql.datadir import initialise
 from throwaway_mysql.login import Answer
-from throwaway_mysql.looking import MOMENTS, processes, server_runs, wait_until
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers import template
+from throwaway_mysql.servers.datadir import initialise
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.looking import MOMENTS, processes, server_runs, wait_until
 
 BUILDER = """
 import sys
 from pathlib import Path
-from throwaway_mysql.run import RunServer
+from throwaway_mysql.servers.run import RunServer
 RunServer(sys.argv[1], inside=Path(sys.argv[2])).close()
 """
 

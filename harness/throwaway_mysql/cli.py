@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from throwaway_mysql import ServerError, kept
+from throwaway_mysql import ServerError
+from throwaway_mysql.databases.ownership import Run
+from throwaway_mysql.databases.sweep import survey, sweep
 from throwaway_mysql.login import Login
-from throwaway_mysql.ownership import Run
-from throwaway_mysql.private import PrivateServer
-from throwaway_mysql.sweep import survey, sweep
+from throwaway_mysql.servers import kept
+from throwaway_mysql.servers.private import PrivateServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,12 +12,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
-from throwaway_mysql import ServerError, ini
+from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
+from throwaway_mysql.schemas import ini
 
 # Makes tables or rows in the database of that name.
 Step = Callable[[Login, str], None]
-RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.recorded
+RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.schemas.recorded
 
 
 class Schema(Protocol):
@@ -64,7 +65,7 @@ class AlembicSchema:
 
     def make(self, login: Login, database: str) -> None:
         """Upgrade to the newest revisions, then call the seed."""
-        from throwaway_mysql.alembic_project import AlembicProject
+        from throwaway_mysql.schemas.alembic_project import AlembicProject
 
         AlembicProject(self.ini, login, database).upgrade()
         if self.seed:

@@ -1,0 +1,173 @@
+"""The databases of a project's tests, as fixtures.
+
+A project overrides `mysql_prefix` and `mysql_schema`, and builds its own on `create_db`.
+pytest loads this in every run, so what only a run with databases needs is imported there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from throwaway_mysql import ServerError
+from throwaway_mysql.plugin.report import say
+from throwaway_mysql.plugin.timing import journal_of
+
+if TYPE_CHECKING:
+    from throwaway_mysql.databases.database import Coordinates
+    from throwaway_mysql.databases.journal import Journal
+    from throwaway_mysql.databases.ownership import Run
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.schema import Schema
+    from throwaway_mysql.schemas.clone import Filled
+
+TOKEN = pytest.StashKey[str]()
+INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
+Scope = Literal["function", "module", "session"]
+SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
+
+
+def run_token(config: pytest.Config) -> str:
+    """Return what the databases of all processes of this run have in their names."""
+    from throwaway_mysql.databases.identity import new_token
+
+    handed_on = getattr(config, "workerinput", {}).get(INPUT, "")
+    return str(handed_on) or config.stash.setdefault(TOKEN, new_token())
+
+
+def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)
+    """Return how long a database serves: the ini option `mysql_database`."""
+    chosen = config.getini("mysql_database")
+    if chosen not in SCOPES:
+        raise pytest.UsageError(
+            f"mysql_database is '{chosen}': it must be one of {', '.join(SCOPES)}"
+        )
+    return SCOPES[chosen]
+
+
+@pytest.fixture(scope="session")
+def mysql_prefix() -> str:
+    """Return how the names of the project's throwaway databases begin."""
+    return "throwaway_test_"
+
+
+@pytest.fixture(scope="session")
+def mysql_spared() -> Collection[str]:
+    """Return names of databases that are never dropped, whatever they are called."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def mysql_schema() -> Schema | None:
+    """Return what makes the schema of a database: AlembicSchema, CallableSchema, or nothing."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def mysql_run(
+    request: pytest.FixtureRequest,
+    mysql_login: Login,
+    mysql_prefix: str,
+    mysql_spared: Collection[str],
+) -> Iterator[Run]:
+    """Begin the run that owns the databases; what killed runs left is dropped first."""
+    from throwaway_mysql.databases.ownership import Run
+    from throwaway_mysql.servers import leftovers
+    from throwaway_mysql.servers.run import places
+
+    config = request.config
+    leftovers.sweep(places())
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
+    run.journal = journal_of(config)
+    with run.journal.step("sweep"):
+        _sweep(config, mysql_login, run)
+    yield run
+    if worker != "main":  # another worker may have crashed
+        with suppress(ServerError):  # the next run does it
+            _sweep(config, mysql_login, run)
+    say(config, *(f"a leak: {leak}" for leak in run.leaks))
+    run.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder for copies of schemas."""
+    from throwaway_mysql import cache
+
+    folder = cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    cache.remove_halves(folder)
+    return folder
+
+
+@pytest.fixture(scope=database_scope)
+def create_db(
+    request: pytest.FixtureRequest,
+    mysql_login: Login,
+    mysql_run: Run,
+    mysql_schema: Schema | None,
+    mysql_cache: Path,
+) -> Iterator[Coordinates]:
+    """Make a database with the project's schema; yields the settings that lead to it."""
+    from throwaway_mysql.databases.database import keep, throwaway_database
+    from throwaway_mysql.plugin.isolation import isolated
+    from throwaway_mysql.schemas.clone import fill
+    from throwaway_mysql.servers.kept import keep_server, ways_in
+    from throwaway_mysql.servers.shared import SharedLogin
+
+    failed = request.session.testsfailed
+    print("Creating db")
+    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        mysql_run.journal.purposes[name] = request.node.nodeid
+        if mysql_schema:
+            print("Migrating db")
+            filled = fill(mysql_login, name, mysql_schema, mysql_cache)
+            _note(filled, mysql_run.journal, name)
+            if filled.warning:
+                say(request.config, filled.warning)
+        with isolated(request, mysql_login, name, mysql_run):
+            yield coordinates
+        if _is_kept(request, failed):
+            keep(mysql_login, name, mysql_run)
+            if isinstance(mysql_login, SharedLogin):
+                keep_server(mysql_login)
+            say(request.config, *ways_in(mysql_login, name))
+        else:
+            print("Destroying db")
+
+
+@pytest.fixture
+def empty_database(
+    request: pytest.FixtureRequest, mysql_login: Login, mysql_run: Run
+) -> Iterator[Coordinates]:
+    """Make a database without tables for one test."""
+    from throwaway_mysql.databases.database import throwaway_database
+
+    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+        mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
+        yield coordinates
+
+
+def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
+    from throwaway_mysql.databases.sweep import sweep
+
+    swept = sweep(login, run)
+    say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+
+
+def _note(filled: Filled, journal: Journal, name: str) -> None:
+    waited = filled.seconds.get("wait", 0)
+    how = "copied" if filled.cloned else "migrated"
+    journal.add(f"schema: {how}", sum(filled.seconds.values()) - waited, name)
+    if waited:
+        journal.add("schema: wait for another", waited, name)
+
+
+def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
+    chosen = request.config.getoption("--db-keep")
+    return chosen == "all" or (chosen == "failed" and request.session.testsfailed > failed_before)

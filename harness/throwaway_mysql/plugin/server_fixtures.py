@@ -1,0 +1,119 @@
+"""The server of a project's tests, as fixtures: the configured one, or a private one.
+
+A project says which server it is configured for by overriding `mysql_configured`, `mysql_wait`,
+`mysqld` and `mysql_tcp`. pytest loads this in every run, so what only a run with databases
+needs is imported in the fixtures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from throwaway_mysql import ServerError
+from throwaway_mysql.plugin.timing import journal_of
+
+if TYPE_CHECKING:
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.servers.shared import Home
+
+HOME: pytest.StashKey[Home] = pytest.StashKey()
+FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
+
+
+@pytest.fixture(scope="session")
+def mysql_configured() -> Sequence[Login]:
+    """Return the accounts to try at the configured server, the best first; none by default."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def mysql_wait() -> float:
+    """How many seconds a configured server on another machine may take to answer."""
+    return 30
+
+
+@pytest.fixture(scope="session")
+def mysqld() -> str:
+    """Name the program of private servers; by default the first that this machine has."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def mysql_tcp() -> bool:
+    """Whether a private server is to listen on a port too, not on a unix socket only."""
+    return False
+
+
+@pytest.fixture(scope="session")
+def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
+    """Return the path of a server program for tests that start one; skip where there is none."""
+    from throwaway_mysql.servers.program import find_program
+
+    try:
+        return str(find_program(request.config.getoption("--mysqld") or mysqld).path)
+    except ServerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mysql_login(
+    request: pytest.FixtureRequest,
+    mysql_configured: Sequence[Login],
+    mysql_wait: float,
+    mysqld: str,
+    mysql_tcp: bool,  # noqa: FBT001 (a fixture)
+) -> Login:
+    """Return an account that may create databases.
+
+    On the configured server if it answers, else on a private one that lives for the run.
+    """
+    from throwaway_mysql.servers.shared import SharedLogin, shared_login
+
+    program = request.config.getoption("--mysqld")
+    began = time.perf_counter()
+    login = None if program else configured_login(mysql_configured, mysql_wait)
+    if not login:
+        login = shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
+    how = login.how if isinstance(login, SharedLogin) else f"{login.address} answered"
+    journal_of(request.config).add(f"server: {how}", time.perf_counter() - began)
+    return login
+
+
+def run_folder(config: pytest.Config) -> Path:
+    """Return the folder of the run's server; only a run that needs one has one."""
+    from throwaway_mysql.servers.shared import Home
+
+    handed_on = getattr(config, "workerinput", {}).get(FOLDER, "")
+    if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
+        return Path(handed_on)
+    if HOME not in config.stash:
+        config.stash[HOME] = Home()
+    return config.stash[HOME].folder
+
+
+def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
+    """Return the first of `logins` that its server takes, or None where none answers.
+
+    A server on another machine is one that someone named: it gets `wait` seconds. Raises
+    ServerError where it stays away, or where a server refuses every account.
+    """
+    from throwaway_mysql.login import LOOPBACK, Answer
+
+    deadline = time.monotonic() + wait
+    while True:
+        answers = [login.answer() for login in logins]
+        for login, answer in zip(logins, answers, strict=True):
+            if answer is Answer.SERVICE:
+                return login
+        gone = all(answer is Answer.NOTHING for answer in answers)
+        if gone and all(login.host in LOOPBACK for login in logins):
+            return None
+        if not gone or time.monotonic() > deadline:
+            logins[-1].connect().close()  # raises, with the reason, unless it was only slow
+            return logins[-1]
+        time.sleep(0.2)

@@ -1,0 +1,14 @@
+"""What a schema is made of, and its copies.
+
+Each module is built on those that are named before it:
+
+    kinds            what a database may have, and where its server tells of it
+    digest           what makes two schemas the same
+    ini              where an Alembic project has its files
+    alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
+    recorded         revisions that may not change any more; needs Alembic
+    ddl, rows        a database's objects and rows as SQL
+    dump             a database as a file
+    clone            a schema in an empty database, as a copy where there is one
+    original         the rows that a database had when it was made, put back
+"""

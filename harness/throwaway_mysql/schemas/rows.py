@@ -1,0 +1,108 @@
+"""The statements that put a table's rows into a copy of it, byte by byte."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor, SSCursor
+
+from throwaway_mysql.accounts import identifier
+from throwaway_mysql.schemas.ddl import CloneError
+
+BATCH = 256 * 1024  # bytes of rows in one INSERT, unless one row alone is longer
+TEXT = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "vector"}
+NUMBERED = {"enum", "set"}  # by number: an empty text may be a member or none
+INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
+TIMES = {"date", "datetime", "time", "timestamp", "year"}
+AS_TEXT = {"inet4", "inet6", "uuid"}  # MariaDB's: their bytes are not in the order of their text
+# Written as a text; JSON takes no binary one.
+PLAIN = INTEGERS | TIMES | AS_TEXT | {"decimal", "float", "double", "json"}
+ESCAPED = {
+    b"\0": rb"\0",
+    b"\n": rb"\n",
+    b"\r": rb"\r",
+    b"\x1a": rb"\Z",
+    b"'": rb"\'",
+    b'"': rb"\"",
+    b"\\": rb"\\",
+}
+
+
+class Column:
+    """A column that takes values: its name, how it is read, and how its values are written."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = identifier(name)
+        self.bare = kind in NUMBERED
+        self.before = b"'" if kind in PLAIN else b"_binary'"
+        self.read = self.name
+        if kind in NUMBERED:
+            self.read = f"CAST({self.name} AS UNSIGNED)"
+        elif kind in TEXT:
+            self.read = f"CAST({self.name} AS BINARY)"
+        elif kind in AS_TEXT:
+            self.read = f"CAST({self.name} AS CHAR)"
+        elif kind == "float":  # as it is, and not as six digits
+            self.read = f"{self.name} + 0e0"
+
+    def literal(self, value: bytes | None) -> bytes:
+        """Return a value as SQL."""
+        if value is None:
+            return b"NULL"
+        if self.bare:
+            return value
+        return self.before + escape(value) + b"'"
+
+
+def escape(value: bytes) -> bytes:
+    """Escape what ends or changes a literal."""
+    return re.sub(rb"[\0\n\r\x1a'\"\\]", lambda match: ESCAPED[match[0]], value)
+
+
+def inserts(connection: "Connection[Cursor]", database: str, table: str) -> Iterator[bytes]:
+    """Yield INSERT statements of about BATCH bytes."""
+    columns = _columns(connection, database, table)
+    if not columns:
+        raise CloneError(f"the table {table} has no column to write")
+    head = f"INSERT INTO {identifier(table)} ({', '.join(column.name for column in columns)}) "
+    begin = head.encode() + b"VALUES "
+    batch: list[bytes] = []
+    size = 0
+    for row in _read(connection, table, columns):
+        values = b"(%s)" % b",".join(
+            column.literal(value) for column, value in zip(columns, row, strict=True)
+        )
+        if batch and size + len(values) > BATCH:
+            yield begin + b",".join(batch)
+            batch, size = [], 0
+        batch.append(values)
+        size += len(values)
+    if batch:
+        yield begin + b",".join(batch)
+
+
+def _columns(connection: "Connection[Cursor]", database: str, table: str) -> list[Column]:
+    query = (
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s "
+        "AND table_name = %s AND COALESCE(generation_expression, '') = '' "
+        "ORDER BY ordinal_position"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, (database, table))
+        return [Column(name, kind.lower()) for name, kind in cursor.fetchall()]
+
+
+def _read(
+    connection: "Connection[Cursor]", table: str, columns: Sequence[Column]
+) -> Iterator[Sequence[bytes | None]]:
+    """Yield the rows as the server sends them, nothing converted."""
+    query = f"SELECT {', '.join(column.read for column in columns)} FROM {identifier(table)}"  # noqa: S608
+    decoders, connection.decoders = connection.decoders, {}
+    connection.use_unicode = False
+    try:
+        with connection.cursor(SSCursor) as cursor:
+            cursor.execute(query)
+            yield from cursor
+    finally:
+        connection.decoders = decoders
+        connection.use_unicode = True

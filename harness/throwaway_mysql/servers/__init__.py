@@ -1,0 +1,19 @@
+"""Server programs of this machine: found, laid out, started, guarded, shared by a run.
+
+Each module is built on those that are named before it:
+
+    process    any program that a test starts and that listens
+    program    the server program of this machine
+    guard      a process that ends a server with the run that wanted it
+    hold       the locks that tell whether a folder's run and guard live
+    guarded    a folder with such a guard
+    server     a server's process
+    datadir    a new server's data
+    image      a folder in one file
+    template   data folders of new servers, kept
+    private    the server of development
+    leftovers  folders of killed runs whose guard was killed as well
+    run        the server of a test run
+    shared     the same one for all processes of the run
+    kept       the same one, going on after the run
+"""

@@ -1,0 +1,77 @@
+"""Folders of runs that were killed together with their guards, and the servers on them.
+
+A guard is killed too where a system without memory ends what it finds, or a container ends.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from signal import SIGKILL
+
+from throwaway_mysql.servers import guard
+from throwaway_mysql.servers.guarded import noted
+from throwaway_mysql.servers.hold import abandoned
+
+BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
+ENDS_WITHIN = 10.0  # seconds; a killed server has to give its memory back
+POLL = 0.005
+
+
+def sweep(places: Iterable[Path]) -> None:
+    """Remove this user's folders in `places` that neither a run nor a guard has any more.
+
+    An empty one is new, or its run was killed at once: who has just made it makes another.
+    """
+    for place in dict.fromkeys(places):
+        for folder in _ours(place):
+            if folder.suffix == guard.GONE:
+                guard.remove([str(folder)])
+            with abandoned(folder) as so:
+                if so:
+                    clear(folder)
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def clear(folder: Path) -> None:
+    """End the server on a folder that nobody guards any more, and remove it."""
+    folders = [folder, *filter(_is_ours, noted(folder))]
+    if (folder / "guard").exists():  # else there was none
+        _end_servers(folders)
+    guard.remove([str(path) for path in folders])
+
+
+def _ours(place: Path) -> list[Path]:
+    with suppress(OSError):
+        return [path for path in place.glob(f"{BEGIN}*") if _is_ours(path)]
+    return []
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.geteuid()
+    except OSError:  # it was removed meanwhile
+        return False
+
+
+def _end_servers(folders: Iterable[Path]) -> None:
+    deadline = time.monotonic() + ENDS_WITHIN
+    while found := list(_servers(folders)):
+        for pid in found:
+            with suppress(OSError):  # it has just ended
+                os.kill(pid, SIGKILL)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL)
+
+
+def _servers(folders: Iterable[Path]) -> Iterator[int]:
+    """Find the servers whose data are there; on a system without /proc none is found."""
+    flags = tuple(os.fsencode(f"--datadir={folder}/") for folder in folders)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if any(argument.startswith(flags) for argument in arguments):
+                yield int(process.name)
