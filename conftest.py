@@ -66,17 +66,17 @@ def mysql_tcp() -> bool:
 
 
 @pytest.fixture(scope="session")
-def mysql_root(mysql_login: Login) -> Login:
+def mysql_root(mysql_server: Login) -> Login:
     """Return root's account, which may create others; skip where the tests have another."""
-    if mysql_login.user != "root":
+    if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
-    return mysql_login
+    return mysql_server
 
 
 @pytest.fixture(scope="session")
-def server_environ(mysql_login: Login) -> dict[str, str]:
+def server_environ(mysql_server: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
-    return Masked(os.environ | mysql_login.environ())
+    return Masked(os.environ | mysql_server.environ())
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ def checkout(project_copy: Path) -> Path:
 
 
 @pytest.fixture
-def fresh_db(mysql_login: Login) -> Iterator[Coordinates]:
+def fresh_db(mysql_server: Login) -> Iterator[Coordinates]:
     """Make a migrated database for one test."""
-    with migrated_database(mysql_login) as coordinates:
+    with migrated_database(mysql_server) as coordinates:
         yield coordinates
 
 

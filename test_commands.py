@@ -144,10 +144,10 @@ def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: Project) 
 
 
 def test_the_status_tells_another_server_from_the_private_one(
-    startable: Project, mysql_login: Login
+    startable: Project, mysql_server: Login
 ) -> None:
-    elsewhere = mysql_login.environ() | {"DATABASE_NAME": "information_schema"}
-    own = f"a server of your own answers at {mysql_login.address}"
+    elsewhere = mysql_server.environ() | {"DATABASE_NAME": "information_schema"}
+    own = f"a server of your own answers at {mysql_server.address}"
     assert startable.mysql("status", **elsewhere).stdout == f"{own}\n"
     startable.mysql("start")
     said = startable.mysql("status", **elsewhere).stdout
@@ -194,10 +194,10 @@ def test_a_port_taken_by_something_else_is_one_line(startable: Project) -> None:
     assert "taken by something that is not a MySQL server: stop it, or set another DB_PORT" in line
 
 
-def test_a_refused_password_is_one_line(project: Project, mysql_login: Login) -> None:
-    port = str(mysql_login.port)
+def test_a_refused_password_is_one_line(project: Project, mysql_server: Login) -> None:
+    port = str(mysql_server.port)
     for command in ("start", "setup"):
-        line = only_line(project.mysql(command, DB_HOST=mysql_login.host, DB_PORT=port))
+        line = only_line(project.mysql(command, DB_HOST=mysql_server.host, DB_PORT=port))
         assert "refuse" in line
         assert port in line
 
@@ -278,10 +278,10 @@ def test_damaged_notes_are_one_line(startable: Project) -> None:
     assert "does not name a version" in only_line(startable.mysql("start"))
 
 
-def test_what_a_server_refuses_to_set_up_is_one_line(project: Project, mysql_login: Login) -> None:
-    if mysql_login.user != "root":
+def test_what_a_server_refuses_to_set_up_is_one_line(project: Project, mysql_server: Login) -> None:
+    if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
-    project.environ.update(mysql_login.environ(), DB_USERNAME="u", DATABASE_NAME="d" * 70)
+    project.environ.update(mysql_server.environ(), DB_USERNAME="u", DATABASE_NAME="d" * 70)
     done = project.mysql("setup")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
@@ -304,13 +304,13 @@ def test_a_full_disk_is_one_line(startable: Project, megabytes: int) -> None:
 
 
 def test_setup_makes_what_the_app_needs_and_may_be_repeated(
-    project: Project, mysql_login: Login
+    project: Project, mysql_server: Login
 ) -> None:
-    if mysql_login.user != "root":
+    if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
     name = f"setup_test_{os.getpid()}"
-    project.environ.update(mysql_login.environ(), DB_USERNAME=name, DATABASE_NAME=name)
-    user = Login(mysql_login.host, mysql_login.port, name, AWKWARD)
+    project.environ.update(mysql_server.environ(), DB_USERNAME=name, DATABASE_NAME=name)
+    user = Login(mysql_server.host, mysql_server.port, name, AWKWARD)
     try:
         for password in ("first", AWKWARD):
             done = project.mysql("setup", DB_PASSWORD=password)
@@ -323,6 +323,6 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
                 # The underscore of the name is no wildcard in what was granted.
                 cursor.execute(f"CREATE DATABASE {name.replace('_', 'X', 1)}")
     finally:
-        with mysql_login.connect() as connection, connection.cursor() as cursor:
+        with mysql_server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {identifier(name)}")
             cursor.execute(f"DROP USER {identifier(name)}")

@@ -174,13 +174,13 @@ async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> No
 
 
 async def test_the_end_of_the_app_closes_its_connections(
-    create_db: Coordinates, mysql_login: Login
+    create_db: Coordinates, mysql_server: Login
 ) -> None:
     app = create_app(**create_db)
     async with app.test_app(), app.app_context(), db.transaction() as connection:
         number = await connection.scalar(text("SELECT CONNECTION_ID()"))
     deadline = time.monotonic() + 5  # the server takes its time
-    with mysql_login.connect() as looking, looking.cursor() as cursor:
+    with mysql_server.connect() as looking, looking.cursor() as cursor:
         while cursor.execute(f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"):
             assert time.monotonic() < deadline, "a connection is still open"
 

@@ -61,9 +61,9 @@ def alembic(empty_database: Coordinates, server_environ: dict[str, str]) -> Alem
 
 
 @pytest.fixture
-def upgrade(mysql_login: Login, empty_database: Coordinates) -> Upgrade:
+def upgrade(mysql_server: Login, empty_database: Coordinates) -> Upgrade:
     """Return a function that upgrades that database to a revision, in this process."""
-    return AlembicProject(ALEMBIC_INI, mysql_login, empty_database["DATABASE_NAME"]).upgrade
+    return AlembicProject(ALEMBIC_INI, mysql_server, empty_database["DATABASE_NAME"]).upgrade
 
 
 def counters(connection: Connection) -> list[tuple[str, int, int]]:
@@ -201,10 +201,10 @@ def test_tables_say_utf8mb4_and_innodb(upgrade: Upgrade, connection: Connection)
 
 
 def test_offline_sql_makes_the_same_database(
-    alembic: Alembic, connection: Connection, empty_database: Coordinates, mysql_login: Login
+    alembic: Alembic, connection: Connection, empty_database: Coordinates, mysql_server: Login
 ) -> None:
     script = alembic("upgrade", "head", "--sql").stdout
-    with mysql_login.connect() as client, client.cursor() as cursor:
+    with mysql_server.connect() as client, client.cursor() as cursor:
         client.select_db(empty_database["DATABASE_NAME"])
         statements = [line for line in script.splitlines() if not line.startswith("--")]
         for statement in filter(str.strip, "\n".join(statements).split(";")):

@@ -42,9 +42,9 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(mysql_login: Login) -> Iterator[Coordinates]:
+def database(mysql_server: Login) -> Iterator[Coordinates]:
     """Make a database without tables."""
-    with throwaway_database(mysql_login, "production") as coordinates:
+    with throwaway_database(mysql_server, "production") as coordinates:
         yield coordinates
 
 

@@ -16,9 +16,9 @@ from throwaway_mysql.login import Login
 
 
 @pytest.fixture(scope="module")
-async def unmigrated_app(mysql_login: Login) -> AsyncIterator[Quart]:
+async def unmigrated_app(mysql_server: Login) -> AsyncIterator[Quart]:
     """Start the app on the tutorial's schema, which is not the newest."""
-    with throwaway_database(mysql_login, settings.DATABASE_NAME) as coordinates:
+    with throwaway_database(mysql_server, settings.DATABASE_NAME) as coordinates:
         app = create_app(**coordinates, TESTING=True)
         async with app.test_app():
             yield app
@@ -48,9 +48,9 @@ async def test_without_tables_the_page_says_what_to_do(unmigrated_app: Quart) ->
 
 @pytest.mark.parametrize("revision", ["2abbbb3287d2", "ffffffffffff"], ids=["older", "newer"])
 async def test_another_schema_is_said_at_start_up_and_is_not_ready(
-    mysql_login: Login, caplog: pytest.LogCaptureFixture, revision: str
+    mysql_server: Login, caplog: pytest.LogCaptureFixture, revision: str
 ) -> None:
-    with migrated_database(mysql_login) as coordinates:
+    with migrated_database(mysql_server) as coordinates:
         with connected(coordinates) as connection:
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
         app = create_app(**coordinates, TESTING=True)

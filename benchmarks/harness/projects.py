@@ -49,10 +49,10 @@ def mysql_configured():
 MEMORY = """
 
 @pytest.fixture(scope="session", autouse=True)
-def memory(mysql_login):
+def memory(mysql_server):
     yield
     if "MEMORY" in os.environ and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        with mysql_login.connect() as connection, connection.cursor() as cursor:
+        with mysql_server.connect() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT @@datadir, @@pid_file")
             ((data, pid_file),) = cursor.fetchall()
         pid = Path(data, pid_file).read_text().strip()
@@ -68,8 +68,8 @@ import pymysql
 
 {ROW}
 
-def test_it(create_db, mysql_login):
-    connection = mysql_login.connect()
+def test_it(create_db, mysql_server):
+    connection = mysql_server.connect()
     connection.select_db(create_db["DATABASE_NAME"])
     use(connection)
     connection.close()

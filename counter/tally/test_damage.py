@@ -128,12 +128,12 @@ async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
 
 
 async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hit(
-    create_db: Coordinates, mysql_login: Login, name: str, caplog: pytest.LogCaptureFixture
+    create_db: Coordinates, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with tallying(create_db) as tally:
         await tally.hit(name, 1, WITHIN)
         connection = tally._writer._connection  # noqa: SLF001 (whose end is awaited)
-        with mysql_login.connect() as root, root.cursor() as cursor:
+        with mysql_server.connect() as root, root.cursor() as cursor:
             cursor.execute("KILL %s", (connection.thread_id(),))
         async with asyncio.timeout(WITHIN):
             while not connection._reader.eof_received:  # noqa: ASYNC110, SLF001

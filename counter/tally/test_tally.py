@@ -139,10 +139,10 @@ async def test_what_is_no_hit_is_refused_and_harms_no_other(
 
 
 async def test_without_tables_each_hit_is_told_what_to_do(
-    create_db: Coordinates, mysql_login: Login, name: str
+    create_db: Coordinates, mysql_server: Login, name: str
 ) -> None:
     bare = f"{create_db['DATABASE_NAME'][:50]}_bare"
-    with mysql_login.connect() as connection, connection.cursor() as cursor:
+    with mysql_server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {bare}")
         try:
             async with tallying(create_db, DATABASE_NAME=bare) as tally:

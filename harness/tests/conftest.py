@@ -170,11 +170,11 @@ def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
 
 
 @pytest.fixture
-def new_database(mysql_login: Login) -> Iterator[NewDatabase]:
+def new_database(mysql_server: Login) -> Iterator[NewDatabase]:
     """Return a function that makes an empty database and returns its name."""
     with ExitStack() as stack:
         yield lambda: str(
-            stack.enter_context(throwaway_database(mysql_login, "zoo"))["DATABASE_NAME"]
+            stack.enter_context(throwaway_database(mysql_server, "zoo"))["DATABASE_NAME"]
         )
 
 

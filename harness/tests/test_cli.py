@@ -175,7 +175,7 @@ def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: P
 
 
 def test_errors_of_a_private_server_name_the_commands_own_options(
-    mysql_program: str, mysql_login: Login, tmp_path: Path
+    mysql_program: str, mysql_server: Login, tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/made-by").write_text("MariaDB 99.1.2")
@@ -190,7 +190,7 @@ def test_errors_of_a_private_server_name_the_commands_own_options(
         "; --host is not this machine": refused("--host", "127.0.0.2", *free),
         "set --program to such a program": refused(*free),
         "; correct MYSQL_PWD, or set another --port": refused(
-            *("--host", mysql_login.host, "--port", mysql_login.port),
+            *("--host", mysql_server.host, "--port", mysql_server.port),
             password="wrong",  # noqa: S106
         ),
     }

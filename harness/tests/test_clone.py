@@ -60,18 +60,18 @@ def assert_equal(login: Login, made: str, copied: str) -> None:
 
 
 def test_a_zoo_of_everything_is_copied(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    made, copied = fill_two(mysql_login, new_database, CallableSchema(zoo), tmp_path)
-    assert_equal(mysql_login, made, copied)
-    assert len(rows(mysql_login, copied)["every_type"]) >= 10
+    made, copied = fill_two(mysql_server, new_database, CallableSchema(zoo), tmp_path)
+    assert_equal(mysql_server, made, copied)
+    assert len(rows(mysql_server, copied)["every_type"]) >= 10
 
 
 def test_a_copy_works_like_the_real_one(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    for database in fill_two(mysql_login, new_database, CallableSchema(zoo), tmp_path):
-        there = replace(mysql_login, database=database)
+    for database in fill_two(mysql_server, new_database, CallableSchema(zoo), tmp_path):
+        there = replace(mysql_server, database=database)
         with there.connect() as connection, connection.cursor() as cursor:
             cursor.execute("INSERT INTO parent (name) VALUES ('new')")
             assert cursor.lastrowid == 5002
@@ -97,12 +97,12 @@ def make_named(login: Login, database: str) -> None:
 
 
 def test_what_names_its_database_names_the_copys(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     schema = CallableSchema(make_named)
-    made, copied = fill_two(mysql_login, new_database, schema, tmp_path)
-    run(mysql_login, made, "DROP VIEW v")
-    there = replace(mysql_login, database=copied)
+    made, copied = fill_two(mysql_server, new_database, schema, tmp_path)
+    run(mysql_server, made, "DROP VIEW v")
+    there = replace(mysql_server, database=copied)
     with there.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CALL p()")
         assert cursor.fetchall() == ((1,),)
@@ -139,20 +139,20 @@ def test_the_copy_belongs_to_who_makes_it(
 
 
 def test_the_projects_own_migrations_are_copied(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     schema = AlembicSchema(PROJECT / "alembic.ini")
-    made, copied = fill_two(mysql_login, new_database, schema, tmp_path)
-    assert_equal(mysql_login, made, copied)
-    assert rows(mysql_login, copied)["alembic_version"]
+    made, copied = fill_two(mysql_server, new_database, schema, tmp_path)
+    assert_equal(mysql_server, made, copied)
+    assert rows(mysql_server, copied)["alembic_version"]
 
 
 def test_fifty_revisions_are_copied(
-    mysql_login: Login, new_database: NewDatabase, fifty: Path, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, fifty: Path, tmp_path: Path
 ) -> None:
-    made, copied = fill_two(mysql_login, new_database, AlembicSchema(fifty), tmp_path / "new/one")
-    assert_equal(mysql_login, made, copied)
-    assert [*rows(mysql_login, copied)["alembic_version"][0].values()] == [b"r49"]
+    made, copied = fill_two(mysql_server, new_database, AlembicSchema(fifty), tmp_path / "new/one")
+    assert_equal(mysql_server, made, copied)
+    assert [*rows(mysql_server, copied)["alembic_version"][0].values()] == [b"r49"]
 
 
 @pytest.fixture(scope="module")

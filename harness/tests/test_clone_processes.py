@@ -39,7 +39,7 @@ print(fill(login, database, Racing(make), folder).cloned)
 
 
 def test_two_processes_at_once_make_one_dump(
-    mysql_login: Login, server_environ: dict[str, str], new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, server_environ: dict[str, str], new_database: NewDatabase, tmp_path: Path
 ) -> None:
     names = [new_database() for _ in range(3)]
     racers = [
@@ -54,7 +54,7 @@ def test_two_processes_at_once_make_one_dump(
     said = sorted(racer.communicate()[0] for racer in racers)
     assert said == ["False\n", "True\n", "True\n"]
     assert len((tmp_path / "made").read_text().splitlines()) == 1
-    assert {tuple(rows(mysql_login, name)) for name in names} == {("one",)}
+    assert {tuple(rows(mysql_server, name)) for name in names} == {("one",)}
 
 
 QUICK = """

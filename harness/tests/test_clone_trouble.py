@@ -81,10 +81,10 @@ def packets(path: Path) -> bytes:
 
 @pytest.mark.parametrize("damage", ["a bit", "its end", "all", "its rest"])
 def test_a_damaged_dump_is_made_anew(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path, damage: str
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path, damage: str
 ) -> None:
     schema = CallableSchema(make_one)
-    fill(mysql_login, new_database(), schema, tmp_path)
+    fill(mysql_server, new_database(), schema, tmp_path)
     path = only_dump(tmp_path)
     whole = path.read_bytes()
     changed = {
@@ -94,38 +94,38 @@ def test_a_damaged_dump_is_made_anew(
         "its rest": whole + b"\n;DROP TABLE one",
     }
     path.write_bytes(changed[damage])
-    assert fill(mysql_login, new_database(), schema, tmp_path) == Filled(seconds=ANY)
+    assert fill(mysql_server, new_database(), schema, tmp_path) == Filled(seconds=ANY)
     database = new_database()
-    assert fill(mysql_login, database, schema, tmp_path).cloned
-    assert list(rows(mysql_login, database)) == ["one"]
+    assert fill(mysql_server, database, schema, tmp_path).cloned
+    assert list(rows(mysql_server, database)) == ["one"]
 
 
 def test_a_dump_of_another_schema_is_made_anew(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    fill(mysql_login, new_database(), CallableSchema(make_one), tmp_path)
+    fill(mysql_server, new_database(), CallableSchema(make_one), tmp_path)
     one = only_dump(tmp_path)
     content = one.read_bytes()
     one.unlink()
-    fill(mysql_login, new_database(), CallableSchema(make_other), tmp_path)
+    fill(mysql_server, new_database(), CallableSchema(make_other), tmp_path)
     only_dump(tmp_path).write_bytes(content)
-    filled = fill(mysql_login, database := new_database(), CallableSchema(make_other), tmp_path)
+    filled = fill(mysql_server, database := new_database(), CallableSchema(make_other), tmp_path)
     assert filled == Filled(seconds=ANY)
-    assert list(rows(mysql_login, database)) == ["other"]
+    assert list(rows(mysql_server, database)) == ["other"]
 
 
 def test_another_digest_leads_to_the_real_one_and_one_line(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     schema = CallableSchema(make_one)
-    fill(mysql_login, new_database(), schema, tmp_path)
+    fill(mysql_server, new_database(), schema, tmp_path)
     change(path := only_dump(tmp_path), digest="another")
-    filled = fill(mysql_login, database := new_database(), schema, tmp_path)
+    filled = fill(mysql_server, database := new_database(), schema, tmp_path)
     assert not filled.cloned
     assert filled.warning.startswith(f"the schema was made anew, as {path} makes another: ")
     assert "\n" not in filled.warning
-    assert rows(mysql_login, database) == {"one": [{"a": b"1"}, {"a": b"2"}]}
-    assert fill(mysql_login, new_database(), schema, tmp_path) == Filled(cloned=True, seconds=ANY)
+    assert rows(mysql_server, database) == {"one": [{"a": b"1"}, {"a": b"2"}]}
+    assert fill(mysql_server, new_database(), schema, tmp_path) == Filled(cloned=True, seconds=ANY)
 
 
 @pytest.mark.parametrize(
@@ -139,20 +139,20 @@ def test_another_digest_leads_to_the_real_one_and_one_line(
     ],
 )
 def test_what_is_not_copied_right_is_not_copied_again(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path, packet: bytes, said: str
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path, packet: bytes, said: str
 ) -> None:
     schema = CallableSchema(make_one)
-    fill(mysql_login, made := new_database(), schema, tmp_path)
+    fill(mysql_server, made := new_database(), schema, tmp_path)
     change(path := only_dump(tmp_path), packets=[packet])
-    filled = fill(mysql_login, database := new_database(), schema, tmp_path)
+    filled = fill(mysql_server, database := new_database(), schema, tmp_path)
     assert re.search(said, filled.warning)
-    assert_equal(mysql_login, made, database)
-    again = fill(mysql_login, database := new_database(), schema, tmp_path)
+    assert_equal(mysql_server, made, database)
+    again = fill(mysql_server, database := new_database(), schema, tmp_path)
     assert again == Filled(seconds=ANY, note="not copied: an earlier copy did not come out right")
-    assert_equal(mysql_login, made, database)
+    assert_equal(mysql_server, made, database)
     os.utime(path, (0, 0))  # a day is over
-    assert not fill(mysql_login, new_database(), schema, tmp_path).note
-    assert fill(mysql_login, new_database(), schema, tmp_path).cloned
+    assert not fill(mysql_server, new_database(), schema, tmp_path).note
+    assert fill(mysql_server, new_database(), schema, tmp_path).cloned
 
 
 def make_sequence(login: Login, database: str) -> None:
@@ -161,87 +161,87 @@ def make_sequence(login: Login, database: str) -> None:
 
 
 def test_what_cannot_be_copied_is_made_each_time(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    with mysql_login.connect() as connection, connection.cursor() as cursor:
+    with mysql_server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         if "MariaDB" not in str(cursor.fetchone()):
             pytest.skip("a MySQL has no sequences")
     for _ in range(2):
-        filled = fill(mysql_login, new_database(), CallableSchema(make_sequence), tmp_path)
+        filled = fill(mysql_server, new_database(), CallableSchema(make_sequence), tmp_path)
         note = "not copied: there is numbers (SEQUENCE)"
         assert filled == Filled(seconds=ANY, note=note)
 
 
 def test_a_schema_of_unknown_content_is_made_each_time(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     calls: list[object] = []
     schema = CallableSchema(partial(lambda *given: calls.append(given[-1])))
     for _ in range(2):
-        filled = fill(mysql_login, new_database(), schema, tmp_path)
+        filled = fill(mysql_server, new_database(), schema, tmp_path)
         assert filled.note == "not copied: what its schema is made of is not known"
     assert len(calls) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     for _ in range(2):
         filled = fill(
-            mysql_login, database := new_database(), CallableSchema(make_one), tmp_path / "file"
+            mysql_server, database := new_database(), CallableSchema(make_one), tmp_path / "file"
         )
         assert filled.note == f"no copy was kept: Not a directory ({tmp_path / 'file'})"
-        assert list(rows(mysql_login, database)) == ["one"]
+        assert list(rows(mysql_server, database)) == ["one"]
 
 
 def test_an_error_of_the_schemas_own_comes_through_and_keeps_nothing(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     def fails(login: Login, database: str) -> None:
         make_one(login, database)
         raise LookupError
 
     with pytest.raises(LookupError):
-        fill(mysql_login, new_database(), CallableSchema(fails), tmp_path)
+        fill(mysql_server, new_database(), CallableSchema(fails), tmp_path)
     assert list(tmp_path.glob("*.dump")) == []
 
 
 def test_a_dump_is_its_owners_alone_and_old_ones_go(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     old = tmp_path / "cache/schema-old.dump"
     old.parent.mkdir()
     old.touch()
     os.utime(old, (0, 0))
-    fill(mysql_login, new_database(), CallableSchema(make_one), old.parent)
+    fill(mysql_server, new_database(), CallableSchema(make_one), old.parent)
     assert only_dump(old.parent).stat().st_mode & 0o777 == 0o600
     assert [path.name for path in old.parent.glob(".*")] == []
 
 
 def test_the_marker_is_neither_copied_nor_removed(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     schema = CallableSchema(make_many)
     for _ in range(3):
         database = new_database()
-        filled = fill(mysql_login, database, schema, tmp_path)
-        run(mysql_login, database, "SELECT name FROM throwaway_mysql")
+        filled = fill(mysql_server, database, schema, tmp_path)
+        run(mysql_server, database, "SELECT name FROM throwaway_mysql")
         change(only_dump(tmp_path), digest="another")  # so that the next is emptied
     assert filled.warning
     assert b"throwaway_mysql" not in packets(only_dump(tmp_path))
 
 
 def test_an_emptied_database_is_as_it_was(
-    mysql_login: Login, new_database: NewDatabase, tmp_path: Path
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
     schema = CallableSchema(make_many)
-    fill(mysql_login, made := new_database(), schema, tmp_path)
+    fill(mysql_server, made := new_database(), schema, tmp_path)
     change(only_dump(tmp_path), digest="another")
-    filled = fill(mysql_login, database := new_database(), schema, tmp_path)
+    filled = fill(mysql_server, database := new_database(), schema, tmp_path)
     assert "empty" in filled.seconds
-    assert_equal(mysql_login, made, database)
+    assert_equal(mysql_server, made, database)
     copied = new_database()
-    assert fill(mysql_login, copied, schema, tmp_path).cloned
-    assert_equal(mysql_login, made, copied)
+    assert fill(mysql_server, copied, schema, tmp_path).cloned
+    assert_equal(mysql_server, made, copied)

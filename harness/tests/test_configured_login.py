@@ -36,11 +36,11 @@ def be_slow_once(listener: socket.socket, server: Login) -> None:
         back.join()
 
 
-def test_a_server_that_is_slow_to_greet_is_let_in(mysql_login: Login) -> None:
+def test_a_server_that_is_slow_to_greet_is_let_in(mysql_server: Login) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    slow = replace(mysql_login, host="127.0.0.1", port=listener.getsockname()[1])
+    slow = replace(mysql_server, host="127.0.0.1", port=listener.getsockname()[1])
     with ThreadPoolExecutor() as pool:
-        relay = pool.submit(be_slow_once, listener, mysql_login)
+        relay = pool.submit(be_slow_once, listener, mysql_server)
         assert configured_login([slow], wait=0) == slow
         relay.result()
 
@@ -56,6 +56,6 @@ def test_a_server_of_this_machine_is_not_waited_for() -> None:
     assert configured_login([], wait=60) is None
 
 
-def test_the_first_account_that_is_let_in_is_taken(mysql_login: Login) -> None:
-    wrong = replace(mysql_login, password="wrong")  # noqa: S106
-    assert configured_login([wrong, mysql_login], wait=0) == mysql_login
+def test_the_first_account_that_is_let_in_is_taken(mysql_server: Login) -> None:
+    wrong = replace(mysql_server, password="wrong")  # noqa: S106
+    assert configured_login([wrong, mysql_server], wait=0) == mysql_server

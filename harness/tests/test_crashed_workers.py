@@ -24,8 +24,8 @@ def test_crashes(create_db):
 # The other worker ends after the crash, though all may be done before; then the database is one
 # that was left, or a new worker has dropped it.
 LAST = """
-def test_passes_last(create_db, mysql_login, mysql_run):
-    while not Path("crashed").exists() or lives(mysql_login, mysql_run):
+def test_passes_last(create_db, mysql_server, mysql_run):
+    while not Path("crashed").exists() or lives(mysql_server, mysql_run):
         time.sleep(0.01)
 
 def lives(login, run):

@@ -151,10 +151,10 @@ class Database:
 
 
 @pytest.fixture
-def database(mysql_login: Login) -> Iterator[Database]:
+def database(mysql_server: Login) -> Iterator[Database]:
     """Make a database with the base schema."""
-    with throwaway_database(mysql_login, "digest") as coordinates:
-        yield (made := Database(mysql_login, coordinates["DATABASE_NAME"]))
+    with throwaway_database(mysql_server, "digest") as coordinates:
+        yield (made := Database(mysql_server, coordinates["DATABASE_NAME"]))
         made.connection.close()
 
 
@@ -215,11 +215,11 @@ def test_it_does_not_see_the_marker(database: Database) -> None:
     assert differences(before, database.lines()) == ""
 
 
-def test_it_does_not_depend_on_the_databases_name(mysql_login: Login) -> None:
+def test_it_does_not_depend_on_the_databases_name(mysql_server: Login) -> None:
     told: list[list[str]] = []
     for project in ("a", "quite_another"):
-        with throwaway_database(mysql_login, project) as coordinates:
-            database = Database(mysql_login, coordinates["DATABASE_NAME"])
+        with throwaway_database(mysql_server, project) as coordinates:
+            database = Database(mysql_server, coordinates["DATABASE_NAME"])
             database.run(
                 f"CREATE VIEW named AS SELECT * FROM {database.name}.thing",
                 f"CREATE PROCEDURE say() SELECT '{database.name}', {database.name}.fun(1)",
@@ -230,10 +230,10 @@ def test_it_does_not_depend_on_the_databases_name(mysql_login: Login) -> None:
     assert digest(told[0]) == digest(told[1])
 
 
-def test_it_sees_nothing_of_other_databases(mysql_login: Login, database: Database) -> None:
+def test_it_sees_nothing_of_other_databases(mysql_server: Login, database: Database) -> None:
     before = database.lines()
-    with throwaway_database(mysql_login, "digest") as coordinates:
-        Database(mysql_login, coordinates["DATABASE_NAME"]).connection.close()
+    with throwaway_database(mysql_server, "digest") as coordinates:
+        Database(mysql_server, coordinates["DATABASE_NAME"]).connection.close()
         assert differences(before, database.lines()) == ""
 
 

@@ -43,27 +43,27 @@ ORIGINAL = {}
 """
 TESTS = """
 @pytest.fixture
-def writes_last(create_db, mysql_login):
+def writes_last(create_db, mysql_server):
     yield
-    run(mysql_login, create_db["DATABASE_NAME"], "CREATE TABLE IF NOT EXISTS late (n INT)",
+    run(mysql_server, create_db["DATABASE_NAME"], "CREATE TABLE IF NOT EXISTS late (n INT)",
         "INSERT INTO late VALUES (1)")
 
 def original(login, create_db, more):
     assert tables(login, create_db["DATABASE_NAME"]) == ORIGINAL | more
 
-def test_one(create_db, mysql_login, writes_last):
-    original(mysql_login, create_db, {})
+def test_one(create_db, mysql_server, writes_last):
+    original(mysql_server, create_db, {})
     if ORIGINAL:
-        run(mysql_login, create_db["DATABASE_NAME"], "INSERT INTO t VALUES (1)",
+        run(mysql_server, create_db["DATABASE_NAME"], "INSERT INTO t VALUES (1)",
             "UPDATE seeded SET n = 2", "INSERT INTO seeded VALUES (3)")
 
-def test_two(create_db, mysql_login):
-    original(mysql_login, create_db, {"late": []})
-    run(mysql_login, create_db["DATABASE_NAME"], "INSERT INTO late VALUES (1)")
+def test_two(create_db, mysql_server):
+    original(mysql_server, create_db, {"late": []})
+    run(mysql_server, create_db["DATABASE_NAME"], "INSERT INTO late VALUES (1)")
     assert False
 
-def test_three(create_db, mysql_login):
-    original(mysql_login, create_db, {"late": []})
+def test_three(create_db, mysql_server):
+    original(mysql_server, create_db, {"late": []})
 """
 
 
@@ -95,8 +95,8 @@ def test_rows_of_a_failed_test_can_be_looked_at(
 
 def test_what_cannot_be_put_back_is_one_line(run_pytest: RunPytest) -> None:
     drops = """
-def test_it(create_db, mysql_login):
-    run(mysql_login, create_db["DATABASE_NAME"], "DROP TABLE t")
+def test_it(create_db, mysql_server):
+    run(mysql_server, create_db["DATABASE_NAME"], "DROP TABLE t")
 
 def test_another(create_db):
     pass
@@ -113,17 +113,17 @@ def test_who_holds_a_lock_is_a_leak_of_its_test(run_pytest: RunPytest) -> None:
     leaks = """
 forgotten = []
 
-def test_it(create_db, mysql_login):
+def test_it(create_db, mysql_server):
     from dataclasses import replace
-    run(mysql_login, create_db["DATABASE_NAME"], "INSERT INTO t VALUES (1)")
-    connection = replace(mysql_login, database=create_db["DATABASE_NAME"]).connect()
+    run(mysql_server, create_db["DATABASE_NAME"], "INSERT INTO t VALUES (1)")
+    connection = replace(mysql_server, database=create_db["DATABASE_NAME"]).connect()
     forgotten.append(connection)
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM t FOR UPDATE")
 
-def test_another(create_db, mysql_login):
-    assert tables(mysql_login, create_db["DATABASE_NAME"]) == ORIGINAL
+def test_another(create_db, mysql_server):
+    assert tables(mysql_server, create_db["DATABASE_NAME"]) == ORIGINAL
 """
     done = run_pytest(*DELETE, it=HEAD + SCHEMA + leaks)
     assert "2 passed" in done.stdout, done.stdout

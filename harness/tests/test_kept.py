@@ -29,8 +29,8 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import run
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_it(create_db, mysql_login, number):
-    run(mysql_login, create_db["DATABASE_NAME"], "CREATE TABLE t AS SELECT 42 AS n")
+def test_it(create_db, mysql_server, number):
+    run(mysql_server, create_db["DATABASE_NAME"], "CREATE TABLE t AS SELECT 42 AS n")
     print("named", create_db["DATABASE_NAME"])
     assert number == 1
 """
@@ -39,8 +39,8 @@ import os, signal
 import pytest
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_it(create_db, mysql_login, number):
-    print("folder", mysql_login.folder, flush=True)
+def test_it(create_db, mysql_server, number):
+    print("folder", mysql_server.folder, flush=True)
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 """

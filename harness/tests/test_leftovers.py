@@ -74,15 +74,15 @@ import os, signal
 from pathlib import Path
 from throwaway_mysql.servers.hold import await_guard
 
-def test_it(mysql_login):
-    folder = Path(mysql_login.unix_socket).parent
+def test_it(mysql_server):
+    folder = Path(mysql_server.unix_socket).parent
     Path("pid").write_text((folder / "data/mysqld.pid").read_text())
     for process in Path("/proc").glob("[0-9]*"):
         arguments = (process / "cmdline").read_bytes() if process.exists() else b""
         if b"guard.py" in arguments and bytes(folder) in arguments:
             os.kill(int(process.name), signal.SIGKILL)
     await_guard(folder)
-    mysql_login.connect().close()
+    mysql_server.connect().close()
 """
 
 

@@ -17,13 +17,13 @@ from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.run import RunServer
 
 
-def test_it_meets_a_server(mysql_login: Login) -> None:
-    assert mysql_login.answer() is Answer.SERVICE
+def test_it_meets_a_server(mysql_server: Login) -> None:
+    assert mysql_server.answer() is Answer.SERVICE
 
 
-def test_it_is_refused(mysql_login: Login) -> None:
+def test_it_is_refused(mysql_server: Login) -> None:
     password = "wrong-and-hidden"[::-1]  # backwards: the report quotes this very line
-    stranger = replace(mysql_login, password=password)
+    stranger = replace(mysql_server, password=password)
     assert stranger.answer() is Answer.REFUSAL
     with pytest.raises(ServerError, match=r"refused .*: Access denied") as error:
         stranger.connect()
@@ -31,12 +31,12 @@ def test_it_is_refused(mysql_login: Login) -> None:
     assert password not in report
 
 
-def test_a_locked_account_is_refused(mysql_login: Login) -> None:
-    if mysql_login.user != "root":
+def test_a_locked_account_is_refused(mysql_server: Login) -> None:
+    if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
     name = f"locked_{os.getpid()}"
-    locked = replace(mysql_login, user=name, password="hidden")  # noqa: S106 (a test's own)
-    with mysql_login.connect() as connection, connection.cursor() as cursor:
+    locked = replace(mysql_server, user=name, password="hidden")  # noqa: S106 (a test's own)
+    with mysql_server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'hidden' ACCOUNT LOCK")
         try:
             assert locked.answer() is Answer.REFUSAL

@@ -22,7 +22,7 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.schema import AlembicSchema
 
 @pytest.fixture(scope="session")
-def mysql_login():
+def mysql_server():
     return Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
         os.environ["DB_PASSWORD"])
 
@@ -31,8 +31,8 @@ def mysql_schema():
     return AlembicSchema(Path(__file__).with_name("alembic.ini"))
 
 @pytest.fixture
-def empty_database(mysql_login):
-    with throwaway_database(mysql_login, "moves") as coordinates:
+def empty_database(mysql_server):
+    with throwaway_database(mysql_server, "moves") as coordinates:
         yield coordinates
 """
 TESTS = "from throwaway_mysql.migration_tests import *\n"

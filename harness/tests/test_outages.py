@@ -39,8 +39,8 @@ MODULES = {
 PRIVATE = """
 from pathlib import Path
 
-def test_before(mysql_login, create_db):
-    Path("pid").write_text((Path(mysql_login.log).parent / "data/mysqld.pid").read_text())
+def test_before(mysql_server, create_db):
+    Path("pid").write_text((Path(mysql_server.log).parent / "data/mysqld.pid").read_text())
 """
 
 

@@ -23,8 +23,8 @@ FINDS_ROWS = """
 from throwaway_mysql.testing.looking import rows
 
 @pytest.mark.parametrize("time", [1, 2])
-def test_it(create_db, mysql_login, time):
-    found = rows(mysql_login, create_db["DATABASE_NAME"])["country"]
+def test_it(create_db, mysql_server, time):
+    found = rows(mysql_server, create_db["DATABASE_NAME"])["country"]
     assert found == [{"code": b"no"}, {"code": b"pt"}]
 """
 

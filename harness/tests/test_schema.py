@@ -100,14 +100,14 @@ def test_a_key_depends_on_what_writes_the_sql(
 
 
 def test_a_revision_has_its_transaction(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(
         SHOP, ("op.execute('INSERT INTO shop VALUES (1)'); op.get_bind().rollback()", "pass")
     )
     database = new_database()
-    AlembicSchema(path).make(mysql_login, database)
-    assert rows(mysql_login, database)["shop"] == []
+    AlembicSchema(path).make(mysql_server, database)
+    assert rows(mysql_server, database)["shop"] == []
 
 
 def test_a_file_that_is_not_there_is_named(write_project: WriteProject, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_folders_are_those_that_the_ini_names(
 
 @pytest.mark.parametrize("name", ["alembic.ini", "pyproject.toml"])
 def test_a_pyproject_may_name_the_folders(
-    mysql_login: Login,
+    mysql_server: Login,
     write_project: WriteProject,
     new_database: NewDatabase,
     name: str,
@@ -190,43 +190,43 @@ def test_a_pyproject_may_name_the_folders(
     toml.write_text('[tool.alembic]\nscript_location = "%(here)s/moves"\n')
     assert ini.folders(path.with_name(name)) == [path.parent / "moves"]
     before = key(path.with_name(name))
-    AlembicSchema(path.with_name(name)).make(mysql_login, database := new_database())
-    assert list(rows(mysql_login, database)) == ["alembic_version", "shop"]
+    AlembicSchema(path.with_name(name)).make(mysql_server, database := new_database())
+    assert list(rows(mysql_server, database)) == ["alembic_version", "shop"]
     toml.write_text(toml.read_text() + "# changed\n")
     assert key(path.with_name(name)) != before
 
 
 def test_the_seed_comes_after_the_newest_revision(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     database = new_database()
-    AlembicSchema(write_project(SHOP), seed).make(mysql_login, database)
-    assert rows(mysql_login, database)["shop"] == [{"id": b"7"}]
+    AlembicSchema(write_project(SHOP), seed).make(mysql_server, database)
+    assert rows(mysql_server, database)["shop"] == [{"id": b"7"}]
 
 
 def test_all_heads_are_made(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP, ("op.create_table('a', sa.Column('id', sa.Integer))", "pass"))
     branch = path.parent / "moves/versions/branch.py"
     text = (path.parent / "moves/versions/r1.py").read_text()
     branch.write_text(text.replace('"r1"', '"branch"').replace("'a'", "'b'"))
-    AlembicSchema(path).make(mysql_login, database := new_database())
-    assert list(rows(mysql_login, database)) == ["a", "alembic_version", "b", "shop"]
+    AlembicSchema(path).make(mysql_server, database := new_database())
+    assert list(rows(mysql_server, database)) == ["a", "alembic_version", "b", "shop"]
 
 
 def test_an_env_that_would_migrate_another_database_is_not_run(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP)
     env = path.parent / "moves/env.py"
     env.write_text("raise LookupError('it was run')")
     with pytest.raises(ServerError, match=r"env\.py would migrate another database than the tests"):
-        AlembicSchema(path).make(mysql_login, new_database())
+        AlembicSchema(path).make(mysql_server, new_database())
 
 
 def test_an_env_that_migrated_another_database_is_told_of(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP)
     env, other = path.parent / "moves/env.py", new_database()
@@ -237,20 +237,20 @@ def test_an_env_that_migrated_another_database_is_told_of(
         )
     )
     with pytest.raises(ServerError, match=r"env\.py migrated another database: use config"):
-        AlembicSchema(path).make(mysql_login, new_database())
+        AlembicSchema(path).make(mysql_server, new_database())
 
 
 def test_the_url_that_an_env_sees_has_no_password(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP)
     env, seen = path.parent / "moves/env.py", path.with_name("seen")
     with env.open("a") as file:
         url = "connection.engine.url.render_as_string(hide_password=False)"
         file.write(f"\nwith open({str(seen)!r}, 'w') as seen:\n    seen.write({url})\n")
-    AlembicSchema(path).make(mysql_login, database := new_database())
+    AlembicSchema(path).make(mysql_server, database := new_database())
     assert seen.read_text().endswith(f"/{database}")
-    assert mysql_login.password[:16] not in seen.read_text()
+    assert mysql_server.password[:16] not in seen.read_text()
 
 
 LOGGING = """
@@ -274,7 +274,7 @@ args = ()
 
 
 def test_the_tests_logging_stays_as_it_was(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP)
     with path.open("a") as file:
@@ -285,7 +285,7 @@ def test_the_tests_logging_stays_as_it_was(
     logger, said = logging.getLogger("of.a.test"), io.StringIO()
     logger.addHandler(handler := logging.StreamHandler(said))
     before = logging.root.handlers[:], logging.root.level
-    AlembicSchema(path).make(mysql_login, new_database())
+    AlembicSchema(path).make(mysql_server, new_database())
     logger.warning("still heard")
     logger.removeHandler(handler)
     assert said.getvalue() == "still heard\n"
@@ -293,9 +293,9 @@ def test_the_tests_logging_stays_as_it_was(
 
 
 def test_a_project_tells_at_which_revisions_a_database_is(
-    mysql_login: Login, write_project: WriteProject, new_database: NewDatabase
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
-    project = AlembicProject(write_project(SHOP), mysql_login, new_database())
+    project = AlembicProject(write_project(SHOP), mysql_server, new_database())
     assert project.current() == ()
     project.upgrade()
     assert project.current() == ("r0",)

@@ -24,45 +24,45 @@ def tell(login, request):
 PASSES = """
 from telling import tell
 
-def test_it(mysql_login, request):
-    tell(mysql_login, request)
-    mysql_login.connect().close()
+def test_it(mysql_server, request):
+    tell(mysql_server, request)
+    mysql_server.connect().close()
 """
 WAITS = """
 import time
 from telling import tell
 
-def test_it(mysql_login, request):
-    tell(mysql_login, request)
+def test_it(mysql_server, request):
+    tell(mysql_server, request)
     time.sleep(600)
 """
 FORKS = """
 import os, time
 from telling import tell
 
-def test_it(mysql_login, request):
+def test_it(mysql_server, request):
     if os.fork():
-        tell(mysql_login, request)
+        tell(mysql_server, request)
     time.sleep(600)
 """
 DIES = """
 import os, signal
 from telling import tell
 
-def test_it(mysql_login, request):
-    tell(mysql_login, request)
+def test_it(mysql_server, request):
+    tell(mysql_server, request)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 SERVER_DIES = """
 import os, signal
 from pathlib import Path
 
-def test_it(mysql_login):
-    pid = int((Path(mysql_login.unix_socket).parent / "data/mysqld.pid").read_text())
+def test_it(mysql_server):
+    pid = int((Path(mysql_server.unix_socket).parent / "data/mysqld.pid").read_text())
     os.kill(pid, signal.SIGKILL)
 
-def test_another(mysql_login):
-    mysql_login.connect()
+def test_another(mysql_server):
+    mysql_server.connect()
 """
 NEEDS_NONE = """
 def test_it(pytestconfig):

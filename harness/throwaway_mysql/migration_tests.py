@@ -2,7 +2,7 @@
 
     from throwaway_mysql.migration_tests import *
 
-They use the fixtures `mysql_login`, `mysql_schema` (an AlembicSchema) and `empty_database`.
+They use the fixtures `mysql_server`, `mysql_schema` (an AlembicSchema) and `empty_database`.
 As MySQL's DDL is not transactional, each has a database of its own. A test that a project
 does not want is left out by importing the others by name.
 """
@@ -40,10 +40,10 @@ def test_there_is_one_head(mysql_schema: Schema) -> None:
 
 
 def test_models_and_migrations_agree(
-    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+    mysql_schema: Schema, mysql_server: Login, empty_database: Mapping[str, Any]
 ) -> None:
     """Fail where `alembic check` does: autogenerate would find something to do."""
-    project = _project(mysql_schema, mysql_login, empty_database)
+    project = _project(mysql_schema, mysql_server, empty_database)
     project.upgrade()
     try:
         project.check()
@@ -55,36 +55,36 @@ def test_models_and_migrations_agree(
 
 
 def test_up_down_up_leaves_the_same_schema(
-    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+    mysql_schema: Schema, mysql_server: Login, empty_database: Mapping[str, Any]
 ) -> None:
     """Fail where the way down leaves something, or the way up depends on it."""
-    project = _project(mysql_schema, mysql_login, empty_database)
+    project = _project(mysql_schema, mysql_server, empty_database)
     project.upgrade()
-    first = _lines(mysql_login, empty_database)
+    first = _lines(mysql_server, empty_database)
     try:
         project.downgrade("base")
     except NotImplementedError as error:
         pytest.skip(f"a revision has no way down: {error}")
     project.upgrade()
-    if said := differences(first, _lines(mysql_login, empty_database)):
+    if said := differences(first, _lines(mysql_server, empty_database)):
         _fail(f"after up, down, up the schema is another: {said}")
 
 
 def test_each_revision_goes_down_and_up_again(
-    mysql_schema: Schema, mysql_login: Login, empty_database: Mapping[str, Any]
+    mysql_schema: Schema, mysql_server: Login, empty_database: Mapping[str, Any]
 ) -> None:
     """Fail where a revision alone, undone and done again, does not make the same schema.
 
     A revision whose downgrade raises NotImplementedError is only gone up.
     """
-    project = _project(mysql_schema, mysql_login, empty_database)
+    project = _project(mysql_schema, mysql_server, empty_database)
     revisions = [found.revision for found in project.script.walk_revisions()][::-1]
     for revision in revisions:
         project.upgrade(revision)
-        first = _lines(mysql_login, empty_database)
+        first = _lines(mysql_server, empty_database)
         if not _down_and_up(project, revision, revisions):
             continue
-        if said := differences(first, _lines(mysql_login, empty_database)):
+        if said := differences(first, _lines(mysql_server, empty_database)):
             _fail(f"revision {revision}, down and up again, makes another schema: {said}")
 
 

@@ -70,7 +70,7 @@ def mysql_schema() -> Schema | None:
 @pytest.fixture(scope="session")
 def mysql_run(
     request: pytest.FixtureRequest,
-    mysql_login: Login,
+    mysql_server: Login,
     mysql_prefix: str,
     mysql_spared: Collection[str],
 ) -> Iterator[Run]:
@@ -85,11 +85,11 @@ def mysql_run(
     run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
     run.journal = journal_of(config)
     with run.journal.step("sweep"):
-        _sweep(config, mysql_login, run)
+        _sweep(config, mysql_server, run)
     yield run
     if worker != "main":  # another worker may have crashed
         with suppress(ServerError):  # the next run does it
-            _sweep(config, mysql_login, run)
+            _sweep(config, mysql_server, run)
     say(config, *(f"a leak: {leak}" for leak in run.leaks))
     run.close()
 
@@ -107,7 +107,7 @@ def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope=database_scope)
 def create_db(
     request: pytest.FixtureRequest,
-    mysql_login: Login,
+    mysql_server: Login,
     mysql_run: Run,
     mysql_schema: Schema | None,
     mysql_cache: Path,
@@ -121,34 +121,34 @@ def create_db(
 
     failed = request.session.testsfailed
     print("Creating db")
-    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+    with throwaway_database(mysql_server, "", mysql_run) as coordinates:
         name = coordinates["DATABASE_NAME"]
         mysql_run.journal.purposes[name] = request.node.nodeid
         if mysql_schema:
             print("Migrating db")
-            filled = fill(mysql_login, name, mysql_schema, mysql_cache)
+            filled = fill(mysql_server, name, mysql_schema, mysql_cache)
             _note(filled, mysql_run.journal, name)
             if filled.warning:
                 say(request.config, filled.warning)
-        with isolated(request, mysql_login, name, mysql_run):
+        with isolated(request, mysql_server, name, mysql_run):
             yield coordinates
         if _is_kept(request, failed):
-            keep(mysql_login, name, mysql_run)
-            if isinstance(mysql_login, SharedLogin):
-                keep_server(mysql_login)
-            say(request.config, *ways_in(mysql_login, name))
+            keep(mysql_server, name, mysql_run)
+            if isinstance(mysql_server, SharedLogin):
+                keep_server(mysql_server)
+            say(request.config, *ways_in(mysql_server, name))
         else:
             print("Destroying db")
 
 
 @pytest.fixture
 def empty_database(
-    request: pytest.FixtureRequest, mysql_login: Login, mysql_run: Run
+    request: pytest.FixtureRequest, mysql_server: Login, mysql_run: Run
 ) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
     from throwaway_mysql.databases.database import throwaway_database
 
-    with throwaway_database(mysql_login, "", mysql_run) as coordinates:
+    with throwaway_database(mysql_server, "", mysql_run) as coordinates:
         mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
         yield coordinates
 

@@ -61,7 +61,7 @@ def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def mysql_login(
+def mysql_server(
     request: pytest.FixtureRequest,
     mysql_configured: Sequence[Login],
     mysql_wait: float,

@@ -44,9 +44,9 @@ def mysql_schema():
     return AlembicSchema(INI) if INI.exists() else None
 
 @pytest.fixture
-def run_sql(create_db, mysql_login):
+def run_sql(create_db, mysql_server):
     from dataclasses import replace
-    login = replace(mysql_login, database=create_db["DATABASE_NAME"])
+    login = replace(mysql_server, database=create_db["DATABASE_NAME"])
     with login.connect(timeout=10) as connection, connection.cursor() as cursor:
         def run_sql(statement):
             cursor.execute(statement)
