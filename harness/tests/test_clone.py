@@ -62,7 +62,7 @@ def assert_equal(login: Login, made: str, copied: str) -> None:
 def test_a_zoo_of_everything_is_copied(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    made, copied = fill_two(mysql_server, new_database, CallableSchema(zoo), tmp_path)
+    made, copied = fill_two(mysql_server, new_database, CallableSchema(zoo, also=()), tmp_path)
     assert_equal(mysql_server, made, copied)
     assert len(rows(mysql_server, copied)["every_type"]) >= 10
 
@@ -70,7 +70,7 @@ def test_a_zoo_of_everything_is_copied(
 def test_a_copy_works_like_the_real_one(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    for database in fill_two(mysql_server, new_database, CallableSchema(zoo), tmp_path):
+    for database in fill_two(mysql_server, new_database, CallableSchema(zoo, also=()), tmp_path):
         there = replace(mysql_server, database=database)
         with there.connect() as connection, connection.cursor() as cursor:
             cursor.execute("INSERT INTO parent (name) VALUES ('new')")
@@ -99,7 +99,7 @@ def make_named(login: Login, database: str) -> None:
 def test_what_names_its_database_names_the_copys(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    schema = CallableSchema(make_named)
+    schema = CallableSchema(make_named, also=())
     made, copied = fill_two(mysql_server, new_database, schema, tmp_path)
     run(mysql_server, made, "DROP VIEW v")
     there = replace(mysql_server, database=copied)
@@ -124,14 +124,14 @@ def narrow(mysql_root: Login) -> Iterator[Login]:
 def test_an_account_with_only_the_narrow_grant_can_do_it(
     narrow: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    made, copied = fill_two(narrow, new_database, CallableSchema(zoo), tmp_path)
+    made, copied = fill_two(narrow, new_database, CallableSchema(zoo, also=()), tmp_path)
     assert_equal(narrow, made, copied)
 
 
 def test_the_copy_belongs_to_who_makes_it(
     mysql_root: Login, narrow: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    schema = CallableSchema(zoo)
+    schema = CallableSchema(zoo, also=())
     made, copied = new_database(), new_database()
     assert not fill(mysql_root, made, schema, tmp_path).cloned
     assert fill(narrow, copied, schema, tmp_path).cloned
@@ -182,8 +182,8 @@ def make_too_big(login: Login, database: str) -> None:
 def test_rows_of_a_packets_size_are_copied(small_packets: Login, tmp_path: Path) -> None:
     with throwaway_database(small_packets, "a") as one, throwaway_database(small_packets, "b") as b:
         made, copied = one["DATABASE_NAME"], b["DATABASE_NAME"]
-        fill(small_packets, made, CallableSchema(make_big), tmp_path)
-        assert fill(small_packets, copied, CallableSchema(make_big), tmp_path).cloned
+        fill(small_packets, made, CallableSchema(make_big, also=()), tmp_path)
+        assert fill(small_packets, copied, CallableSchema(make_big, also=()), tmp_path).cloned
         assert_equal(small_packets, made, copied)
 
 
@@ -191,7 +191,10 @@ def test_rows_that_fit_no_packet_are_made_each_time(small_packets: Login, tmp_pa
     for _ in range(2):
         with throwaway_database(small_packets, "big") as coordinates:
             filled = fill(
-                small_packets, coordinates["DATABASE_NAME"], CallableSchema(make_too_big), tmp_path
+                small_packets,
+                coordinates["DATABASE_NAME"],
+                CallableSchema(make_too_big, also=()),
+                tmp_path,
             )
         note = "not copied: a row takes more than max_allowed_packet (2097152 bytes)"
         assert filled == Filled(seconds=ANY, note=note)

@@ -83,7 +83,7 @@ def packets(path: Path) -> bytes:
 def test_a_damaged_dump_is_made_anew(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path, damage: str
 ) -> None:
-    schema = CallableSchema(make_one)
+    schema = CallableSchema(make_one, also=())
     fill(mysql_server, new_database(), schema, tmp_path)
     path = only_dump(tmp_path)
     whole = path.read_bytes()
@@ -103,13 +103,15 @@ def test_a_damaged_dump_is_made_anew(
 def test_a_dump_of_another_schema_is_made_anew(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    fill(mysql_server, new_database(), CallableSchema(make_one), tmp_path)
+    fill(mysql_server, new_database(), CallableSchema(make_one, also=()), tmp_path)
     one = only_dump(tmp_path)
     content = one.read_bytes()
     one.unlink()
-    fill(mysql_server, new_database(), CallableSchema(make_other), tmp_path)
+    fill(mysql_server, new_database(), CallableSchema(make_other, also=()), tmp_path)
     only_dump(tmp_path).write_bytes(content)
-    filled = fill(mysql_server, database := new_database(), CallableSchema(make_other), tmp_path)
+    filled = fill(
+        mysql_server, database := new_database(), CallableSchema(make_other, also=()), tmp_path
+    )
     assert filled == Filled(seconds=ANY)
     assert list(rows(mysql_server, database)) == ["other"]
 
@@ -117,7 +119,7 @@ def test_a_dump_of_another_schema_is_made_anew(
 def test_another_digest_leads_to_the_real_one_and_one_line(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    schema = CallableSchema(make_one)
+    schema = CallableSchema(make_one, also=())
     fill(mysql_server, new_database(), schema, tmp_path)
     change(path := only_dump(tmp_path), digest="another")
     filled = fill(mysql_server, database := new_database(), schema, tmp_path)
@@ -141,7 +143,7 @@ def test_another_digest_leads_to_the_real_one_and_one_line(
 def test_what_is_not_copied_right_is_not_copied_again(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path, packet: bytes, said: str
 ) -> None:
-    schema = CallableSchema(make_one)
+    schema = CallableSchema(make_one, also=())
     fill(mysql_server, made := new_database(), schema, tmp_path)
     change(path := only_dump(tmp_path), packets=[packet])
     filled = fill(mysql_server, database := new_database(), schema, tmp_path)
@@ -168,7 +170,9 @@ def test_what_cannot_be_copied_is_made_each_time(
         if "MariaDB" not in str(cursor.fetchone()):
             pytest.skip("a MySQL has no sequences")
     for _ in range(2):
-        filled = fill(mysql_server, new_database(), CallableSchema(make_sequence), tmp_path)
+        filled = fill(
+            mysql_server, new_database(), CallableSchema(make_sequence, also=()), tmp_path
+        )
         note = "not copied: there is numbers (SEQUENCE)"
         assert filled == Filled(seconds=ANY, note=note)
 
@@ -180,7 +184,7 @@ def test_a_schema_of_unknown_content_is_made_each_time(
     schema = CallableSchema(partial(lambda *given: calls.append(given[-1])))
     for _ in range(2):
         filled = fill(mysql_server, new_database(), schema, tmp_path)
-        assert filled.note == "not copied: what its schema is made of is not known"
+        assert filled.note == "not copied: what its schema depends on is not known, see `also`"
     assert len(calls) == 2
 
 
@@ -190,7 +194,10 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     (tmp_path / "file").touch()
     for _ in range(2):
         filled = fill(
-            mysql_server, database := new_database(), CallableSchema(make_one), tmp_path / "file"
+            mysql_server,
+            database := new_database(),
+            CallableSchema(make_one, also=()),
+            tmp_path / "file",
         )
         assert filled.note == f"no copy was kept: Not a directory ({tmp_path / 'file'})"
         assert list(rows(mysql_server, database)) == ["one"]
@@ -204,7 +211,7 @@ def test_an_error_of_the_schemas_own_comes_through_and_keeps_nothing(
         raise LookupError
 
     with pytest.raises(LookupError):
-        fill(mysql_server, new_database(), CallableSchema(fails), tmp_path)
+        fill(mysql_server, new_database(), CallableSchema(fails, also=()), tmp_path)
     assert list(tmp_path.glob("*.dump")) == []
 
 
@@ -215,7 +222,7 @@ def test_a_dump_is_its_owners_alone_and_old_ones_go(
     old.parent.mkdir()
     old.touch()
     os.utime(old, (0, 0))
-    fill(mysql_server, new_database(), CallableSchema(make_one), old.parent)
+    fill(mysql_server, new_database(), CallableSchema(make_one, also=()), old.parent)
     assert only_dump(old.parent).stat().st_mode & 0o777 == 0o600
     assert [path.name for path in old.parent.glob(".*")] == []
 
@@ -223,7 +230,7 @@ def test_a_dump_is_its_owners_alone_and_old_ones_go(
 def test_the_marker_is_neither_copied_nor_removed(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    schema = CallableSchema(make_many)
+    schema = CallableSchema(make_many, also=())
     for _ in range(3):
         database = new_database()
         filled = fill(mysql_server, database, schema, tmp_path)
@@ -236,7 +243,7 @@ def test_the_marker_is_neither_copied_nor_removed(
 def test_an_emptied_database_is_as_it_was(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    schema = CallableSchema(make_many)
+    schema = CallableSchema(make_many, also=())
     fill(mysql_server, made := new_database(), schema, tmp_path)
     change(only_dump(tmp_path), digest="another")
     filled = fill(mysql_server, database := new_database(), schema, tmp_path)

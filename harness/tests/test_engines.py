@@ -76,7 +76,7 @@ AUTO = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 def coordinates(request: pytest.FixtureRequest, mysql_program: str) -> Iterator[Coordinates]:
     """Make a database on a server whose root has a password of awkward signs."""
     with (
-        closing(RunServer(mysql_program, tcp=request.param)) as server,
+        closing(RunServer(mysql_program, tcp=request.param, password=SIGNS)) as server,
         throwaway_database(server.root, "thing") as coordinates,
     ):
         assert server.root.password.endswith(SIGNS)

@@ -1,6 +1,7 @@
 """A server that goes away in the middle of a run: clear errors, an end, and nothing left later."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -80,8 +81,9 @@ def said_by(run: "subprocess.Popen[str]") -> str:
 
 
 def errors(said: str) -> list[str]:
-    """Return the errors that a run tells of, a line each."""
-    return [line.split(": ", 1)[1] for line in said.splitlines() if line.startswith("E  ")]
+    """Return what stands below the heading of each error, up to what the test printed."""
+    parts = re.split(r"^_+ ERROR at .* _+$", said, flags=re.M)[1:]
+    return [re.split(r"^[-=]+ ", part, flags=re.M)[0].strip() for part in parts]
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def test_a_key_depends_on_server_seed_and_named_files(
     keys = [
         AlembicSchema(path).key("10"),
         AlembicSchema(path).key("11"),
-        AlembicSchema(path, seed).key("11"),
-        AlembicSchema(path, other_seed).key("11"),
+        AlembicSchema(path, seed, also=()).key("11"),
+        AlembicSchema(path, other_seed, also=()).key("11"),
         one.key("11"),
     ]
     table.write_text("2")
@@ -120,10 +120,10 @@ def test_a_file_that_is_not_there_is_named(write_project: WriteProject, tmp_path
 
 def test_a_callables_key_is_of_its_file_its_name_and_its_version() -> None:
     keys = [
-        CallableSchema(seed).key("10"),
-        CallableSchema(seed).key("11"),
-        CallableSchema(other_seed).key("11"),
-        CallableSchema(seed, other_seed).key("11"),
+        CallableSchema(seed, also=()).key("10"),
+        CallableSchema(seed, also=()).key("11"),
+        CallableSchema(other_seed, also=()).key("11"),
+        CallableSchema(seed, other_seed, also=()).key("11"),
         CallableSchema(seed, version="2").key("11"),
         CallableSchema(seed, version="12").key("1"),
         CallableSchema(partial(seed), version="2").key("11"),
@@ -133,8 +133,15 @@ def test_a_callables_key_is_of_its_file_its_name_and_its_version() -> None:
 
 
 def test_what_no_file_tells_of_has_no_key(write_project: WriteProject) -> None:
-    assert CallableSchema(partial(seed)).key("11") is None
-    assert AlembicSchema(write_project(SHOP), partial(seed)).key("11") is None
+    assert CallableSchema(partial(seed), also=()).key("11") is None
+    assert AlembicSchema(write_project(SHOP), partial(seed), also=()).key("11") is None
+
+
+def test_where_nobody_says_what_a_callable_imports_it_has_no_key(
+    write_project: WriteProject,
+) -> None:
+    assert CallableSchema(seed).key("11") is None
+    assert AlembicSchema(write_project(SHOP), seed).key("11") is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Only files are read for a key: Alembic and SQLAlchemy are imported when a schema
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -39,34 +40,39 @@ class AlembicSchema:
     """The schema that an Alembic project's revisions make, and what `seed` puts into it.
 
     `ini` is its alembic.ini (or a pyproject.toml), whose env.py must use the connection in
-    `config.attributes["connection"]` where there is one: see `migrate`. The key is made of the
-    content of the ini, of all files beside env.py and in the version locations, of the file
-    that `seed` is written in, and of the versions of Alembic and SQLAlchemy.
+    `config.attributes["connection"]` where there is one (Alembic's cookbook, "Sharing a
+    Connection"). The key is made of the content of the ini, of all files beside env.py and in
+    the version locations, of the file that `seed` is written in, and of the versions of Alembic
+    and SQLAlchemy.
 
     What env.py imports, such as models and settings, is not in it, as revisions and not models
     make a schema. Where a revision, env.py or the seed reads anything else that decides what
     comes out (`metadata.create_all()` in a revision, a table prefix in the settings, a file of
-    rows), name these files or folders in `also`, or a change there is not noticed.
+    rows), name these files or folders in `also`, or a change there is not noticed. With a seed
+    there are copies only where `also` says what that depends on, if only with ().
     """
 
     ini: Path
     seed: Step | None = None
-    also: Sequence[Path] = ()
+    also: Sequence[Path] | None = None
 
     def key(self, server: str) -> str | None:
         """Hash the files; None where the ini's folders or the seed's file cannot be found."""
         folders = ini.folders(self.ini)
         seeded = _sources([self.seed])
-        if folders is None or seeded is None:
+        if folders is None or seeded is None or (self.seed and self.also is None):
             return None
         toml = self.ini.with_name("pyproject.toml")  # may have a part of the ini
-        roots = [self.ini, *([toml] if toml.exists() else []), *folders, *self.also]
+        roots = [self.ini, *([toml] if toml.exists() else []), *folders, *(self.also or ())]
         return _hash(["alembic", server, _versions(), *seeded], roots)
 
     def make(self, login: Login, database: str) -> None:
         """Upgrade to the newest revisions, then call the seed."""
-        from throwaway_mysql.schemas.alembic_project import AlembicProject
-
+        try:
+            from throwaway_mysql.schemas.alembic_project import AlembicProject
+        except ModuleNotFoundError as error:
+            missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
+            raise ServerError(missing) from None
         AlembicProject(self.ini, login, database).upgrade()
         if self.seed:
             self.seed(login, database)
@@ -76,22 +82,24 @@ class AlembicSchema:
 class CallableSchema:
     """The schema that a callable makes, such as one that runs a file of SQL.
 
-    The key is made of the content of the files that the callables are written in, of `also`
-    (other files and folders that they read), and of `version`, which stands for all else.
-    A callable that is not written in a file is called each time, unless there is a `version`.
+    They are called for each database, unless it is known what they depend on: then once for
+    each content of the files that they are written in and of `also`, the other files and
+    folders that they read or import, such as that of the models (() where there are none); or
+    once for each `version`, which stands for all else.
     """
 
     call: Step
     seed: Step | None = None
-    also: Sequence[Path] = ()
+    also: Sequence[Path] | None = None
     version: str = ""
 
     def key(self, server: str) -> str | None:
-        """Hash the callables' files; None where they have none, and no version tells."""
+        """Hash the callables' files; None where nobody said what they depend on."""
         sources = _sources([self.call, self.seed])
-        if sources is None and not self.version:
+        if not self.version and (sources is None or self.also is None):
             return None
-        return _hash(["callable", server, self.version, *(sources or [])], self.also)
+        texts = ["callable", server, self.version, _versions(), *(sources or [])]
+        return _hash(texts, self.also or ())
 
     def make(self, login: Login, database: str) -> None:
         """Call it, then the seed."""
@@ -146,5 +154,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 @cache
 def _versions() -> str:
-    """Return the versions of what writes the SQL of revisions."""
-    return " ".join(metadata.version(name) for name in ("alembic", "sqlalchemy"))
+    """Return the versions of what may write the SQL, as far as it is installed."""
+    found = []
+    for name in ("alembic", "sqlalchemy"):
+        with suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return " ".join(found)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from throwaway_mysql import ServerError
 from throwaway_mysql.plugin.engines import (
     ASYNC,
     DRIVERS,
@@ -63,11 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope=database_scope)
 def db_engine(pytestconfig: pytest.Config, create_db: Coordinates) -> Engine | AsyncEngine:
     """Make SQLAlchemy's engine on the database; each connection is a new one."""
-    try:
-        return new_engine(create_db, chosen_driver(pytestconfig))
-    except ServerError as error:
-        line = str(error)
-    pytest.fail(line, pytrace=False)
+    return new_engine(create_db, chosen_driver(pytestconfig))
 
 
 @pytest.fixture
@@ -132,7 +127,7 @@ async def _create_test_app_by_anyio(
 
 @pytest.fixture(scope=database_scope)
 def create_test_client(create_test_app: Any, mysql_app_state: State) -> Any:
-    """Make a client of the app: its own `test_client()`, or httpx's AsyncClient."""
+    """Make a client of the app: its own `test_client()`, or httpx's of the app's kind."""
     print("Creating test client")
     if hasattr(create_test_app, "test_client"):
         return create_test_app.test_client()
@@ -140,7 +135,10 @@ def create_test_client(create_test_app: Any, mysql_app_state: State) -> Any:
         import httpx
     except ImportError:
         pytest.fail("create_test_client needs httpx for this app: pip install httpx", pytrace=False)
-    from throwaway_mysql.plugin.lifespan import WithState
+    from throwaway_mysql.plugin.lifespan import WithState, is_asgi
 
+    if not is_asgi(create_test_app):
+        transport = httpx.WSGITransport(create_test_app)
+        return httpx.Client(transport=transport, base_url="http://localhost")
     app = WithState(create_test_app, mysql_app_state)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")

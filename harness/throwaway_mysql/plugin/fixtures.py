@@ -7,7 +7,7 @@ pytest loads this in every run, so what only a run with databases needs is impor
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -82,7 +82,8 @@ def mysql_run(
     config = request.config
     leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
-    run = Run.begin(mysql_prefix, worker, run_token(config), mysql_spared)
+    spared = {*mysql_spared, *filter(None, [mysql_server.database])}
+    run = Run.begin(mysql_prefix, worker, run_token(config), spared)
     run.journal = journal_of(config)
     with run.journal.step("sweep"):
         _sweep(config, mysql_server, run)
@@ -113,17 +114,11 @@ def create_db(
     mysql_cache: Path,
 ) -> Iterator[Coordinates]:
     """Make a database with the project's schema; yields the settings that lead to it."""
-    from throwaway_mysql.databases.database import keep, throwaway_database
     from throwaway_mysql.plugin.isolation import isolated
     from throwaway_mysql.schemas.clone import fill
-    from throwaway_mysql.servers.kept import keep_server, ways_in
-    from throwaway_mysql.servers.shared import SharedLogin
 
-    failed = request.session.testsfailed
-    print("Creating db")
-    with throwaway_database(mysql_server, "", mysql_run) as coordinates:
+    with _database(request, mysql_server, mysql_run) as coordinates:
         name = coordinates["DATABASE_NAME"]
-        mysql_run.journal.purposes[name] = request.node.nodeid
         if mysql_schema:
             print("Migrating db")
             filled = fill(mysql_server, name, mysql_schema, mysql_cache)
@@ -132,13 +127,6 @@ def create_db(
                 say(request.config, filled.warning)
         with isolated(request, mysql_server, name, mysql_run):
             yield coordinates
-        if _is_kept(request, failed):
-            keep(mysql_server, name, mysql_run)
-            if isinstance(mysql_server, SharedLogin):
-                keep_server(mysql_server)
-            say(request.config, *ways_in(mysql_server, name))
-        else:
-            print("Destroying db")
 
 
 @pytest.fixture
@@ -146,11 +134,35 @@ def empty_database(
     request: pytest.FixtureRequest, mysql_server: Login, mysql_run: Run
 ) -> Iterator[Coordinates]:
     """Make a database without tables for one test."""
-    from throwaway_mysql.databases.database import throwaway_database
-
-    with throwaway_database(mysql_server, "", mysql_run) as coordinates:
-        mysql_run.journal.purposes[coordinates["DATABASE_NAME"]] = request.node.nodeid
+    with _database(request, mysql_server, mysql_run) as coordinates:
         yield coordinates
+
+
+@contextmanager
+def _database(request: pytest.FixtureRequest, login: Login, run: Run) -> Iterator[Coordinates]:
+    """Make a database, and drop it after the block unless it is to be kept."""
+    from throwaway_mysql.databases.database import keep, throwaway_database
+    from throwaway_mysql.servers.kept import keep_server, ways_in
+    from throwaway_mysql.servers.shared import SharedLogin
+
+    failed = request.session.testsfailed
+    print("Creating db")
+    with throwaway_database(login, "", run) as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        run.journal.purposes[name] = request.node.nodeid
+        try:
+            yield coordinates
+        except BaseException:
+            failed = -1  # a failure that pytest has not counted yet
+            raise
+        finally:
+            if _is_kept(request, failed):
+                keep(login, name, run)
+                if isinstance(login, SharedLogin):
+                    keep_server(login)
+                say(request.config, *ways_in(login, name))
+            else:
+                print("Destroying db")
 
 
 def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
@@ -158,11 +170,13 @@ def _sweep(config: pytest.Config, login: Login, run: Run) -> None:
 
     swept = sweep(login, run)
     say(config, *(f"dropped what a killed run left: {name}" for name in swept.dropped))
+    if swept.stay and swept.note:  # locks cannot be trusted there
+        say(config, swept.note, *map(str, swept.stay))
 
 
 def _note(filled: Filled, journal: Journal, name: str) -> None:
     waited = filled.seconds.get("wait", 0)
-    how = "copied" if filled.cloned else "migrated"
+    how = "copied" if filled.cloned else f"migrated ({filled.note})" if filled.note else "migrated"
     journal.add(f"schema: {how}", sum(filled.seconds.values()) - waited, name)
     if waited:
         journal.add("schema: wait for another", waited, name)

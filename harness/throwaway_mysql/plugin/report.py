@@ -1,9 +1,12 @@
 """What a run says of its databases at its end, whichever of its processes met it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
+from throwaway_mysql import ServerError
 
 LINES = pytest.StashKey[list[str]]()
 OUTPUT = "throwaway_mysql"  # what a worker of pytest-xdist hands back
@@ -21,6 +24,20 @@ def said(config: pytest.Config) -> Sequence[str]:
 
 class Report:
     """The hooks, for the plugin to register."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        """Show what is wrong with a server as the one line that it is."""
+        __tracebackhide__ = True
+        with _one_line():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        """Do so in the end, too."""
+        __tracebackhide__ = True
+        with _one_line():
+            return (yield)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -41,5 +58,14 @@ class Report:
         """Show the lines."""
         if lines := said(config):
             terminalreporter.section("throwaway databases")
-            for line in lines:
+            for line in dict.fromkeys(lines):  # some are what each worker says
                 terminalreporter.write_line(line)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    __tracebackhide__ = True
+    try:
+        yield
+    except ServerError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

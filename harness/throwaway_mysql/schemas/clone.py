@@ -76,7 +76,7 @@ def fill(login: Login, database: str, schema: Schema, cache: Path) -> Filled:
             key = schema.key(server)
         filling = _Filling(login, database, schema, connection, collation, filled)
         if key is None:
-            filled.note = "not copied: what its schema is made of is not known"
+            filled.note = "not copied: what its schema depends on is not known, see `also`"
             filling.make()
         else:
             filling.key = hashlib.sha256(f"{RECIPE} {server} {key}".encode()).hexdigest()

@@ -8,9 +8,10 @@ from signal import SIGTERM
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
+from throwaway_mysql.servers.guard import KEPT
 from throwaway_mysql.servers.hold import await_guard, is_guarded
 from throwaway_mysql.servers.run import one_line
-from throwaway_mysql.servers.shared import KEPT, SharedLogin
+from throwaway_mysql.servers.shared import SharedLogin
 
 OPTIONS = "client.cnf"
 # As option files have it: MySQL's manual, "Using Option Files".

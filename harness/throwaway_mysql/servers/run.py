@@ -43,8 +43,8 @@ class RunServer:
     `durable` puts the data on disk and flushes each commit, for measurements; `inside` is
     another folder for the data, and `flags` are more options of the server's. It listens on
     a free port of 127.0.0.1 or, without `tcp`, on a unix socket only. `folder`, if given, is
-    one that someone else has claimed, so that the server dies with that one. `copied` tells
-    whether its data came from a template.
+    one that someone else has claimed, so that the server dies with that one. `password` is
+    root's, by default a random one. `copied` tells whether its data came from a template.
     Raises ServerError where there is none or it does not start.
     """
 
@@ -57,8 +57,10 @@ class RunServer:
         flags: Sequence[str] = (),
         tcp: bool = True,
         folder: Path | None = None,
+        password: str = "",
     ) -> None:
         self.program: Program = find_program(program_path)
+        self._password = password or secrets.token_urlsafe(16)
         self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
         self._ending = ExitStack()
         try:
@@ -138,8 +140,7 @@ class RunServer:
 
     def _start_first(self, *, tcp: bool) -> None:
         """Start the server with a password for its root, which has none before."""
-        # Signs that a URL, a format string, SQL or latin-1 might trip over.
-        password = secrets.token_hex(8) + "%s@:/#?'\"\\ é☃"
+        password = self._password
         # Read before the server lets anyone in: MySQL's manual, "How to Reset the Root Password".
         first = self.folder / "first.sql"
         first.touch(mode=0o600)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.servers import leftovers
-from throwaway_mysql.servers.guard import KEPT as KEPT
+from throwaway_mysql.servers.guard import KEPT
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.run import RunServer, claim, one_line
 from throwaway_mysql.servers.server import POLL, cause, log_size
@@ -121,7 +121,7 @@ def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
     except ServerError as error:
         return {"error": str(error)}
     server.close()  # for us: it goes on
-    how = "from a template" if server.copied else "initialised"
+    how = f"{server.program} {'from a template' if server.copied else 'initialised'}"
     more = {"log": str(server.log), "since": log_size(server.log), "how": how}
     return asdict(server.root) | more
 
