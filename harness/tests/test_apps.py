@@ -179,6 +179,12 @@ def test_flask_needs_no_loop(run_project: RunProject) -> None:
     assert "2 passed" in done.stdout, done.stdout
 
 
+def test_an_app_of_wsgi_without_a_client_of_its_own_gets_one(run_project: RunProject) -> None:
+    conftest = FACTORY + FLASK.replace("return app", "return app.wsgi_app")
+    done = run_project(*NO_ASYNCIO, "-p", "no:anyio", conftest=conftest, test_it=SYNC_TESTS)
+    assert "2 passed" in done.stdout, done.stdout
+
+
 def test_a_client_that_starts_the_app_itself_needs_no_loop(run_project: RunProject) -> None:
     tests = SYNC_TESTS.replace(".text", ".json()")
     conftest = FACTORY + FASTAPI + SYNC_CLIENT

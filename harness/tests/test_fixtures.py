@@ -24,6 +24,20 @@ FAILS = """
 def test_it(create_db):
     assert create_db["DATABASE_NAME"] == "another"
 """
+SCHEMA_FAILS = """
+import pytest
+from throwaway_mysql.schema import CallableSchema
+
+def fail(login, database):
+    raise LookupError("half-way")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(fail)
+
+def test_it(create_db):
+    pass
+"""
 KILLED = """
 import os, signal
 
@@ -73,6 +87,18 @@ def test_databases_of_failed_tests_are_kept_until_told_otherwise(
     assert account.password not in done.stdout
     run_pytest(it=TWO_TESTS)
     assert ours(account, prefix) == {kept}
+    run = Run.begin(prefix)
+    assert sweep(account, run, kept=True).dropped == [kept]
+    run.close()
+
+
+def test_a_database_whose_schema_failed_is_kept_where_that_is_asked_for(
+    run_pytest: RunPytest, account: Login, prefix: str
+) -> None:
+    done = run_pytest("--db-keep=failed", it=SCHEMA_FAILS)
+    assert "half-way" in done.stdout
+    (kept,) = ours(account, prefix)
+    assert f"/{kept}" in done.stdout
     run = Run.begin(prefix)
     assert sweep(account, run, kept=True).dropped == [kept]
     run.close()

@@ -100,7 +100,7 @@ def test_a_configured_one(
 ) -> None:
     project.configure(user)
     live, live_one = start_run(user, PREFIX)
-    run = project.start("--tb=line")
+    run = project.start()
     wait_until((project.folder / "at-gone").exists)
     server.stop(by)
     (project.folder / "gone").touch()
@@ -124,7 +124,7 @@ def test_a_configured_one(
 def test_a_private_one(project: Project) -> None:
     project.environ.pop("XDG_CACHE_HOME")  # it has a template
     project.write(a=PRIVATE + MODULES["a"].replace("test_before(", "test_another("))
-    run = project.start("--tb=line")
+    run = project.start()
     wait_until((project.folder / "at-gone").exists)
     os.kill(int((project.folder / "pid").read_text()), signal.SIGKILL)
     for name in ("gone", "back"):

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,6 +25,19 @@ from throwaway_mysql.testing.looking import databases
 
 Change = Callable[[bytes], bytes]
 PASSWORD = "the same"  # noqa: S105 (a test's own)
+RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
+# A conftest.py's lines, after those of run_project.
+CONFIGURED_WITH = """
+from dataclasses import replace
+
+@pytest.fixture(scope="session")
+def mysql_configured():
+    return [replace(Login(**json.loads(os.environ["TEST_LOGIN"])), {})]
+"""
+PASSES = """
+def test_it(create_db):
+    pass
+"""
 
 
 def as_it_is(greeting: bytes) -> bytes:
@@ -173,6 +187,32 @@ def test_behind_a_proxy_nothing_is_swept(mysql_root: Login, prefix: str) -> None
     assert swept.dropped == []
     assert left in databases(mysql_root)
     assert sweep(mysql_root, Run.begin(prefix)).dropped == [left]
+
+
+def test_a_run_behind_a_proxy_says_what_it_did_not_drop(
+    run_project: RunProject, mysql_root: Login, prefix: str
+) -> None:
+    left = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
+    with Place(mysql_root) as place:
+        create(place, Marker(left, Maker("elsewhere", 1, 1), 0))
+    with between(mysql_root, change=renumbered) as port:
+        done = run_project(conftest=CONFIGURED_WITH.format(f"port={port}"), test_it=PASSES)
+    assert "1 passed" in done.stdout, done.stdout
+    assert "nothing is dropped: a proxy stands before the server" in done.stdout
+    assert left in done.stdout
+    assert sweep(mysql_root, Run.begin(prefix)).dropped == [left]
+
+
+def test_a_configured_accounts_own_database_is_spared(
+    run_project: RunProject, mysql_root: Login, prefix: str
+) -> None:
+    own = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
+    with Place(mysql_root) as place:
+        create(place, Marker(own, Maker("elsewhere", 1, 1), 0))
+    done = run_project(conftest=CONFIGURED_WITH.format(f"database={own!r}"), test_it=PASSES)
+    assert "1 passed" in done.stdout, done.stdout
+    assert own in databases(mysql_root)
+    assert sweep(mysql_root, Run.begin(prefix)).dropped == [own]
 
 
 def test_behind_a_proxy_databases_are_made_and_dropped(mysql_root: Login, prefix: str) -> None:

@@ -187,6 +187,8 @@ def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
     assert "1 error" in said
     assert "refused" in said
     assert "Access denied" in said
+    for told in ("Traceback", "throwaway_mysql/"):
+        assert told not in said
 
 
 def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_root: Login) -> None:

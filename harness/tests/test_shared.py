@@ -175,7 +175,7 @@ def test_it_outlives_the_worker_that_started_it(project: Project) -> None:
 
 
 def test_one_that_dies_in_mid_run_is_a_clear_error(project: Project) -> None:
-    with project.run(SERVER_DIES, options="-rA --tb=line") as run:
+    with project.run(SERVER_DIES, options="-rA") as run:
         said, _ = run.communicate()
     assert "1 failed, 1 passed" in said, said
     line = "the private server of this run has ended: [ERROR] it was ended by signal 9"
@@ -188,7 +188,7 @@ def test_one_that_cannot_start_is_one_error_for_all_workers(project: Project) ->
     broken.chmod(0o755)
     project.environ["THROWAWAY_MYSQLD"] = str(broken)
     project.environ["XDG_CACHE_HOME"] = str(project.folder / "cache")
-    with project.run(PASSES, PASSES, options="-n 2 --tb=line") as run:
+    with project.run(PASSES, PASSES, options="-n 2") as run:
         said, _ = run.communicate()
     assert "2 errors" in said, said
     assert said.count("the data folder could not be made") >= 2
