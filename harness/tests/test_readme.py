@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from throwaway_mysql import plugin
 from throwaway_mysql.plugin import app_fixtures
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-WriteProject = Callable[..., Path]
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ON_A_PORT = """
@@ -18,6 +19,14 @@ ON_A_PORT = """
 @pytest.fixture(scope="session")
 def mysql_tcp():
     return True
+"""
+REVISION = """
+from alembic import op
+
+revision, down_revision = "first", None
+
+def upgrade():
+    op.execute("CREATE TABLE shop (id INT)")
 """
 FINDS_ROWS = """
 from throwaway_mysql.testing.looking import rows
@@ -77,12 +86,18 @@ def test_the_table_has_every_fixture(tmp_path: Path) -> None:
     assert sorted(table("fixture")) == sorted(found)
 
 
-def test_the_first_example_passes(write_project: WriteProject, mysql_program: str) -> None:
-    conftest, test, *_ = blocks("python")
-    folder = write_project(("op.create_table('t', sa.Column('n', sa.Integer))", "pass")).parent
-    (folder / "conftest.py").write_text(conftest + ON_A_PORT)
-    (folder / "test_it.py").write_text(test)
-    assert "1 passed" in (said := pytest_says(folder, f"--mysqld={mysql_program}")), said
+@pytest.mark.parametrize("more", ["", ON_A_PORT], ids=["by its socket", "by a port"])
+def test_the_first_example_passes(tmp_path: Path, mysql_program: str, more: str) -> None:
+    conftest, test, environment, *_ = blocks("python")
+    alembic = Path(sys.executable).with_name("alembic")
+    subprocess.run([alembic, "init", "migrations"], cwd=tmp_path, check=True, capture_output=True)
+    env = tmp_path / "migrations/env.py"
+    online = r"def run_migrations_online\(\).*?\n(?=\S)"
+    env.write_text(re.sub(online, environment + "\n", env.read_text(), count=1, flags=re.S))
+    (tmp_path / "migrations/versions/first.py").write_text(REVISION)
+    (tmp_path / "conftest.py").write_text(conftest + more)
+    (tmp_path / "test_it.py").write_text(test)
+    assert "1 passed" in (said := pytest_says(tmp_path, f"--mysqld={mysql_program}")), said
 
 
 def test_the_example_of_a_seed_passes(run_pytest: RunPytest) -> None:

@@ -17,10 +17,12 @@ Its modules, each built on those that are named before it:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from throwaway_mysql import ServerError
 from throwaway_mysql.plugin.fixtures import (
     INPUT,
     SCOPES,
@@ -121,7 +123,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Make a worker of pytest-xdist a part of this run."""
     node.workerinput[INPUT] = run_token(node.config)
-    node.workerinput[FOLDER] = str(run_folder(node.config))
+    with suppress(ServerError):  # a worker that wants a server says why there is none
+        node.workerinput[FOLDER] = str(run_folder(node.config))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -129,7 +132,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a module's tests in one process: they share a module-scoped database."""
     from throwaway_mysql.plugin.scheduler import ModuleScheduling
 
-    by_module = config.getoption("dist") in ("load", "loadfile")
+    dist, serves = config.getoption("dist"), config.getini("mysql_database")
+    by_module = dist == "loadfile" or (dist == "load" and serves == "module")
     return ModuleScheduling(config, log) if by_module else None
 
 
