@@ -30,7 +30,7 @@ def make(login, database):
 
 @pytest.fixture(scope="session")
 def mysql_schema():
-    return CallableSchema(make)
+    return CallableSchema(make, also=())
 
 ORIGINAL = {"t": [], "seeded": [[b"1"]]}
 """

@@ -58,7 +58,7 @@ class Report:
         """Show the lines."""
         if lines := said(config):
             terminalreporter.section("throwaway databases")
-            for line in dict.fromkeys(lines):  # some are what each worker says
+            for line in lines:
                 terminalreporter.write_line(line)
 
 
