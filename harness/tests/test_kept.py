@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from throwaway_mysql.servers.hold import await_guard
+from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.servers.program import FOLDERS
 from throwaway_mysql.testing.looking import alive, processes, wait_until
 
@@ -142,6 +144,34 @@ def test_its_own_end_leaves_nothing_either(project: Project) -> None:
     done = end(one.folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"there is no server in {one.folder} that a run kept\n"
+
+
+def test_one_whose_guard_was_killed_is_spared_and_ends_when_told(project: Project) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
+    argv = ["pgrep", "-f", f"guard.py .*{one.folder}"]
+    os.kill(int(subprocess.run(argv, capture_output=True, check=True).stdout), signal.SIGKILL)
+    await_guard(one.folder)
+    server = one.server
+    sweep([one.folder.parent])
+    assert alive(server)
+    done = end(one.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not one.folder.exists()
+    wait_until(lambda: not alive(server))
+
+
+@pytest.mark.parametrize("name", ["project", "throwaway-mysql-mine"])
+def test_what_is_no_folder_of_a_run_is_not_ended(tmp_path: Path, name: str) -> None:
+    own = tmp_path / name
+    own.mkdir()
+    for file in ("kept", "code.py"):
+        (own / file).touch()
+    (tmp_path / "link").symlink_to(own)
+    for folder in (own, tmp_path / "link"):
+        done = end(folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"there is no server in {folder} that a run kept\n"
+    assert (own / "code.py").exists()
 
 
 @pytest.mark.parametrize("tcp", ["", "1"], ids=["socket", "port"])

@@ -112,7 +112,8 @@ def test_server_and_folders_go_where_run_and_guard_were_killed(
     place, data = tmp_path / ("long" * LONGEST_FOLDER)[:LONGEST_FOLDER], tmp_path / "data"
     place.mkdir()
     data.mkdir()
-    with running(SERVER, mysql_program, place, data) as (run, pid):
+    (tmp_path / "link").symlink_to(data)
+    with running(SERVER, mysql_program, place, tmp_path / "link") as (run, pid):
         assert run.stdout
         folders = [Path(run.stdout.readline().strip()) for _ in range(3)]
         kill_guard(folders[0])

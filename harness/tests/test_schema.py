@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 
 import pytest
@@ -135,6 +135,53 @@ def test_a_callables_key_is_of_its_file_its_name_and_its_version() -> None:
 def test_what_no_file_tells_of_has_no_key(write_project: WriteProject) -> None:
     assert CallableSchema(partial(seed), also=()).key("11") is None
     assert AlembicSchema(write_project(SHOP), partial(seed), also=()).key("11") is None
+
+
+def closure(table: str) -> Callable[[Login, str], None]:
+    """Return what depends on more than its file."""
+
+    def make(_login: Login, _database: str) -> None:
+        print(table)
+
+    return make
+
+
+def with_default(_login: Login, _database: str, _table: str = "shop") -> None:
+    """Do what the default says."""
+
+
+class Maker:
+    """What depends on an object."""
+
+    def make(self, _login: Login, _database: str) -> None:
+        """Do nothing."""
+
+
+@wraps(seed)
+def wrapper(_login: Login, _database: str) -> None:
+    """Do more than what it wraps."""
+
+
+class Other(CallableSchema):
+    """Makes something else."""
+
+    def make(self, login: Login, database: str) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        CallableSchema(closure("a"), also=()),
+        CallableSchema(with_default, also=()),
+        CallableSchema(Maker().make, also=()),
+        CallableSchema(wrapper, also=()),
+        Other(seed, also=()),
+    ],
+    ids=["a closure", "a default", "a method", "a wrapper", "another class"],
+)
+def test_what_depends_on_more_than_its_file_has_no_key(schema: CallableSchema) -> None:
+    assert schema.key("11") is None
 
 
 def test_where_nobody_says_what_a_callable_imports_it_has_no_key(

@@ -19,6 +19,8 @@ from throwaway_mysql.schemas import ini
 
 # Makes tables or rows in the database of that name.
 Step = Callable[[Login, str], None]
+# Where a callable has values that its file does not tell.
+MORE = ("__closure__", "__self__", "__wrapped__", "__defaults__", "__kwdefaults__")
 RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.schemas.recorded
 
 
@@ -58,6 +60,8 @@ class AlembicSchema:
 
     def key(self, server: str) -> str | None:
         """Hash the files; None where the ini's folders or the seed's file cannot be found."""
+        if _is_other(self, AlembicSchema):
+            return None
         folders = ini.folders(self.ini)
         seeded = _sources([self.seed])
         if folders is None or seeded is None or (self.seed and self.also is None):
@@ -85,7 +89,8 @@ class CallableSchema:
     They are called for each database, unless it is known what they depend on: then once for
     each content of the files that they are written in and of `also`, the other files and
     folders that they read or import, such as that of the models (() where there are none); or
-    once for each `version`, which stands for all else.
+    once for each `version`, which stands for all else, and which closures, methods and callables
+    with default arguments need.
     """
 
     call: Step
@@ -95,6 +100,8 @@ class CallableSchema:
 
     def key(self, server: str) -> str | None:
         """Hash the callables' files; None where nobody said what they depend on."""
+        if _is_other(self, CallableSchema):
+            return None
         sources = _sources([self.call, self.seed])
         if not self.version and (sources is None or self.also is None):
             return None
@@ -108,15 +115,22 @@ class CallableSchema:
             self.seed(login, database)
 
 
+def _is_other(schema: Schema, kind: type[Schema]) -> bool:
+    """Tell whether it is a subclass that may make something else, and has no key of its own."""
+    return type(schema) is not kind and type(schema).key is kind.key
+
+
 def _sources(steps: Iterable[Step | None]) -> list[str] | None:
-    """Return name and file's content of each callable, or None where one has no file."""
+    """Return name and file's content of each callable, or None where that does not tell all."""
     found = []
     for step in steps:
         if step is None:
             found.append("")
             continue
+        if any(getattr(step, name, None) for name in MORE):
+            return None
         try:
-            file = inspect.getsourcefile(inspect.unwrap(step))
+            file = inspect.getsourcefile(step)
             found += [step.__qualname__, Path(file or "").read_text(encoding="utf-8")]
         except (TypeError, AttributeError, OSError):  # an object, a partial, typed in a shell
             return None

@@ -88,7 +88,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         nargs="?",
         choices=["all", "failed"],
         const="all",
-        help="keep throwaway databases, or those of failed tests, and tell how to look into them",
+        help="keep throwaway databases (all), or those of failed tests (failed), and tell how to "
+        "look into them",
     )
     parser.addoption(
         "--db-report",

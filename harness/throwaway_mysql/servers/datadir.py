@@ -108,7 +108,7 @@ def bootstrap_script(program: Program) -> bytes:
     lines = ["create database mysql;", "use mysql;", "set @auth_root_socket=null;"]
     for file in system_tables(_share(program)):
         # As the installer does: no account for this machine's name.
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         lines += [line for line in text.splitlines() if "@current_hostname" not in line]
     return "\n".join([*lines, ""]).encode()
 

@@ -2,14 +2,15 @@
 
 import os
 import shlex
-import shutil
 from pathlib import Path
 from signal import SIGTERM
+from urllib.parse import quote
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
+from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
-from throwaway_mysql.servers.hold import await_guard, is_guarded
+from throwaway_mysql.servers.hold import abandoned, await_guard, is_guarded
 from throwaway_mysql.servers.run import one_line
 from throwaway_mysql.servers.shared import SharedLogin
 
@@ -23,7 +24,7 @@ def keep_server(login: SharedLogin) -> None:
     with one_line():
         options = login.folder / OPTIONS
         options.touch(mode=0o600)
-        options.write_text(_options(login))
+        options.write_text(_options(login), encoding="utf-8")
         (login.folder / KEPT).touch()
 
 
@@ -45,19 +46,26 @@ def ways_in(login: Login, database: str) -> list[str]:
 
 def end(folder: Path) -> str:
     """End a server that a run kept, and remove its folder; return one line that tells."""
+    folder = folder.absolute()
     with one_line():
-        if not (folder / KEPT).exists():
+        if not (leftovers.is_folder(folder) and (folder / KEPT).is_file()):
             raise ServerError(f"there is no server in {folder} that a run kept")
         if is_guarded(folder):  # else its id may be another's by now
             os.kill(int((folder / "data/mysqld.pid").read_text()), SIGTERM)
             await_guard(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        else:
+            with abandoned(folder) as so:
+                if so:
+                    leftovers.clear(folder)
+    if folder.exists():
+        raise ServerError(f"{folder} is still in use by the run that made it: end that first")
     return f"the server in {folder} has ended, and what it kept is gone"
 
 
 def _url(login: Login, database: str) -> str:
     if login.unix_socket:
-        return f"mysql://{login.user}@localhost/{database}?unix_socket={login.unix_socket}"
+        socket = quote(login.unix_socket)
+        return f"mysql://{login.user}@localhost/{database}?unix_socket={socket}"
     return f"mysql://{login.user}@{login.address}/{database}"
 
 

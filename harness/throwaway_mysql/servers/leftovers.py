@@ -17,6 +17,7 @@ from throwaway_mysql.servers.hold import abandoned
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
 ENDS_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
+DATA = b"--datadir="
 
 
 def sweep(places: Iterable[Path]) -> None:
@@ -29,7 +30,7 @@ def sweep(places: Iterable[Path]) -> None:
             if folder.suffix == guard.GONE:
                 guard.remove([str(folder)])
             with abandoned(folder) as so:
-                if so:
+                if so and not _goes_on(folder):
                     clear(folder)
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -41,6 +42,19 @@ def clear(folder: Path) -> None:
     if (folder / "guard").exists():  # else there was none
         _end_servers(folders)
     guard.remove([str(path) for path in folders])
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether it is a folder of one of this user's runs that had a guard."""
+    files = (path / "alive", path / "guard")
+    return path.name.startswith(BEGIN) and _is_ours(path) and all(file.is_file() for file in files)
+
+
+def _goes_on(folder: Path) -> bool:
+    """Tell whether a server that was kept runs there, though its guard was killed."""
+    if not (folder / guard.KEPT).exists():
+        return False
+    return bool(list(_servers([folder]))) or not Path("/proc/self").exists()
 
 
 def _ours(place: Path) -> list[Path]:
@@ -69,9 +83,10 @@ def _end_servers(folders: Iterable[Path]) -> None:
 
 def _servers(folders: Iterable[Path]) -> Iterator[int]:
     """Find the servers whose data are there; on a system without /proc none is found."""
-    flags = tuple(os.fsencode(f"--datadir={folder}/") for folder in folders)
+    places = tuple(f"{os.path.realpath(folder)}/" for folder in folders)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has just ended
             arguments = (process / "cmdline").read_bytes().split(b"\0")
-            if any(argument.startswith(flags) for argument in arguments):
+            data = [text.removeprefix(DATA) for text in arguments if text.startswith(DATA)]
+            if any(os.path.realpath(os.fsdecode(path)).startswith(places) for path in data):
                 yield int(process.name)

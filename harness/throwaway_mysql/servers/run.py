@@ -145,9 +145,10 @@ class RunServer:
         first = self.folder / "first.sql"
         first.touch(mode=0o600)
         literal = password.replace("\\", r"\\").replace("'", r"\'")
-        first.write_text(
+        statements = (
             f"SET NAMES utf8mb4;\nALTER USER 'root'@'localhost' IDENTIFIED BY '{literal}';\n"
         )
+        first.write_text(statements, encoding="utf-8")
         flags, self._flags = self._flags, (*self._flags, f"--init-file={first}")
         if tcp:
             self._start_at_free_port(password)
@@ -216,6 +217,7 @@ def one_line() -> Iterator[None]:
 def _roomy() -> Path | None:
     """Return the folder in memory if there is one with room, or None for the usual one."""
     try:
-        return TMPFS if shutil.disk_usage(TMPFS).free >= ROOM else None
+        may = os.access(TMPFS, os.W_OK | os.X_OK)
+        return TMPFS if may and shutil.disk_usage(TMPFS).free >= ROOM else None
     except OSError:
         return None

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import ServerError, cache
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
@@ -106,13 +106,18 @@ def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> 
         address = folder / "address"
         first = not address.exists()
         if first:
-            address.touch(mode=0o600)
-            address.write_text(json.dumps({"error": ABANDONED}))
-            address.write_text(json.dumps(_start(folder, program_path, tcp=tcp)))
+            _tell(address, {"error": ABANDONED})
+            _tell(address, _start(folder, program_path, tcp=tcp))
         said = json.loads(address.read_text())
     if error := said.get("error"):
         raise ServerError(error)
     return SharedLogin(**(said if first else said | {"how": "started by another worker"}))
+
+
+def _tell(address: Path, what: dict[str, object]) -> None:
+    """Write for the others where the server is, or what is wrong; whole, or not at all."""
+    with one_line():
+        cache.replace(address, lambda part: part.write_text(json.dumps(what)))
 
 
 def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
