@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +14,7 @@ import pytest
 from throwaway_mysql import ServerError
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.identity import lock_of
-from throwaway_mysql.databases.ownership import Run, RunLock, default_run
+from throwaway_mysql.databases.ownership import AGAIN, Run, RunLock, default_run
 from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
@@ -62,11 +64,41 @@ def test_it_is_free_as_soon_as_its_process_is_killed(
     wait_until(lambda: holder(account, lock_of(name, prefix)) is None)
 
 
-def test_it_comes_back_where_its_connection_is_lost(account: Login) -> None:
-    with closing(RunLock(account, LOCK, ping=SOON)) as lock:
-        first = lock.id
-        kill(account, first)
-        wait_until(lambda: holder(account) not in (None, first))
+def test_it_comes_back_at_once_where_its_connection_is_lost(account: Login) -> None:
+    with closing(RunLock(account, LOCK, ping=NEVER)) as lock:
+        for _ in range(2):  # its second connection is watched as well
+            ended = lock.id
+            kill(account, ended)
+            wait_until(lambda: holder(account) == lock.id)
+            assert lock.id != ended
+
+
+def test_close_ends_its_thread_and_waits_for_no_ping(account: Login) -> None:
+    before = set(threading.enumerate())
+    lock = RunLock(account, LOCK, ping=NEVER)
+    [thread] = set(threading.enumerate()) - before
+    lock.close()
+    assert not thread.is_alive()
+    lock.close()
+
+
+def test_a_lost_server_is_not_asked_all_the_time(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+    take = RunLock._take  # noqa: SLF001
+
+    def noted(lock: RunLock) -> None:
+        tried.append(time.monotonic())
+        take(lock)
+
+    with closing(RunLock(server.root, LOCK, ping=NEVER)):
+        monkeypatch.setattr(RunLock, "_take", noted)
+        server.stop(signal.SIGKILL)
+        wait_until(lambda: len(tried) >= 4)
+        server.start()
+        wait_until(lambda: holder(server.root))
+    assert tried[3] - tried[0] >= AGAIN * (1 + 2 + 4)
 
 
 def test_it_comes_back_after_a_restart_of_the_server(server: RunServer) -> None:

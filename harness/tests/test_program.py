@@ -52,3 +52,19 @@ def test_a_relative_path_is_one_from_here(
     program = Path(mysql_program)
     monkeypatch.chdir(program.parent)
     assert find_program(f"./{program.name}").path == program
+
+
+def test_a_script_that_runs_another_program_is_asked_again(
+    mysql_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\necho other Ver 99.1\n")
+    script = tmp_path / "script"
+    script.write_text('#!/bin/sh\nexec "$REAL" "$@"\n')
+    for program in (other, script):
+        program.chmod(0o755)
+    monkeypatch.setenv("REAL", mysql_program)
+    first = find_program(str(script))
+    assert first.version == find_program(mysql_program).version
+    monkeypatch.setenv("REAL", str(other))
+    assert find_program(str(script)).version == (99, 1)

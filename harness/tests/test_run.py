@@ -30,6 +30,28 @@ time.sleep(600)
 """
 
 
+FORKER = """
+import os, sys, warnings
+from pathlib import Path
+from throwaway_mysql.login import Answer
+from throwaway_mysql.servers.run import RunServer
+warnings.simplefilter("error")
+server = RunServer(sys.argv[1], inside=Path(sys.argv[2]))
+child = os.fork()
+if not child:
+    server.close()
+    server.close()
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+assert server.folder.is_dir() and list(Path(sys.argv[2]).glob("mysql-*/data"))
+assert server.root.answer() is Answer.SERVICE and server.runs
+server.stop()
+server.start()
+server.close()
+assert not server.folder.exists() and not list(Path(sys.argv[2]).iterdir())
+"""
+
+
 @pytest.fixture
 def server(mysql_program: str) -> Iterator[RunServer]:
     """Start a server."""
@@ -47,6 +69,14 @@ def test_close_leaves_nothing(server: RunServer) -> None:
     assert not alive(server.pid)
     assert not server.folder.exists()
     assert server.root.answer() is Answer.NOTHING
+
+
+def test_a_forked_child_that_closes_it_leaves_it_to_its_parent(
+    mysql_program: str, tmp_path: Path
+) -> None:
+    argv = [sys.executable, "-c", FORKER, mysql_program, str(tmp_path)]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=lambda by: by.name)

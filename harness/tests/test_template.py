@@ -1,6 +1,7 @@
 """Templates: made once whoever asks, taken only when whole, done without where they can't be."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from throwaway_mysql.cache import UNUSED_FOR
 from throwaway_mysql.login import Answer
 from throwaway_mysql.servers import template
 from throwaway_mysql.servers.datadir import initialise
+from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.looking import MOMENTS, processes, server_runs, wait_until
 
@@ -123,6 +125,22 @@ def test_options_have_a_template_each_unless_they_are_one_runs_own(
     own = f"--general-log-file={tmp_path}/log"
     for flags in ([], ["--lower-case-table-names=1"], [own]):
         RunServer(mysql_program, flags=flags).close()
+    assert len(templates(cache)) == 2
+
+
+def test_what_calls_itself_another_build_has_its_own_though_the_file_is_the_same(
+    mysql_program: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "script"
+    script.write_text(
+        f'#!/bin/sh\n[ "$2" = --version ] && exec echo "Ver 99.1 $BUILD"\n'
+        f'exec {shlex.quote(mysql_program)} "$@"\n'
+    )
+    script.chmod(0o755)
+    family = find_program(mysql_program).family
+    for build in ("one", "other"):
+        monkeypatch.setenv("BUILD", f"{family} {build}")
+        serve(str(script))
     assert len(templates(cache)) == 2
 
 

@@ -3,6 +3,8 @@
 import atexit
 import contextlib
 import os
+import select
+import socket
 import threading
 from collections.abc import Collection
 
@@ -16,15 +18,16 @@ from throwaway_mysql.login import Login
 
 PING = 30.0  # seconds
 IDLE = 2_147_483  # seconds, the most that wait_timeout can be on every system
+AGAIN = 0.05  # seconds after which a lost lock is tried again; each pause is twice the last
 TAKEN_WITHIN = 10  # seconds; a sweep may have the lock for a moment
 
 
 class RunLock:
     """The lock `name` on a server, from now until close(), or the end of this process.
 
-    It has a connection of its own, which each `ping` seconds is tried and, where it was lost,
-    made anew. Raises ServerError where another has the lock. On a server whose locks mean
-    nothing none is taken.
+    It has a connection of its own, which is made anew as soon as it ends: until then a sweep
+    takes the run for an ended one. Each `ping` seconds it is tried as well. Raises ServerError
+    where another has the lock. On a server whose locks mean nothing none is taken.
     """
 
     def __init__(self, login: Login, name: str, ping: float = PING) -> None:
@@ -33,7 +36,10 @@ class RunLock:
         self._alone = threading.Lock()
         self._closed = threading.Event()
         self.server = 0
-        self.hold()
+        self._take()
+        self._waker, self._woken = socket.socketpair()
+        for end in (self._waker, self._woken):
+            end.settimeout(0)
         self._thread = threading.Thread(target=self._keep, daemon=True, name=name)
         self._thread.start()
 
@@ -51,11 +57,13 @@ class RunLock:
         with self._alone:
             if not self._held():
                 self._take()
+                self._wake()  # to watch the new connection
         return self.server
 
     def close(self) -> None:
         """Free the lock."""
         self._closed.set()
+        self._wake()
         self._thread.join(1)  # it may be waiting for a server that is frozen
         if self._place and not self._thread.is_alive():
             self._place.close()
@@ -91,9 +99,32 @@ class RunLock:
         raise ServerError(f"no lock '{self._name}' at {self._login.address}: {problem}")
 
     def _keep(self) -> None:
-        while not self._closed.wait(self._ping):
-            with contextlib.suppress(ServerError, pymysql.MySQLError, OSError):  # the next time
-                self.hold()
+        with self._waker, self._woken:
+            pause, again = self._ping, AGAIN
+            while not self._closed_within(pause):
+                try:
+                    self.hold()
+                    pause, again = self._ping, AGAIN
+                except (ServerError, pymysql.MySQLError, OSError):  # the next time
+                    pause, again = min(again, self._ping), min(2 * again, self._ping)
+
+    def _closed_within(self, seconds: float) -> bool:
+        """Return, after so long or as soon as there is news, whether close() was called."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        with self._alone:
+            if self._place and self._place.connection.open and not self._place.declared:
+                # What the server says unasked is that it ends the connection.
+                poll.register(self._place.connection._sock, select.POLLIN)  # type: ignore[attr-defined]  # noqa: SLF001
+        poll.poll(seconds * 1000)
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(100)
+        return self._closed.is_set()
+
+    def _wake(self) -> None:
+        """End the thread's wait."""
+        with contextlib.suppress(OSError):  # the thread has ended
+            self._waker.send(b"!")
 
 
 class Run:

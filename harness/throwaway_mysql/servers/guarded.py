@@ -40,6 +40,7 @@ class Guarded:
         self.folder, self.log = folder, log
         self.sockets = _socket_folder(folder, more)
         self._folders = [str(path) for path in dict.fromkeys((folder, self.sockets, *more))]
+        self._owner = os.getpid()
         self.pid = 0  # of the program
         self._status: int | None = None
         self._process = self._begin()
@@ -74,7 +75,13 @@ class Guarded:
         self._process.returncode = 0  # it is meant to outlive us
 
     def close(self) -> None:
-        """Wait, after the Hold's end, until the guard has ended all."""
+        """Wait, after the Hold's end, until the guard has ended all.
+
+        In a forked child, which has no Hold, this leaves all to the parent.
+        """
+        if os.getpid() != self._owner:
+            self.let_go()
+            return
         if self._process.wait() != 0:
             self._replace_guard()
         self._close()

@@ -32,11 +32,15 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class Program:
-    """A server program: its path, `MariaDB` or `MySQL`, and its version (10, 11, 6)."""
+    """A server program: its path, `MariaDB` or `MySQL`, and its version (10, 11, 6).
+
+    `build` is all that the program says of its version, such as "Ver 10.11.6-MariaDB for ...".
+    """
 
     path: Path
     family: str
     version: tuple[int, ...]
+    build: str
 
     def __str__(self) -> str:
         return f"{self.family} {'.'.join(map(str, self.version))}"
@@ -61,7 +65,9 @@ def find_program(path: str = "") -> Program:
 def _identify(path: Path) -> Program:
     """Ask the program who it is, or remember it: it takes 20 ms to say so."""
     status = path.stat()
-    memory = cache.entry("program", str(path), status.st_size, status.st_mtime_ns)
+    memory = None
+    if not _is_script(path):  # which may run another program each time
+        memory = cache.entry("program", str(path), status.st_size, status.st_mtime_ns)
     with suppress(OSError, ServerError):
         if memory:
             program = _parse(path, memory.read_text())
@@ -76,9 +82,18 @@ def _identify(path: Path) -> Program:
     return program
 
 
+def _is_script(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"#!"
+    except PermissionError:  # only a binary program runs without being read
+        return False
+
+
 def _parse(path: Path, said: str) -> Program:
     version = re.search(r"Ver (\d+(?:\.\d+)+)", said)
     if not version:
         raise ServerError(f"{path} is not a MySQL or MariaDB server program")
     family = "MariaDB" if "MariaDB" in said else "MySQL"
-    return Program(path, family, tuple(map(int, version[1].split("."))))
+    numbers = tuple(map(int, version[1].split(".")))
+    return Program(path, family, numbers, said[version.start() :].strip())

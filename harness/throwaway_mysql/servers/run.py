@@ -114,7 +114,10 @@ class RunServer:
         os.kill(self.pid, Signals.SIGCONT)
 
     def close(self) -> None:
-        """End the server and remove its folder, or leave it to who has the Hold on that."""
+        """End the server and remove its folder, or leave it to who has the Hold on that.
+
+        A forked child leaves both to its parent.
+        """
         self._ending.close()
 
     def _settle(self, folder: Path | None, inside: Path | None, place: Path | None) -> None:
@@ -128,13 +131,13 @@ class RunServer:
             self._guarded = Guarded(self.folder, self.log)
             self._ending.callback(self._guarded.let_go)
             return
-        self._ending.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self._ending.callback(_remove, self.folder, os.getpid())
         if hold:
             self._ending.callback(hold.close)
         more = []
         if inside:
             more.append(Path(tempfile.mkdtemp(prefix="mysql-", dir=inside)).absolute())
-            self._ending.callback(shutil.rmtree, more[0], ignore_errors=True)
+            self._ending.callback(_remove, more[0], os.getpid())
             self._data = more[0] / "data"
         self._guarded = self._ending.enter_context(guarding(self.folder, self.log, more, hold))
 
@@ -181,6 +184,12 @@ def _flush(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """Remove a folder, unless this process was forked from the one that owns it."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def claim(place: Path | None = None) -> tuple[Path, Hold]:

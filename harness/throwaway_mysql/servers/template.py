@@ -49,7 +49,7 @@ def _image(program: Program, flags: Sequence[str]) -> Path | None:
         return None
     path = program.path.resolve()
     status = path.stat()
-    what = (RECIPE, str(program), str(path), status.st_size, status.st_mtime_ns, *flags)
+    what = (RECIPE, program.build, str(path), status.st_size, status.st_mtime_ns, *flags)
     return cache.entry("template", *what)
 
 
