@@ -64,6 +64,36 @@ def test_changed_rows_are_put_back_and_no_other_table_is_touched(
     assert owner.leaks == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "first = 'AdaLove', last = 'lace'",
+        "first = '', last = 'AdaLovelace'",
+        "first = 'Ada', last = 'Lovelace-', born = ''",
+        "first = 'Ada', last = 'Lovelace', born = ''",
+        "tags = '-'",
+    ],
+)
+def test_what_moves_between_columns_is_put_back(
+    account: Login, database: tuple[Run, str], change: str
+) -> None:
+    owner, name = database
+    run(
+        account,
+        name,
+        "CREATE TABLE person (first VARCHAR(20), last TEXT, born VARBINARY(9), tags BLOB)",
+        "INSERT INTO person VALUES ('Ada', 'Lovelace', NULL, NULL)",
+        "INSERT INTO person SELECT * FROM person",
+    )
+    before = rows(account, name)
+    with Original(account, name, owner) as original:
+        assert original.put_back() == []
+        run(account, name, f"UPDATE person SET {change}")
+        assert original.put_back() == ["person"]
+        assert rows(account, name) == before
+        assert original.put_back() == []
+
+
 def test_triggers_that_fire_at_delete_do_not(account: Login, database: tuple[Run, str]) -> None:
     owner, name = database
     run(

@@ -10,6 +10,7 @@ from throwaway_mysql.databases.holders import insist
 from throwaway_mysql.databases.ownership import IDLE, Run
 from throwaway_mysql.databases.place import Place, saying
 from throwaway_mysql.login import Login
+from throwaway_mysql.schemas.checksums import Checksums
 from throwaway_mysql.schemas.ddl import BASE, CloneError
 from throwaway_mysql.schemas.digest import SESSION
 from throwaway_mysql.schemas.dump import MOST
@@ -44,7 +45,9 @@ class Original:
                 self._kinds = self._tables()
                 self._rows = {name: self._read(name) for name in self._filled(self._kinds)}
                 self._odd = {name for name in self._rows if self._has_no_checksum(name)}
-                self._checksums = self._sum()
+                summed = [name for name in self._rows if name not in self._odd]
+                self._summed = Checksums(self._place.connection, database, summed)
+                self._checksums = self._summed.read()
                 self._fires_at_delete = self._triggers()
         except BaseException:
             self.close()
@@ -82,7 +85,7 @@ class Original:
 
     def _changed(self, kinds: dict[str, str]) -> list[str]:
         empty = {name: kind for name, kind in kinds.items() if name not in self._rows}
-        now = self._sum()
+        now = self._summed.read()
         return [
             *self._filled(empty),
             *self._odd,
@@ -153,13 +156,6 @@ class Original:
         """Tell of a table whose checksum is another each time: of times, or of addresses."""
         made = str(self._place.rows(f"SHOW CREATE TABLE {identifier(table)}")[0][1])
         return self._kinds[table] == VERSIONED or " array)" in made
-
-    def _sum(self) -> dict[str, object]:
-        summed = [name for name in self._rows if name not in self._odd]
-        if not summed:
-            return {}
-        found = self._place.rows(f"CHECKSUM TABLE {', '.join(map(identifier, summed))}")
-        return dict(zip(summed, [checksum for _, checksum in found], strict=True))
 
     def _triggers(self) -> set[str]:
         """Return the tables with a trigger on DELETE."""
