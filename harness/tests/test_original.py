@@ -162,6 +162,32 @@ def test_a_table_that_is_gone_is_one_clear_error(account: Login, database: tuple
             original.put_back()
 
 
+@pytest.mark.parametrize("tables", ["seeded WRITE", "bare WRITE, seeded READ", "bare READ"])
+def test_who_keeps_tables_locked_is_ended_and_reported(
+    account: Login, database: tuple[Run, str], tables: str
+) -> None:
+    owner, name = database
+    run(account, name, *SEEDED)
+    before = rows(account, name)
+    with Original(account, name, owner) as original, Place(account) as forgotten:
+        run(account, name, "UPDATE seeded SET name = 'x'", "INSERT INTO bare VALUES (1, 7)")
+        forgotten.connection.select_db(name)
+        forgotten.rows(f"LOCK TABLES {tables}")
+        assert sorted(original.put_back()) == ["bare", "seeded"]
+        [leak] = owner.leaks
+        assert f"connection {forgotten.id} of" in leak
+        assert rows(account, name) == before
+        assert original.put_back() == []
+
+
+def test_a_lost_connection_is_told(account: Login, database: tuple[Run, str]) -> None:
+    owner, name = database
+    with Original(account, name, owner) as original:
+        original.close()
+        with pytest.raises(ServerError, match="not put back: the connection to the server is clos"):
+            original.put_back()
+
+
 def test_who_keeps_a_row_locked_is_ended_and_reported(
     account: Login, database: tuple[Run, str]
 ) -> None:
