@@ -157,6 +157,29 @@ def test_what_is_not_copied_right_is_not_copied_again(
     assert fill(mysql_server, new_database(), schema, tmp_path).cloned
 
 
+def make_person(login: Login, database: str) -> None:
+    """Make a table with two texts."""
+    run(
+        login,
+        database,
+        "CREATE TABLE person (first VARCHAR(20), last VARCHAR(20))",
+        "INSERT INTO person VALUES ('Ada', 'Lovelace')",
+    )
+
+
+def test_a_text_in_another_column_is_noticed(
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    schema = CallableSchema(make_person, also=())
+    fill(mysql_server, made := new_database(), schema, tmp_path)
+    path = only_dump(tmp_path)
+    changed = packets(path).replace(b"Ada", b"AdaLove").replace(b"'Lovelace", b"'lace")
+    change(path, packets=[changed])
+    filled = fill(mysql_server, database := new_database(), schema, tmp_path)
+    assert "the rows of person differ" in filled.warning
+    assert_equal(mysql_server, made, database)
+
+
 def make_sequence(login: Login, database: str) -> None:
     """Make what no copy is made of."""
     run(login, database, "CREATE TABLE one (a INT)", "CREATE SEQUENCE numbers")

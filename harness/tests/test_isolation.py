@@ -130,6 +130,26 @@ def test_another(create_db, mysql_server):
     assert len(re.findall(r"^a leak: .*, left in test_it.py::test_it$", done.stdout, re.M)) == 1
 
 
+def test_who_keeps_a_table_locked_is_a_leak_of_its_test(run_pytest: RunPytest) -> None:
+    leaks = """
+forgotten = []
+
+def test_it(create_db, mysql_server):
+    from dataclasses import replace
+    connection = replace(mysql_server, database=create_db["DATABASE_NAME"]).connect()
+    forgotten.append(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES seeded WRITE, t WRITE")
+        cursor.execute("DELETE FROM seeded")
+
+def test_another(create_db, mysql_server):
+    assert tables(mysql_server, create_db["DATABASE_NAME"]) == ORIGINAL
+"""
+    done = run_pytest(*DELETE, it=HEAD + SCHEMA + leaks)
+    assert "2 passed" in done.stdout, done.stdout
+    assert len(re.findall(r"^a leak: .*, left in test_it.py::test_it$", done.stdout, re.M)) == 1
+
+
 def test_another_way_is_one_line(run_pytest: RunPytest) -> None:
     done = run_pytest("-o", "mysql_isolation=truncate", it=HEAD + SCHEMA + TESTS)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

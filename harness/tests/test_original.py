@@ -64,6 +64,36 @@ def test_changed_rows_are_put_back_and_no_other_table_is_touched(
     assert owner.leaks == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "first = 'AdaLove', last = 'lace'",
+        "first = '', last = 'AdaLovelace'",
+        "first = 'Ada', last = 'Lovelace-', born = ''",
+        "first = 'Ada', last = 'Lovelace', born = ''",
+        "tags = '-'",
+    ],
+)
+def test_what_moves_between_columns_is_put_back(
+    account: Login, database: tuple[Run, str], change: str
+) -> None:
+    owner, name = database
+    run(
+        account,
+        name,
+        "CREATE TABLE person (first VARCHAR(20), last TEXT, born VARBINARY(9), tags BLOB)",
+        "INSERT INTO person VALUES ('Ada', 'Lovelace', NULL, NULL)",
+        "INSERT INTO person SELECT * FROM person",
+    )
+    before = rows(account, name)
+    with Original(account, name, owner) as original:
+        assert original.put_back() == []
+        run(account, name, f"UPDATE person SET {change}")
+        assert original.put_back() == ["person"]
+        assert rows(account, name) == before
+        assert original.put_back() == []
+
+
 def test_triggers_that_fire_at_delete_do_not(account: Login, database: tuple[Run, str]) -> None:
     owner, name = database
     run(
@@ -129,6 +159,32 @@ def test_a_table_that_is_gone_is_one_clear_error(account: Login, database: tuple
     with Original(account, name, owner) as original:
         run(account, name, "DROP TABLE t")
         with pytest.raises(ServerError, match=f"the table t of {name} is gone"):
+            original.put_back()
+
+
+@pytest.mark.parametrize("tables", ["seeded WRITE", "bare WRITE, seeded READ", "bare READ"])
+def test_who_keeps_tables_locked_is_ended_and_reported(
+    account: Login, database: tuple[Run, str], tables: str
+) -> None:
+    owner, name = database
+    run(account, name, *SEEDED)
+    before = rows(account, name)
+    with Original(account, name, owner) as original, Place(account) as forgotten:
+        run(account, name, "UPDATE seeded SET name = 'x'", "INSERT INTO bare VALUES (1, 7)")
+        forgotten.connection.select_db(name)
+        forgotten.rows(f"LOCK TABLES {tables}")
+        assert sorted(original.put_back()) == ["bare", "seeded"]
+        [leak] = owner.leaks
+        assert f"connection {forgotten.id} of" in leak
+        assert rows(account, name) == before
+        assert original.put_back() == []
+
+
+def test_a_lost_connection_is_told(account: Login, database: tuple[Run, str]) -> None:
+    owner, name = database
+    with Original(account, name, owner) as original:
+        original.close()
+        with pytest.raises(ServerError, match="not put back: the connection to the server is clos"):
             original.put_back()
 
 

@@ -13,6 +13,7 @@ import pymysql
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import LOOPBACK, Login
 
+CLOSED = "the connection to the server is closed"  # the one error that PyMySQL says nothing of
 REMOTE = "THROWAWAY_MYSQL_REMOTE"
 # What the server says of itself where a lock is only one node's.
 OF_ONE_NODE = {
@@ -142,7 +143,8 @@ class Place:
 
 def reason(error: pymysql.MySQLError) -> str:
     """Return what the server or the driver said, in one line."""
-    return " ".join(str(error.args[-1] if error.args else error).split())
+    said = " ".join(str(error.args[-1] if error.args else error).split())
+    return said or CLOSED
 
 
 @contextmanager

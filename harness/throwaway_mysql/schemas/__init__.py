@@ -8,6 +8,7 @@ Each module is built on those that are named before it:
     alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
     recorded         revisions that may not change any more; needs Alembic
     ddl, rows        a database's objects and rows as SQL
+    checksums        what is another after any change of a table's rows
     dump             a database as a file
     clone            a schema in an empty database, as a copy where there is one
     original         the rows that a database had when it was made, put back

@@ -18,7 +18,7 @@ from throwaway_mysql.schemas.ddl import CloneError, Contents
 from throwaway_mysql.schemas.digest import differences, lines
 from throwaway_mysql.schemas.dump import DigestError, Dump, take
 
-RECIPE = "1"  # to be raised when other dumps or digests are made of the same database
+RECIPE = "2"  # to be raised when other dumps or digests are made of the same database
 KEPT = 30 * 24 * 3600  # seconds after which an unused dump is removed
 SLOWEST = 600.0  # seconds that one packet may take
 # What of a server, besides its version, decides what the same SQL makes there.

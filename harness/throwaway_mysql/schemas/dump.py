@@ -16,7 +16,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql import cache
-from throwaway_mysql.accounts import identifier
+from throwaway_mysql.schemas.checksums import Checksums
 from throwaway_mysql.schemas.ddl import CloneError, Contents
 from throwaway_mysql.schemas.digest import SESSION, digest, lines
 from throwaway_mysql.schemas.rows import inserts
@@ -98,8 +98,8 @@ class Dump:
     def check(self, connection: "Connection[Cursor]", database: str) -> None:
         """Raise CloneError unless the connection's database is what was copied."""
         with _as_clone_error():
-            found = _checksums(connection, list(self.checksums))
-            made = lines(connection, database, positions=True)
+            made = lines(connection, database, positions=True)  # in the session that `take` had
+            found = Checksums(connection, database, list(self.checksums)).read()
         if digest(made) != self.digest:
             raise DigestError(made)
         for table, checksum in self.checksums.items():
@@ -136,7 +136,8 @@ def take(connection: "Connection[Cursor]", database: str, began: str, key: str) 
     # A table that names its database is to differ.
     checked = [table for table in filled if not any(name in insert for insert in rows[table])]
     packets = [packet.replace(name, mark.encode()) for packet in packets]
-    return replace(dump, checksums=_checksums(connection, checked), packets=packets)
+    checksums = Checksums(connection, database, checked).read()
+    return replace(dump, checksums=checksums, packets=packets)
 
 
 def _rows(contents: Contents) -> dict[str, list[bytes]]:
@@ -178,13 +179,3 @@ def _packets(connection: "Connection[Cursor]", script: Sequence[bytes]) -> Itera
             packet.append(statement)
     if packet:
         yield END.join(packet)
-
-
-def _checksums(connection: "Connection[Cursor]", tables: Sequence[str]) -> dict[str, str]:
-    """Return what CHECKSUM TABLE says of each table."""
-    if not tables:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(f"CHECKSUM TABLE {', '.join(map(identifier, tables))}")
-        found = [str(checksum) for _, checksum in cursor.fetchall()]
-    return dict(zip(tables, found, strict=True))

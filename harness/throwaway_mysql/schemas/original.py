@@ -6,10 +6,11 @@ from typing import Self
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.databases.holders import insist
+from throwaway_mysql.databases.holders import LOCK_WAITS, insist
 from throwaway_mysql.databases.ownership import IDLE, Run
 from throwaway_mysql.databases.place import Place, saying
 from throwaway_mysql.login import Login
+from throwaway_mysql.schemas.checksums import Checksums
 from throwaway_mysql.schemas.ddl import BASE, CloneError
 from throwaway_mysql.schemas.digest import SESSION
 from throwaway_mysql.schemas.dump import MOST
@@ -40,11 +41,15 @@ class Original:
         self._place = Place(replace(login, database=database))
         try:
             with saying(f"the rows of {database} cannot be kept"):
-                self._place.rows(f"{SESSION}, wait_timeout = {IDLE}")
+                self._place.rows(
+                    f"{SESSION}, wait_timeout = {IDLE}, lock_wait_timeout = {LOCK_WAITS[-1]}"
+                )
                 self._kinds = self._tables()
                 self._rows = {name: self._read(name) for name in self._filled(self._kinds)}
                 self._odd = {name for name in self._rows if self._has_no_checksum(name)}
-                self._checksums = self._sum()
+                summed = [name for name in self._rows if name not in self._odd]
+                self._summed = Checksums(self._place.connection, database, summed)
+                self._checksums = self._summed.read()
                 self._fires_at_delete = self._triggers()
         except BaseException:
             self.close()
@@ -63,28 +68,39 @@ class Original:
     def put_back(self) -> list[str]:
         """Make all rows what they were; return the names of tables that were touched.
 
-        Ends connections that hold locks on such a table, as a drop does: see `Run.leaks`.
+        Ends connections whose locks keep it waiting, as a drop does: see `Run.leaks`.
         """
+        touched: list[str] = []
         with saying(f"the rows of {self.database} were not put back"):
-            kinds = self._tables()
-            if gone := self._kinds.keys() - kinds.keys():
-                raise ServerError(
-                    f"the table {min(gone)} of {self.database} is gone, and only rows are put back "
-                    f"after a test: {INSTEAD}"
-                )
-            changed = self._changed(kinds)
-            if changed:
-                put = list(self._statements(changed, kinds))
-                self.run.leaks += insist(
-                    self._place, self.database, self.run.journal, lambda: self._execute(put)
-                )
+            self.run.leaks += insist(
+                self._place,
+                self.database,
+                self.run.journal,
+                lambda: touched.extend(self._try_to_put_back()),
+            )
+        return touched
+
+    def _try_to_put_back(self) -> list[str]:
+        """Do it as far as no lock is in the way, of which the looking may find one already."""
+        self._place.rows("ROLLBACK")  # what an attempt before had to break off
+        kinds = self._tables()
+        if gone := self._kinds.keys() - kinds.keys():
+            raise ServerError(
+                f"the table {min(gone)} of {self.database} is gone, and only rows are put back "
+                f"after a test: {INSTEAD}"
+            )
+        changed = self._changed(kinds)
+        if changed:
+            for statement in self._statements(changed, kinds):
+                self._place.rows(statement)
         return changed
 
     def _changed(self, kinds: dict[str, str]) -> list[str]:
-        empty = {name: kind for name, kind in kinds.items() if name not in self._rows}
-        now = self._sum()
+        # Of all, first: CHECKSUM TABLE waits for each table that is locked, and raises nothing.
+        filled = self._filled(kinds)
+        now = self._summed.read()
         return [
-            *self._filled(empty),
+            *(name for name in filled if name not in self._rows),
             *self._odd,
             *(name for name, checksum in self._checksums.items() if now[name] != checksum),
         ]
@@ -104,11 +120,6 @@ class Original:
         for table in tables:
             yield from self._rows.get(table, ())
         yield "COMMIT"
-
-    def _execute(self, statements: Sequence[str]) -> None:
-        self._place.rows("ROLLBACK")  # what an attempt before had to break off
-        for statement in statements:
-            self._place.rows(statement)
 
     def _tables(self) -> dict[str, str]:
         """Return the kind of each table; it is asked for only where a table is new."""
@@ -153,13 +164,6 @@ class Original:
         """Tell of a table whose checksum is another each time: of times, or of addresses."""
         made = str(self._place.rows(f"SHOW CREATE TABLE {identifier(table)}")[0][1])
         return self._kinds[table] == VERSIONED or " array)" in made
-
-    def _sum(self) -> dict[str, object]:
-        summed = [name for name in self._rows if name not in self._odd]
-        if not summed:
-            return {}
-        found = self._place.rows(f"CHECKSUM TABLE {', '.join(map(identifier, summed))}")
-        return dict(zip(summed, [checksum for _, checksum in found], strict=True))
 
     def _triggers(self) -> set[str]:
         """Return the tables with a trigger on DELETE."""

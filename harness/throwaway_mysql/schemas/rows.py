@@ -26,13 +26,18 @@ ESCAPED = {
     b'"': rb"\"",
     b"\\": rb"\\",
 }
+COLUMNS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns
+WHERE table_schema = %s AND COALESCE(generation_expression, '') = ''
+"""
+ORDER = "ORDER BY table_name, ordinal_position"
 
 
 class Column:
     """A column that takes values: its name, how it is read, and how its values are written."""
 
     def __init__(self, name: str, kind: str) -> None:
-        self.name = identifier(name)
+        self.name, self.kind = identifier(name), kind
         self.bare = kind in NUMBERED
         self.before = b"'" if kind in PLAIN else b"_binary'"
         self.read = self.name
@@ -61,7 +66,7 @@ def escape(value: bytes) -> bytes:
 
 def inserts(connection: "Connection[Cursor]", database: str, table: str) -> Iterator[bytes]:
     """Yield INSERT statements of about BATCH bytes."""
-    columns = _columns(connection, database, table)
+    columns = columns_of(connection, database, table).get(table)
     if not columns:
         raise CloneError(f"the table {table} has no column to write")
     head = f"INSERT INTO {identifier(table)} ({', '.join(column.name for column in columns)}) "
@@ -81,15 +86,19 @@ def inserts(connection: "Connection[Cursor]", database: str, table: str) -> Iter
         yield begin + b",".join(batch)
 
 
-def _columns(connection: "Connection[Cursor]", database: str, table: str) -> list[Column]:
-    query = (
-        "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s "
-        "AND table_name = %s AND COALESCE(generation_expression, '') = '' "
-        "ORDER BY ordinal_position"
-    )
+def columns_of(
+    connection: "Connection[Cursor]", database: str, table: str = ""
+) -> dict[str, list[Column]]:
+    """Return the columns that take values, of each table, or of one; no table without any."""
+    columns: dict[str, list[Column]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(query, (database, table))
-        return [Column(name, kind.lower()) for name, kind in cursor.fetchall()]
+        if table:
+            cursor.execute(f"{COLUMNS} AND table_name = %s {ORDER}", (database, table))
+        else:
+            cursor.execute(f"{COLUMNS} {ORDER}", (database,))
+        for of, name, kind in cursor.fetchall():
+            columns.setdefault(of, []).append(Column(name, kind.lower()))
+    return columns
 
 
 def _read(
