@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
-from throwaway_mysql.plugin.engines import new_engine
+from throwaway_mysql.plugin.engines import ASYNC, new_engine
 from throwaway_mysql.servers.run import RunServer
 
 DRIVERS = ["pymysql", "aiomysql", "asyncmy"]  # mysqlclient's dialect is only its URL
@@ -103,6 +103,31 @@ def test_an_engine_leads_to_the_database(coordinates: Coordinates, driver: str) 
     engine = new_engine(coordinates, driver)
     for _ in range(2):  # for an async engine, in two event loops
         assert asked(engine) == (coordinates["DATABASE_NAME"], "utf8mb4")
+
+
+@pytest.mark.parametrize("module", ["pymysql", "aiomysql", "asyncmy", "MySQLdb"])
+def test_a_driver_takes_the_password_as_it_is(coordinates: Coordinates, module: str) -> None:
+    driver = pytest.importorskip(module)
+    place = {"unix_socket": coordinates["DB_SOCKET"]} if coordinates["DB_SOCKET"] else {}
+    password = coordinates["DB_PASSWORD"].encode().decode("latin-1")
+    assert repr(password) == "'***'"
+    arguments = {
+        "host": coordinates["DB_HOST"],
+        "port": coordinates["DB_PORT"],
+        "user": coordinates["DB_USERNAME"],
+        "password": password if module != "MySQLdb" else coordinates["DB_PASSWORD"],
+        **place,
+    }
+
+    async def connect() -> None:
+        (await driver.connect(**arguments)).close()
+
+    with new_engine(coordinates, "pymysql").connect() as connection:  # type: ignore[union-attr]
+        connection.execute(text("FLUSH PRIVILEGES"))  # MySQL asks for the password itself
+    if module in ASYNC:
+        asyncio.run(connect())
+    else:
+        driver.connect(**arguments).close()
 
 
 @pytest.mark.parametrize("driver", ["", "mysqldb"])
