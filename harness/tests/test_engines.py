@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
+from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.engines import ASYNC, new_engine
 from throwaway_mysql.servers.run import RunServer
 
@@ -31,6 +32,22 @@ def test_it(db_engine, create_db):
 WANTS_ENGINE = """
 def test_it(db_engine):
     pass
+"""
+# The server refuses the account, which is root's, or is not where it was.
+CANNOT_CONNECT = """
+import asyncio
+import pytest
+from throwaway_mysql.login import Login
+from throwaway_mysql.plugin.engines import new_engine
+
+@pytest.mark.parametrize("wrong", [{"DB_USERNAME": "nobody"}, {"DB_PORT": 1, "DB_SOCKET": "/gone"}])
+def test_it(create_db, pytestconfig, wrong):
+    engine = new_engine(create_db | wrong, pytestconfig.getini("mysql_driver"))
+    if hasattr(engine, "sync_engine"):
+        async def connect():
+            await engine.connect()
+        asyncio.run(connect())
+    engine.connect()
 """
 # What an app does that commits, and the same test again, after it was rolled back.
 JOINS = """
@@ -158,6 +175,18 @@ def test_what_a_test_commits_on_its_connection_is_rolled_back(
     ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
     done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
     assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_connect_that_fails_shows_no_password(
+    run_project: RunProject, mysql_root: Login, driver: str
+) -> None:
+    ini = f"mysql_driver = {driver}\n"
+    done = run_project("-l", "--tb=long", "-vv", ini=ini, test_it=CANNOT_CONNECT)
+    assert "2 failed" in done.stdout, done.stdout
+    assert "'password': '***'" in done.stdout, done.stdout
+    assert "Access denied for user 'nobody'" in done.stdout
+    assert mysql_root.password not in done.stdout + done.stderr
 
 
 def test_another_driver_is_one_line(run_project: RunProject) -> None:
