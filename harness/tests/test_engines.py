@@ -74,6 +74,18 @@ async def test_it(db_connection, number):
         await session.commit()
     assert await db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
 """
+# One test that commits, one that does not.
+COMMITS = """
+import pytest
+from sqlalchemy import text
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_it(db_connection, end):
+    db_connection.execute(text("INSERT INTO t VALUES (1)"))
+    getattr(db_connection, end)()
+"""
+COMMITS_ASYNC = COMMITS.replace("def", "async def").replace("    db", "    await db")
+COMMITS_ASYNC = COMMITS_ASYNC.replace("getattr", "await getattr")
 TABLE = """
 from dataclasses import replace
 from throwaway_mysql.schema import CallableSchema
@@ -175,6 +187,17 @@ def test_what_a_test_commits_on_its_connection_is_rolled_back(
     ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
     done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
     assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_test_that_commits_its_connection_itself_is_told(
+    run_project: RunProject, driver: str
+) -> None:
+    test = COMMITS if driver == "pymysql" else COMMITS_ASYNC
+    ini = f"mysql_driver = {driver}\n{AUTO}"
+    said = run_project("-p", "no:randomly", "-q", ini=ini, conftest=TABLE, test_it=test).stdout
+    assert "2 passed, 1 error" in said, said
+    assert "\ndb_connection was committed: use a session or begin_nested() that joins" in said
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from throwaway_mysql import ServerError
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from throwaway_mysql.databases.database import Coordinates
 
 ASYNC = ("aiomysql", "asyncmy")
+COMMITTED = (
+    "db_connection was committed: use a session or begin_nested() that joins its transaction"
+)
 DRIVERS = ("pymysql", *ASYNC, "mysqldb")
 
 
@@ -77,7 +82,7 @@ def rolled_back(engine: "Engine") -> "Iterator[Connection]":
 
     See SQLAlchemy's "Joining a Session into an External Transaction (such as for test suites)".
     """
-    with engine.connect() as connection:
+    with engine.connect() as connection, _uncommitted(connection):
         connection.begin()
         yield connection
 
@@ -86,5 +91,18 @@ def rolled_back(engine: "Engine") -> "Iterator[Connection]":
 async def rolled_back_async(engine: "AsyncEngine") -> "AsyncIterator[AsyncConnection]":
     """Do as rolled_back() in an event loop."""
     async with engine.connect() as connection:
-        await connection.begin()
-        yield connection
+        with _uncommitted(connection.sync_connection):
+            await connection.begin()
+            yield connection
+
+
+@contextmanager
+def _uncommitted(connection: "Connection | None") -> "Iterator[None]":
+    """Fail the test after whose block the next test may see what it has committed."""
+    from sqlalchemy import event
+
+    commits: list[object] = []
+    event.listen(connection, "commit", commits.append)
+    yield
+    if commits:
+        pytest.fail(COMMITTED, pytrace=False)
