@@ -207,3 +207,19 @@ def test_a_report_shows_no_secret() -> None:
     shown = repr(Coordinates(DB_PASSWORD="hidden", DB_URI="x:hidden@y", DB_HOST="there"))  # noqa: S106
     assert "hidden" not in shown
     assert "there" in shown
+
+
+def test_merged_settings_lead_to_the_database_and_show_no_secret() -> None:
+    settings = Coordinates(
+        DB_HOST="there",
+        DB_PORT=3306,
+        DB_USERNAME="root",
+        DB_PASSWORD="hidden",  # noqa: S106
+        DATABASE_NAME="thing",
+    )
+    for merged in (settings | {"X": 1}, {"X": 1} | settings, settings.copy()):
+        assert isinstance(merged, Coordinates)
+        assert "hidden@there" in merged.url()
+        assert "hidden" not in repr([merged, {**merged}, [*merged.values()], merged.url()])
+    assert ({"DB_HOST": "other"} | settings)["DB_HOST"] == "there"
+    assert (settings | {"DB_HOST": "other"})["DB_HOST"] == "other"

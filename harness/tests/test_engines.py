@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
-from throwaway_mysql.plugin.engines import new_engine
+from throwaway_mysql.login import Login
+from throwaway_mysql.plugin.engines import ASYNC, new_engine
 from throwaway_mysql.servers.run import RunServer
 
 DRIVERS = ["pymysql", "aiomysql", "asyncmy"]  # mysqlclient's dialect is only its URL
@@ -31,6 +32,22 @@ def test_it(db_engine, create_db):
 WANTS_ENGINE = """
 def test_it(db_engine):
     pass
+"""
+# The server refuses the account, which is root's, or is not where it was.
+CANNOT_CONNECT = """
+import asyncio
+import pytest
+from throwaway_mysql.login import Login
+from throwaway_mysql.plugin.engines import new_engine
+
+@pytest.mark.parametrize("wrong", [{"DB_USERNAME": "nobody"}, {"DB_PORT": 1, "DB_SOCKET": "/gone"}])
+def test_it(create_db, pytestconfig, wrong):
+    engine = new_engine(create_db | wrong, pytestconfig.getini("mysql_driver"))
+    if hasattr(engine, "sync_engine"):
+        async def connect():
+            await engine.connect()
+        asyncio.run(connect())
+    engine.connect()
 """
 # What an app does that commits, and the same test again, after it was rolled back.
 JOINS = """
@@ -57,6 +74,18 @@ async def test_it(db_connection, number):
         await session.commit()
     assert await db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
 """
+# One test that commits, one that does not.
+COMMITS = """
+import pytest
+from sqlalchemy import text
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_it(db_connection, end):
+    db_connection.execute(text("INSERT INTO t VALUES (1)"))
+    getattr(db_connection, end)()
+"""
+COMMITS_ASYNC = COMMITS.replace("def", "async def").replace("    db", "    await db")
+COMMITS_ASYNC = COMMITS_ASYNC.replace("getattr", "await getattr")
 TABLE = """
 from dataclasses import replace
 from throwaway_mysql.schema import CallableSchema
@@ -105,6 +134,31 @@ def test_an_engine_leads_to_the_database(coordinates: Coordinates, driver: str) 
         assert asked(engine) == (coordinates["DATABASE_NAME"], "utf8mb4")
 
 
+@pytest.mark.parametrize("module", ["pymysql", "aiomysql", "asyncmy", "MySQLdb"])
+def test_a_driver_takes_the_password_as_it_is(coordinates: Coordinates, module: str) -> None:
+    driver = pytest.importorskip(module)
+    place = {"unix_socket": coordinates["DB_SOCKET"]} if coordinates["DB_SOCKET"] else {}
+    password = coordinates["DB_PASSWORD"].encode().decode("latin-1")
+    assert repr(password) == "'***'"
+    arguments = {
+        "host": coordinates["DB_HOST"],
+        "port": coordinates["DB_PORT"],
+        "user": coordinates["DB_USERNAME"],
+        "password": password if module != "MySQLdb" else coordinates["DB_PASSWORD"],
+        **place,
+    }
+
+    async def connect() -> None:
+        (await driver.connect(**arguments)).close()
+
+    with new_engine(coordinates, "pymysql").connect() as connection:  # type: ignore[union-attr]
+        connection.execute(text("FLUSH PRIVILEGES"))  # MySQL asks for the password itself
+    if module in ASYNC:
+        asyncio.run(connect())
+    else:
+        driver.connect(**arguments).close()
+
+
 @pytest.mark.parametrize("driver", ["", "mysqldb"])
 def test_the_url_for_any_client_is_in_utf_8(coordinates: Coordinates, driver: str) -> None:
     url = urlsplit(coordinates.url(driver))
@@ -133,6 +187,29 @@ def test_what_a_test_commits_on_its_connection_is_rolled_back(
     ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
     done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
     assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_test_that_commits_its_connection_itself_is_told(
+    run_project: RunProject, driver: str
+) -> None:
+    test = COMMITS if driver == "pymysql" else COMMITS_ASYNC
+    ini = f"mysql_driver = {driver}\n{AUTO}"
+    said = run_project("-p", "no:randomly", "-q", ini=ini, conftest=TABLE, test_it=test).stdout
+    assert "2 passed, 1 error" in said, said
+    assert "\ndb_connection was committed: use a session or begin_nested() that joins" in said
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_connect_that_fails_shows_no_password(
+    run_project: RunProject, mysql_root: Login, driver: str
+) -> None:
+    ini = f"mysql_driver = {driver}\n"
+    done = run_project("-l", "--tb=long", "-vv", ini=ini, test_it=CANNOT_CONNECT)
+    assert "2 failed" in done.stdout, done.stdout
+    assert "'password': '***'" in done.stdout, done.stdout
+    assert "Access denied for user 'nobody'" in done.stdout
+    assert mysql_root.password not in done.stdout + done.stderr
 
 
 def test_another_driver_is_one_line(run_project: RunProject) -> None:

@@ -1,12 +1,16 @@
 """Logins: what they meet, told apart, and never with the password."""
 
+import copy
+import json
 import os
+import pickle
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -29,6 +33,15 @@ def test_it_is_refused(mysql_server: Login) -> None:
         stranger.connect()
     report = str(error.traceback[-1].getsource()) + str(error.getrepr(funcargs=True))
     assert password not in report
+
+
+def test_a_password_hides_itself_and_is_a_string() -> None:
+    password = Login("there", 3306, "root", "hidden é").password
+    made = [pickle.loads(pickle.dumps(password)), copy.deepcopy(password)]  # noqa: S301
+    assert repr([password, *made, password.encode(), password.encode().decode()]).count("***") == 5
+    assert [*made, json.loads(json.dumps(password)), str(password)] == ["hidden é"] * 4
+    assert quote(password) == "hidden%20%C3%A9"
+    assert "hidden" not in repr(Login("there", 3306, "root", password).url())
 
 
 def test_a_locked_account_is_refused(mysql_server: Login) -> None:

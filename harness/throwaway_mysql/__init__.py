@@ -3,7 +3,7 @@
 The room stands alone: it knows nothing of the application. What it needs is PyMySQL, and where
 that is said pytest, Alembic or SQLAlchemy. Each is built on those that are named before it:
 
-    masked           mappings that a report may show
+    masked           secrets, and mappings with them, that a report may show
     cache            the user's folder for what takes long to make
     login            an account at an address, and what it meets there
     accounts         the database and the account that an application needs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.masked import Hidden
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -37,7 +38,7 @@ class LoginError(ServerError):
 
 @dataclass(frozen=True)
 class Login:
-    """Where a server is and who logs in; its repr keeps the password to itself."""
+    """Where a server is and who logs in; no repr of it or its password shows the password."""
 
     host: str
     port: int
@@ -45,6 +46,9 @@ class Login:
     password: str = field(repr=False)
     unix_socket: str | None = None
     database: str | None = None  # without which the login is refused
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "password", Hidden(self.password))  # the class is frozen
 
     @property
     def address(self) -> str:
@@ -65,7 +69,8 @@ class Login:
         query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
         query += ["charset=utf8mb4"] if database else []
         path = f"/{name}" if query else ""
-        return f"{driver}://{user}:{password}@{place}{path}{'?' if query else ''}{'&'.join(query)}"
+        address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
+        return Hidden(f"{driver}://{user}:{password}@{address}")
 
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to find this account configured."""
