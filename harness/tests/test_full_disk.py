@@ -58,4 +58,4 @@ def test_a_full_cache_does_not_matter(
         monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
         server = stack.enter_context(closing(RunServer(mysql_program)))
         assert server.root.answer() is Answer.SERVICE
-        assert [file.suffix for file in cache.rglob("*.*")] == [".program"]
+        assert {file.suffix for file in cache.rglob("*.*")} <= {".program"}  # no half template
