@@ -6,7 +6,7 @@ import signal
 import sys
 
 import settings
-from benchmarks import VoidError, machine, page, plot, samples
+from benchmarks import VoidError, command, machine, page, plot, samples
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.rounds import FULL, QUICK, measure
 from benchmarks.samples import Sample
@@ -19,7 +19,14 @@ TRIAL = OWN / "trial"
 
 def main() -> None:
     """Measure, and write the page, its plot and the samples; say on the way what came of each."""
-    options = _options()
+    options = command.options(
+        "script/bench",
+        "Measure the app beside its peers, and write docs/benchmarks.md with table,"
+        " plot and samples. Takes about ten minutes for each server program.",
+        TRIAL.relative_to(PROJECT),
+        "about a minute",
+        "page and plot",
+    )
     folder = TRIAL if options.quick else PROJECT / "docs"
     # As Ctrl-C does it: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
@@ -39,29 +46,6 @@ def main() -> None:
     print(f"Written: {folder / page.PAGE}")
     for line in page.short_of(measured):
         print(f"Fell short: {line}")
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="script/bench",
-        description="Measure the app beside its peers, and write docs/benchmarks.md with table,"
-        " plot and samples. Takes about ten minutes for each server program.",
-    )
-    parser.add_argument(
-        "--mysqld",
-        action="append",
-        metavar="PROGRAM",
-        help="a server program, or more than one by repeating this; by default the first found",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"try everything in about a minute; writes into {TRIAL.relative_to(PROJECT)}/",
-    )
-    parser.add_argument(
-        "--redraw", action="store_true", help="write page and plot anew from the samples of before"
-    )
-    return parser.parse_args()
 
 
 def _measure(options: argparse.Namespace) -> tuple[dict[str, str], list[Sample]]:

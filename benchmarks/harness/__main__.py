@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import VoidError
+from benchmarks import VoidError, command
 from benchmarks.harness import page, samples
 from benchmarks.harness.contestants import DOCKER, MODULES, RUNS
 from benchmarks.harness.databases import NAMES
@@ -28,7 +28,14 @@ TITLES = {
 
 def main() -> None:
     """Measure, and write the page and the samples; say on the way what came of each."""
-    options = _options()
+    options = command.options(
+        "script/bench-harness",
+        "Measure the test harness beside its peers, and write"
+        " docs/harness-benchmarks.md with its samples. Takes some minutes for each server program.",
+        TRIAL.relative_to(PROJECT),
+        "a minute or two",
+        "the page",
+    )
     folder = TRIAL if options.quick else PROJECT / "docs"
     # As Ctrl-C does it: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
@@ -47,29 +54,6 @@ def main() -> None:
     print(f"Written: {folder / page.PAGE}")
     for line in short_of(measured):
         print(f"Fell short: {line}")
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="script/bench-harness",
-        description="Measure the test harness beside its peers, and write"
-        " docs/harness-benchmarks.md with its samples. Takes some minutes for each server program.",
-    )
-    parser.add_argument(
-        "--mysqld",
-        action="append",
-        metavar="PROGRAM",
-        help="a server program, or more than one by repeating this; by default the first found",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"try everything in a minute or two; writes into {TRIAL.relative_to(PROJECT)}/",
-    )
-    parser.add_argument(
-        "--redraw", action="store_true", help="write the page anew from the samples of before"
-    )
-    return parser.parse_args()
 
 
 def _measure(options: argparse.Namespace) -> tuple[dict[str, str], list[str], list[Sample]]:

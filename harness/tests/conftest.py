@@ -13,13 +13,17 @@ import pytest
 
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.identity import Maker
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import as_given, databases
+from throwaway_mysql.testing.nested import CONFIGURED
+from throwaway_mysql.testing.scene import Scene
 
 # A run with one database that lives until its input ends.
 HOLDER = """
 import json, sys
 from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.identity import Maker
 from throwaway_mysql.login import Login
 from throwaway_mysql.databases.ownership import Run
 
@@ -31,19 +35,6 @@ with throwaway_database(Login(**login), "", Run.begin(prefix)) as coordinates:
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
-CONFTEST = """
-import json, os
-import pytest
-from throwaway_mysql.login import Login
-
-@pytest.fixture(scope="session")
-def mysql_configured():
-    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
-
-@pytest.fixture(scope="session")
-def mysql_prefix():
-    return os.environ["TEST_PREFIX"]
-"""
 INI = """[alembic]
 script_location = %(here)s/moves
 path_separator = os
@@ -76,20 +67,7 @@ def downgrade():
     {down}
 '''
 
-# A conftest.py's lines with which a run of another project uses an account of these tests'.
-CONFIGURED = """
-import json, os
-import pytest
-from throwaway_mysql.login import Login
-
-@pytest.fixture(scope="session")
-def mysql_configured():
-    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
-
-@pytest.fixture(scope="session")
-def mysql_prefix():
-    return os.environ["TEST_PREFIX"]
-"""
+QUIET = ("-s", "-p", "no:cacheprovider")
 collect_ignore = ["examples"]  # projects of their own, which test_examples runs
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -126,6 +104,21 @@ def account(request: pytest.FixtureRequest, mysql_root: Login, prefix: str) -> I
 
 
 @pytest.fixture
+def scene(account: Login, prefix: str) -> Iterator[Scene]:
+    """Return a scene on the tests' server."""
+    scene = Scene(account, prefix)
+    yield scene
+    scene.place.close()
+
+
+@pytest.fixture(scope="session")
+def gone() -> Maker:
+    """Return a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        return Maker.of(process.pid)
+
+
+@pytest.fixture
 def start_run() -> Iterator[Start]:
     """Return a function that starts another run; it returns the process and its database."""
     with ExitStack() as stack:
@@ -148,23 +141,33 @@ def start_run() -> Iterator[Start]:
         yield start
 
 
+def run_in(
+    folder: Path, login: Login, prefix: str, *argv: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python in a folder, for a pytest on the account of CONFIGURED."""
+    return subprocess.run(
+        [sys.executable, *argv],
+        cwd=folder,
+        env={**os.environ, "TEST_LOGIN": json.dumps(as_given(login)), "TEST_PREFIX": prefix},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
     """Return a function that runs pytest on modules, given by name, with the account."""
-    environ = {**os.environ, "TEST_LOGIN": json.dumps(as_given(account)), "TEST_PREFIX": prefix}
 
     def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
         folder = tmp_path / "project"
         folder.mkdir(exist_ok=True)
         (folder / "pytest.ini").write_text("[pytest]\n")
-        (folder / "conftest.py").write_text(CONFTEST)
+        (folder / "conftest.py").write_text(CONFIGURED)
         for name, text in modules.items():
             (folder / f"test_{name}.py").write_text(text)
         files = [f"test_{name}.py" for name in modules]
-        argv = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, *files]
-        return subprocess.run(
-            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
-        )
+        return run_in(folder, account, prefix, "-m", "pytest", *QUIET, *options, *files)
 
     return run
 
@@ -217,8 +220,6 @@ def run_project(tmp_path: Path, mysql_root: Login, prefix: str) -> RunProject:
 
     `lacking` names modules that cannot be imported.
     """
-    login = json.dumps(as_given(mysql_root))
-    environ = {**os.environ, "TEST_LOGIN": login, "TEST_PREFIX": prefix}
     folder = tmp_path / "a project"
     folder.mkdir()
 
@@ -231,9 +232,6 @@ def run_project(tmp_path: Path, mysql_root: Login, prefix: str) -> RunProject:
         code = (
             f"import sys, pytest; sys.modules |= dict.fromkeys({lacking}); sys.exit(pytest.main())"
         )
-        argv = [sys.executable, "-c", code, "-s", "-p", "no:cacheprovider", *options]
-        return subprocess.run(
-            argv, cwd=folder, env=environ, capture_output=True, text=True, check=False
-        )
+        return run_in(folder, mysql_root, prefix, "-c", code, *QUIET, *options)
 
     return run

@@ -13,28 +13,12 @@ import pytest
 
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import as_given, databases
+from throwaway_mysql.testing.nested import CONFIGURED
 
 EXAMPLES = Path(__file__).with_name("examples")
 NAMES = sorted(folder.name for folder in EXAMPLES.iterdir())
 PARALLEL = ("-n", "2", "-p", "randomly")
 ANYIO = "[pytest]\nanyio_mode = auto\naddopts = -p no:asyncio\n"
-# What an example gets for a server of one's own, beside its own lines.
-CONFIGURED = """
-
-@pytest.fixture(scope="session")
-def mysql_configured():
-    import json, os
-    from throwaway_mysql.login import Login
-
-    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
-
-
-@pytest.fixture(scope="session")
-def mysql_prefix():
-    import os
-
-    return os.environ["TEST_PREFIX"]
-"""
 
 RunExample = Callable[..., str]
 

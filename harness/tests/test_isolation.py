@@ -109,8 +109,18 @@ def test_another(create_db):
     assert "original.py" not in done.stdout
 
 
-def test_who_holds_a_lock_is_a_leak_of_its_test(run_pytest: RunPytest) -> None:
-    leaks = """
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["BEGIN", "SELECT * FROM t FOR UPDATE"],
+        ["LOCK TABLES seeded WRITE, t WRITE", "DELETE FROM seeded"],
+    ],
+    ids=["rows", "tables"],
+)
+def test_who_keeps_locks_is_a_leak_of_its_test(
+    run_pytest: RunPytest, statements: list[str]
+) -> None:
+    leaks = f"""
 forgotten = []
 
 def test_it(create_db, mysql_server):
@@ -119,28 +129,8 @@ def test_it(create_db, mysql_server):
     connection = replace(mysql_server, database=create_db["DATABASE_NAME"]).connect()
     forgotten.append(connection)
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("SELECT * FROM t FOR UPDATE")
-
-def test_another(create_db, mysql_server):
-    assert tables(mysql_server, create_db["DATABASE_NAME"]) == ORIGINAL
-"""
-    done = run_pytest(*DELETE, it=HEAD + SCHEMA + leaks)
-    assert "2 passed" in done.stdout, done.stdout
-    assert len(re.findall(r"^a leak: .*, left in test_it.py::test_it$", done.stdout, re.M)) == 1
-
-
-def test_who_keeps_a_table_locked_is_a_leak_of_its_test(run_pytest: RunPytest) -> None:
-    leaks = """
-forgotten = []
-
-def test_it(create_db, mysql_server):
-    from dataclasses import replace
-    connection = replace(mysql_server, database=create_db["DATABASE_NAME"]).connect()
-    forgotten.append(connection)
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLES seeded WRITE, t WRITE")
-        cursor.execute("DELETE FROM seeded")
+        for statement in {statements}:
+            cursor.execute(statement)
 
 def test_another(create_db, mysql_server):
     assert tables(mysql_server, create_db["DATABASE_NAME"]) == ORIGINAL

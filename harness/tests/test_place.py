@@ -40,6 +40,14 @@ def test_it(create_db):
 """
 
 
+def left_by_another(login: Login, prefix: str) -> str:
+    """Make a database as a run on another machine did, long ago; return its name."""
+    name = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
+    with Place(login) as place:
+        create(place, Marker(name, Maker("elsewhere", 1, 1), 0))
+    return name
+
+
 def as_it_is(greeting: bytes) -> bytes:
     """Return the greeting."""
     return greeting
@@ -177,9 +185,7 @@ def test_a_server_that_is_reached_as_it_is_is_trusted(account: Login) -> None:
 
 
 def test_behind_a_proxy_nothing_is_swept(mysql_root: Login, prefix: str) -> None:
-    left = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
-    with Place(mysql_root) as place:
-        create(place, Marker(left, Maker("elsewhere", 1, 1), 0))
+    left = left_by_another(mysql_root, prefix)
     with between(mysql_root, change=renumbered) as port:
         swept = sweep(replace(mysql_root, port=port), Run.begin(prefix))
     assert swept.note == "nothing is dropped: a proxy stands before the server"
@@ -192,9 +198,7 @@ def test_behind_a_proxy_nothing_is_swept(mysql_root: Login, prefix: str) -> None
 def test_a_run_behind_a_proxy_says_what_it_did_not_drop(
     run_project: RunProject, mysql_root: Login, prefix: str
 ) -> None:
-    left = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
-    with Place(mysql_root) as place:
-        create(place, Marker(left, Maker("elsewhere", 1, 1), 0))
+    left = left_by_another(mysql_root, prefix)
     with between(mysql_root, change=renumbered) as port:
         done = run_project(conftest=CONFIGURED_WITH.format(f"port={port}"), test_it=PASSES)
     assert "1 passed" in done.stdout, done.stdout
@@ -206,9 +210,7 @@ def test_a_run_behind_a_proxy_says_what_it_did_not_drop(
 def test_a_configured_accounts_own_database_is_spared(
     run_project: RunProject, mysql_root: Login, prefix: str
 ) -> None:
-    own = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
-    with Place(mysql_root) as place:
-        create(place, Marker(own, Maker("elsewhere", 1, 1), 0))
+    own = left_by_another(mysql_root, prefix)
     done = run_project(conftest=CONFIGURED_WITH.format(f"database={own!r}"), test_it=PASSES)
     assert "1 passed" in done.stdout, done.stdout
     assert own in databases(mysql_root)

@@ -1,18 +1,16 @@
-"""Schemas: what their keys depend on, and how Alembic is let at a database."""
+"""Schemas: where Alembic has its files, and how it is let at a database."""
 
 import io
 import logging
 import os
-import shutil
 from collections.abc import Callable
-from functools import partial, wraps
 from pathlib import Path
 
 import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import RECORD, AlembicSchema, CallableSchema
+from throwaway_mysql.schema import AlembicSchema
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.testing.looking import rows
@@ -28,75 +26,8 @@ def seed(login: Login, database: str) -> None:
         cursor.execute(f"INSERT INTO {database}.shop VALUES (7)")
 
 
-def other_seed(login: Login, database: str) -> None:
-    """Do nothing."""
-
-
 def key(path: Path) -> str | None:
     return AlembicSchema(path).key("11")
-
-
-@pytest.mark.parametrize(
-    "file", ["alembic.ini", "moves/env.py", "moves/versions/r0.py", "moves/rows.sql"]
-)
-def test_a_key_depends_on_each_file(write_project: WriteProject, file: str) -> None:
-    path = write_project(SHOP)
-    before = key(path)
-    with (path.parent / file).open("a") as changed:
-        changed.write("\n# changed\n")
-    assert key(path) not in {None, before}
-
-
-def test_a_key_depends_on_a_new_revision_in_a_folder_of_its_own(
-    write_project: WriteProject,
-) -> None:
-    path = write_project(SHOP)
-    before = key(path)
-    (path.parent / "moves/versions/2026").mkdir()
-    assert key(path) == before
-    (path.parent / "moves/versions/2026/new.py").touch()
-    assert key(path) != before
-
-
-def test_a_key_does_not_depend_on_the_place_and_on_what_makes_no_schema(
-    write_project: WriteProject, tmp_path: Path
-) -> None:
-    path = write_project(SHOP)
-    before = key(path)
-    (path.parent / "moves/__pycache__").mkdir()
-    for name in ("__pycache__/env.pyc", "script.py.mako", RECORD, ".#r0.py"):
-        (path.parent / "moves" / name).touch()
-    assert key(path) == before
-    elsewhere = shutil.copytree(path.parent, tmp_path / "elsewhere")
-    assert key(elsewhere / "alembic.ini") == before
-
-
-def test_a_key_depends_on_server_seed_and_named_files(
-    write_project: WriteProject, tmp_path: Path
-) -> None:
-    path = write_project(SHOP)
-    table = tmp_path / "rows.csv"
-    table.write_text("1")
-    one = AlembicSchema(path, also=[table])
-    keys = [
-        AlembicSchema(path).key("10"),
-        AlembicSchema(path).key("11"),
-        AlembicSchema(path, seed, also=()).key("11"),
-        AlembicSchema(path, other_seed, also=()).key("11"),
-        one.key("11"),
-    ]
-    table.write_text("2")
-    keys.append(one.key("11"))
-    assert len(set(keys)) == len(keys)
-
-
-def test_a_key_depends_on_what_writes_the_sql(
-    write_project: WriteProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_project(SHOP)
-    before = key(path)
-    monkeypatch.setattr("throwaway_mysql.schema._versions", lambda: "others")
-    assert key(path) != before
 
 
 def test_a_revision_has_its_transaction(
@@ -108,87 +39,6 @@ def test_a_revision_has_its_transaction(
     database = new_database()
     AlembicSchema(path).make(mysql_server, database)
     assert rows(mysql_server, database)["shop"] == []
-
-
-def test_a_file_that_is_not_there_is_named(write_project: WriteProject, tmp_path: Path) -> None:
-    path = write_project(SHOP)
-    with pytest.raises(ServerError, match=r"^there is no .*/gone: correct the path$"):
-        AlembicSchema(path, also=[tmp_path / "gone"]).key("11")
-    with pytest.raises(ServerError, match=r"^there is no /nowhere/alembic\.ini: correct the path$"):
-        AlembicSchema(Path("/nowhere/alembic.ini")).key("11")
-
-
-def test_a_callables_key_is_of_its_file_its_name_and_its_version() -> None:
-    keys = [
-        CallableSchema(seed, also=()).key("10"),
-        CallableSchema(seed, also=()).key("11"),
-        CallableSchema(other_seed, also=()).key("11"),
-        CallableSchema(seed, other_seed, also=()).key("11"),
-        CallableSchema(seed, version="2").key("11"),
-        CallableSchema(seed, version="12").key("1"),
-        CallableSchema(partial(seed), version="2").key("11"),
-    ]
-    assert len(set(keys)) == len(keys)
-    assert None not in keys
-
-
-def test_what_no_file_tells_of_has_no_key(write_project: WriteProject) -> None:
-    assert CallableSchema(partial(seed), also=()).key("11") is None
-    assert AlembicSchema(write_project(SHOP), partial(seed), also=()).key("11") is None
-
-
-def closure(table: str) -> Callable[[Login, str], None]:
-    """Return what depends on more than its file."""
-
-    def make(_login: Login, _database: str) -> None:
-        print(table)
-
-    return make
-
-
-def with_default(_login: Login, _database: str, _table: str = "shop") -> None:
-    """Do what the default says."""
-
-
-class Maker:
-    """What depends on an object."""
-
-    def make(self, _login: Login, _database: str) -> None:
-        """Do nothing."""
-
-
-@wraps(seed)
-def wrapper(_login: Login, _database: str) -> None:
-    """Do more than what it wraps."""
-
-
-class Other(CallableSchema):
-    """Makes something else."""
-
-    def make(self, login: Login, database: str) -> None:
-        """Do nothing."""
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        CallableSchema(closure("a"), also=()),
-        CallableSchema(with_default, also=()),
-        CallableSchema(Maker().make, also=()),
-        CallableSchema(wrapper, also=()),
-        Other(seed, also=()),
-    ],
-    ids=["a closure", "a default", "a method", "a wrapper", "another class"],
-)
-def test_what_depends_on_more_than_its_file_has_no_key(schema: CallableSchema) -> None:
-    assert schema.key("11") is None
-
-
-def test_where_nobody_says_what_a_callable_imports_it_has_no_key(
-    write_project: WriteProject,
-) -> None:
-    assert CallableSchema(seed).key("11") is None
-    assert AlembicSchema(write_project(SHOP), seed).key("11") is None
 
 
 @pytest.mark.parametrize(

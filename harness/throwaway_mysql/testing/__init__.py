@@ -4,6 +4,7 @@ Each module is built on those that are named before it:
 
     relay    a way to a server that a test can cut
     looking  a look at what is there, for tests that see whether anything was left
+    scene    databases made by hand, for sweeps
     nested   a small project whose tests another test runs, for the same
     killing  runs of it that are killed
 """

@@ -14,6 +14,20 @@ from signal import SIGKILL
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import as_given
 
+# A conftest.py's lines with which a run of another project uses an account of these tests'.
+CONFIGURED = """
+import json, os
+import pytest
+from throwaway_mysql.login import Login
+
+@pytest.fixture(scope="session")
+def mysql_configured():
+    return [Login(**json.loads(os.environ["TEST_LOGIN"]))]
+
+@pytest.fixture(scope="session")
+def mysql_prefix():
+    return os.environ["TEST_PREFIX"]
+"""
 CONFTEST = """
 import json, os
 from pathlib import Path

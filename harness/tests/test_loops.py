@@ -1,0 +1,126 @@
+"""An event loop in which an app or a connection cannot work: one line that says what to set."""
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
+
+FACTORY = """
+async def app(scope, receive, send):
+    pass
+
+@pytest.fixture(scope="session")
+def mysql_app_factory():
+    return lambda database: app
+"""
+ONE_TEST = """
+async def test_it(create_test_client):
+    pass
+"""
+WITH_APP = """
+def test_that_it_starts(create_test_app):
+    pass
+"""
+AUTO = """asyncio_mode = auto
+asyncio_default_fixture_loop_scope = module
+asyncio_default_test_loop_scope = module
+"""
+NO_ASYNCIO = ("-p", "no:asyncio")
+MARKED = "import pytest\npytestmark = pytest.mark.{}\n"
+ASYNCIO_ONLY = """
+@pytest.fixture(scope="{}")
+def anyio_backend():
+    return "asyncio"
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "ini", "conftest", "test", "line"),
+    [
+        pytest.param(
+            (),
+            "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = fixture-scope\n",
+            "",
+            ONE_TEST,
+            "test_it has a function's event loop, create_test_app a module's: "
+            "set asyncio_default_test_loop_scope = module (or the mark's loop_scope) "
+            "and asyncio_default_fixture_loop_scope = module",
+            id="loops of their own",
+        ),
+        pytest.param(
+            (),
+            "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n",
+            "",
+            ONE_TEST,
+            "test_it has a function's event loop, create_test_app a function's: "
+            "set asyncio_default_test_loop_scope = module (or the mark's loop_scope) "
+            "and asyncio_default_fixture_loop_scope = module",
+            id="a loop that ends earlier",
+        ),
+        pytest.param(
+            (),
+            AUTO,
+            "",
+            MARKED.format("asyncio(loop_scope='function')") + ONE_TEST,
+            "test_it has a function's event loop, create_test_app a module's: ",
+            id="a mark",
+        ),
+        pytest.param(
+            (),
+            "mysql_driver = aiomysql\nasyncio_mode = auto\n"
+            "asyncio_default_fixture_loop_scope = function\n"
+            "asyncio_default_test_loop_scope = session\n",
+            "",
+            "async def test_it(db_connection):\n    pass",
+            "test_it has a session's event loop, db_connection a function's: "
+            "set asyncio_default_test_loop_scope = session (or the mark's loop_scope) "
+            "and asyncio_default_fixture_loop_scope = session",
+            id="a connection",
+        ),
+        pytest.param(
+            (),
+            AUTO,
+            ASYNCIO_ONLY.format("module"),
+            MARKED.format("anyio") + ONE_TEST,
+            "create_test_app cannot be in the loops of both anyio (test_it) and pytest-asyncio"
+            " (test_it): mark these tests for one of them, with asyncio_mode = strict",
+            id="anyio in auto mode",
+        ),
+        pytest.param(
+            NO_ASYNCIO,
+            "mysql_database = session\n",
+            "",
+            MARKED.format("anyio") + ONE_TEST,
+            "create_test_app needs a fixture anyio_backend that returns 'asyncio', which MySQL's "
+            "drivers are made for, with scope='session'",
+            id="anyio for a module",
+        ),
+        pytest.param(
+            NO_ASYNCIO,
+            "",
+            ASYNCIO_ONLY.format("module").replace('"asyncio"', '"trio", {}'),
+            MARKED.format("anyio") + ONE_TEST,
+            "create_test_app needs a fixture anyio_backend that returns 'asyncio', which MySQL's "
+            "drivers are made for, with scope='module'",
+            id="trio",
+        ),
+        pytest.param(
+            (*NO_ASYNCIO, "-p", "no:anyio"),
+            "",
+            "",
+            WITH_APP,
+            "create_test_app needs an event loop: pip install pytest-asyncio (or anyio)",
+            id="no plugin",
+        ),
+    ],
+)
+def test_a_loop_in_which_it_cannot_work_is_one_line(
+    run_project: RunProject, options: tuple[str, ...], ini: str, conftest: str, test: str, line: str
+) -> None:
+    done = run_project(*options, ini=ini, conftest=FACTORY + conftest, test_it=test)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert line in done.stdout, done.stdout
+    for told in ("Traceback", "different loop", "ScopeMismatch", "site-packages"):
+        assert told not in done.stdout.partition("ERRORS")[2], done.stdout
