@@ -64,6 +64,7 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, str], list[str], li
     for program in options.mysqld or [""]:
         with stage(program) as servers:
             print(f"{servers.engine}: {plan.total} samples")
+            notes.append(servers.note)
             number = 0
             for sample in measure(servers, plan):
                 measured.append(sample)

@@ -27,7 +27,10 @@ UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS", "THROWAWAY_MY
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that runs need; `words` are what {name} in their options stands for."""
+    """Everything that runs need; `words` are what {name} in their options stands for.
+
+    `note` says in a line of Markdown what this engine's runs differ in.
+    """
 
     engine: str
     program: str
@@ -35,6 +38,7 @@ class Stage:
     environ: Mapping[str, str]
     words: Mapping[str, Sequence[str]]
     login: Login
+    note: str
 
     def run(self, contestant: Contestant, **more: str) -> float:
         """Run it, and return how many milliseconds it took.
@@ -92,7 +96,8 @@ def stage(program: str) -> Iterator[Stage]:
         }
         login = _account(server.root)
         engine, path = str(server.program), str(server.program.path)
-        yield Stage(engine, path, folder, environ, words, login)
+        note = programs.note(server.program)
+        yield Stage(engine, path, folder, environ, words, login, note)
 
 
 def has_docker() -> bool:
