@@ -65,8 +65,6 @@ class RunLock:
         self._closed.set()
         self._wake()
         self._thread.join(1)  # it may be waiting for a server that is frozen
-        if self._place and not self._thread.is_alive():
-            self._place.close()
 
     def _held(self) -> bool:
         if not self._place:
@@ -107,6 +105,8 @@ class RunLock:
                     pause, again = self._ping, AGAIN
                 except (ServerError, pymysql.MySQLError, OSError):  # the next time
                     pause, again = min(again, self._ping), min(2 * again, self._ping)
+            if self._place:
+                self._place.close()
 
     def _closed_within(self, seconds: float) -> bool:
         """Return, after so long or as soon as there is news, whether close() was called."""
