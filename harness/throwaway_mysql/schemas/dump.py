@@ -82,6 +82,11 @@ class Dump:
         packets = [stream.read(length) for length in values.pop("packets")]
         return cls(**values, packets=packets)
 
+    @classmethod
+    def refusal(cls, key: str, why: str) -> "Dump":
+        """Return what tells that nothing made with this key is to be copied."""
+        return cls(key, "", {}, "", refused=why)
+
     def refuse(self, why: str) -> "Dump":
         """Return what tells that this database cannot be copied."""
         return replace(self, packets=(), refused=why)
