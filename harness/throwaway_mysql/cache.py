@@ -38,6 +38,21 @@ def folder() -> Path | None:
     return cache if ours else None
 
 
+def writable(otherwise: Callable[[], Path]) -> Path:
+    """Return the folder where files may be made there too, else the one of `otherwise`.
+
+    Copies that may only be read are linked into that one.
+    """
+    cache = folder()
+    if cache and os.access(cache, os.W_OK | os.X_OK):
+        return cache
+    own = otherwise()
+    for file in cache.glob("*.dump") if cache else ():
+        with suppress(FileExistsError):  # another process of the run has done it
+            (own / file.name).symlink_to(file)
+    return own
+
+
 def keep(file: Path, write: Callable[[Path], object]) -> None:
     """Have `write` make a file, which is moved into place whole; where that fails, do without."""
     with suppress(OSError):

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -75,7 +74,7 @@ class Dump:
                 return None
             if values["refused"]:
                 return cls(**values) if age < TRIED_AGAIN else None
-            os.utime(path)
+            cache.used(path)
         except OSError:
             return None
         stream = io.BytesIO(body)
