@@ -1,4 +1,4 @@
-"""The cache folder that may not be written: a run has a folder of its own for its copies."""
+"""The cache folder: a run has its own where it may not be written; many write it at once."""
 
 import errno
 import os
@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from throwaway_mysql import cache
 from throwaway_mysql.login import Login
 from throwaway_mysql.schema import CallableSchema
 from throwaway_mysql.schemas.clone import fill
@@ -43,11 +46,11 @@ def project(
 @pytest.fixture
 def read_only(project: Project) -> Iterator[Path]:
     """Return the project's cache folder, which may only be read."""
-    cache = project.cache / "throwaway-mysql"
-    cache.mkdir()
-    cache.chmod(0o500)
-    yield cache
-    cache.chmod(0o700)
+    folder = project.cache / "throwaway-mysql"
+    folder.mkdir()
+    folder.chmod(0o500)
+    yield folder
+    folder.chmod(0o700)
 
 
 def run_bound(project: Project, *options: str) -> str:
@@ -118,3 +121,26 @@ def test_its_use_need_not_be_noted(
     fill(mysql_server, new_database(), schema, tmp_path)
     monkeypatch.setattr("os.utime", refuse)
     assert fill(mysql_server, new_database(), schema, tmp_path).cloned
+
+
+def test_a_file_that_is_taken_for_a_half_before_its_lock_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = tempfile.mkstemp, []
+
+    def make_and_sweep(**options: Any) -> tuple[int, str]:
+        descriptor, name = make(**options)
+        made.append(name)
+        if len(made) < 3:
+            cache.remove_halves(tmp_path)  # as another process does between the file and its lock
+        return descriptor, name
+
+    def write(part: Path) -> None:
+        part.write_text("whole")
+        cache.remove_halves(tmp_path)
+
+    monkeypatch.setattr(tempfile, "mkstemp", make_and_sweep)
+    cache.replace(tmp_path / "file", write)
+    assert len(made) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "whole"

@@ -65,15 +65,24 @@ def replace(file: Path, write: Callable[[Path], object]) -> None:
 
     Meanwhile it has a lock, which ends with this process. Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(suffix=PART, dir=file.parent)
+    descriptor, name = _part(file.parent)
     try:
-        with suppress(OSError):  # a medium without locks: then its age has to tell
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         write(Path(name))
         Path(name).replace(file)
     finally:
         os.close(descriptor)
         Path(name).unlink(missing_ok=True)
+
+
+def _part(cache: Path) -> tuple[int, str]:
+    """Make a file that is locked; another process may take it for a half before it is."""
+    while True:
+        descriptor, name = tempfile.mkstemp(suffix=PART, dir=cache)
+        with suppress(OSError):  # a medium without locks: then its age has to tell
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if Path(name).exists():
+            return descriptor, name
+        os.close(descriptor)
 
 
 def remove_halves(cache: Path) -> None:
