@@ -36,11 +36,11 @@ def test_it_is_gone_after_an_error(mysql_root: Login, error: type[BaseException]
     assert coordinates["DATABASE_NAME"] not in databases(mysql_root)
 
 
-def test_names_differ_and_fit_however_long_the_project_is_called(mysql_root: Login) -> None:
-    long = "x" * 64
+@pytest.mark.parametrize("name", ["x" * 64, "My Shop-2", "İ" * 64])
+def test_names_differ_and_fit_whatever_the_project_is_called(mysql_root: Login, name: str) -> None:
     with (
-        throwaway_database(mysql_root, long) as one,
-        throwaway_database(mysql_root, long) as other,
+        throwaway_database(mysql_root, name) as one,
+        throwaway_database(mysql_root, name) as other,
     ):
         assert one["DATABASE_NAME"] != other["DATABASE_NAME"]
         assert {one["DATABASE_NAME"], other["DATABASE_NAME"]} <= databases(mysql_root)

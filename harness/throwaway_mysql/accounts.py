@@ -1,5 +1,6 @@
 """The database and the account that an application needs on a server."""
 
+import re
 from typing import TYPE_CHECKING
 
 from throwaway_mysql import ServerError
@@ -15,8 +16,11 @@ def identifier(name: str) -> str:
 
 
 def throwaway_prefix(database: str) -> str:
-    """Return how the names of the throwaway databases beside `database` begin (33 characters)."""
-    return f"{database[:27]}_test_"
+    """Return how the names of the throwaway databases beside `database` begin (33 characters).
+
+    `Shop-2` has `shop_2_test_`: a prefix takes small letters, digits and `_`.
+    """
+    return f"{re.sub('[^a-z0-9]', '_', database.lower())[:27]}_test_"
 
 
 def set_root_password(connection: "Connection[Cursor]", password: str) -> None:
@@ -32,8 +36,8 @@ def set_root_password(connection: "Connection[Cursor]", password: str) -> None:
 def set_up(connection: "Connection[Cursor]", database: str, user: str, password: str) -> None:
     """Create the database and the user, or give an existing user this password.
 
-    The user may do everything in the database and in its throwaway siblings
-    `<database>_test_...`, and nothing elsewhere. Raises ServerError where the server refuses.
+    The user may do everything in the database and in its throwaway siblings (throwaway_prefix),
+    and nothing elsewhere. Raises ServerError where the server refuses.
     """
     import pymysql
 

@@ -38,6 +38,21 @@ def folder() -> Path | None:
     return cache if ours else None
 
 
+def writable(otherwise: Callable[[], Path]) -> Path:
+    """Return the folder where files may be made there too, else the one of `otherwise`.
+
+    Copies that may only be read are linked into that one.
+    """
+    cache = folder()
+    if cache and os.access(cache, os.W_OK | os.X_OK):
+        return cache
+    own = otherwise()
+    for file in cache.glob("*.dump") if cache else ():
+        with suppress(FileExistsError):  # another process of the run has done it
+            (own / file.name).symlink_to(file)
+    return own
+
+
 def keep(file: Path, write: Callable[[Path], object]) -> None:
     """Have `write` make a file, which is moved into place whole; where that fails, do without."""
     with suppress(OSError):
@@ -50,15 +65,24 @@ def replace(file: Path, write: Callable[[Path], object]) -> None:
 
     Meanwhile it has a lock, which ends with this process. Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(suffix=PART, dir=file.parent)
+    descriptor, name = _part(file.parent)
     try:
-        with suppress(OSError):  # a medium without locks: then its age has to tell
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         write(Path(name))
         Path(name).replace(file)
     finally:
         os.close(descriptor)
         Path(name).unlink(missing_ok=True)
+
+
+def _part(cache: Path) -> tuple[int, str]:
+    """Make a file that is locked; another process may take it for a half before it is."""
+    while True:
+        descriptor, name = tempfile.mkstemp(suffix=PART, dir=cache)
+        with suppress(OSError):  # a medium without locks: then its age has to tell
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if Path(name).exists():
+            return descriptor, name
+        os.close(descriptor)
 
 
 def remove_halves(cache: Path) -> None:

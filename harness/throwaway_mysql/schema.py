@@ -33,8 +33,11 @@ class Schema(Protocol):
         `server` tells of the server what may matter. What has no key is made anew each time.
         """
 
-    def make(self, login: Login, database: str) -> None:
-        """Make the schema, and its rows, in an empty database."""
+    def make(self, login: Login, database: str) -> str | None:
+        """Make the schema, and its rows, in an empty database.
+
+        Returns why a copy would lack something, where that is known: then there is none.
+        """
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,22 @@ class AlembicSchema:
         roots = [self.ini, *([toml] if toml.exists() else []), *folders, *(self.also or ())]
         return _hash(["alembic", server, _versions(), *seeded], roots)
 
-    def make(self, login: Login, database: str) -> None:
-        """Upgrade to the newest revisions, then call the seed."""
+    def make(self, login: Login, database: str) -> str | None:
+        """Upgrade to the newest revisions, then call the seed.
+
+        Returns what a revision or env.py did outside of the database, on its given connection.
+        """
         try:
             from throwaway_mysql.schemas.alembic_project import AlembicProject
         except ModuleNotFoundError as error:
             missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
             raise ServerError(missing) from None
-        AlembicProject(self.ini, login, database).upgrade()
+        project = AlembicProject(self.ini, login, database)
+        project.upgrade()
         if self.seed:
             self.seed(login, database)
+        did = project.outside
+        return f"its migrations use {did}, which reaches beyond the database" if did else None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from throwaway_mysql import ServerError
 # {prefix}{begun}_{random}_{worker}_{number}: 33 + 12 + 1 + 6 + 1 + 5 + 1 + 5 signs are the 64
 # that a name may have ("Identifier Length Limits" in MySQL's manual).
 MOST_PREFIX = 33
+# No capitals: with lower_case_table_names a server tells of names in lower case.
+PREFIX = rf"[a-z0-9_]{{1,{MOST_PREFIX - 1}}}_"
 MOST_NUMBER = 99_999
 BEGUN = "%y%m%d%H%M%S"
 RANDOM = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -49,16 +51,15 @@ class Name(NamedTuple):
 
 def parse(name: str, prefix: str) -> Name | None:
     """Return whose database `name` is, or None where no run with this prefix made it."""
-    # A server may keep names in lower case: lower_case_table_names.
-    head, tail = name[: len(prefix)], name[len(prefix) :]
-    found = re.fullmatch(rf"({TOKEN})_({WORKER})_([1-9][0-9]{{0,4}})", tail)
-    if not found or head.lower() != prefix.lower():
+    begin = re.escape(prefix)
+    found = re.fullmatch(rf"{begin}({TOKEN})_({WORKER})_([1-9][0-9]{{0,4}})", name)
+    if not found:
         return None
     try:
         _begun(found[1])
     except ValueError:
         return None
-    return Name(head, found[1], found[2], int(found[3]))
+    return Name(prefix, found[1], found[2], int(found[3]))
 
 
 def lock_name(token: str, worker: str) -> str:
@@ -80,10 +81,10 @@ def new_token() -> str:
 
 def check(prefix: str, token: str, worker: str) -> None:
     """Raise ServerError where names could not be made of these parts, or not be told apart."""
-    if not 2 <= len(prefix) <= MOST_PREFIX or not prefix.endswith("_"):
+    if not re.fullmatch(PREFIX, prefix):
         raise ServerError(
-            f"'{prefix}' cannot begin the names of throwaway databases: "
-            f"choose 2 to {MOST_PREFIX} signs of which the last is '_'"
+            f"{prefix!r} cannot begin the names of throwaway databases: choose 2 to {MOST_PREFIX} "
+            "small letters (a to z), digits and '_', the last a '_'"
         )
     if parse(f"{prefix}{token}_{worker}_1", prefix) is None:
         raise ServerError(

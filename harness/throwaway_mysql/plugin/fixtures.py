@@ -15,6 +15,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.plugin.report import say
+from throwaway_mysql.plugin.server_fixtures import run_folder
 from throwaway_mysql.plugin.timing import journal_of
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def mysql_run(
 
 
 @pytest.fixture(scope="session")
-def mysql_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder for copies of schemas."""
+def mysql_cache(request: pytest.FixtureRequest) -> Path:
+    """Return the folder for copies of schemas: the user's, or else the run's."""
     from throwaway_mysql import cache
 
-    folder = cache.folder() or tmp_path_factory.mktemp("throwaway-mysql")
+    folder = cache.writable(lambda: _copies(request.config))
     cache.remove_halves(folder)
     return folder
 
@@ -136,6 +137,12 @@ def empty_database(
     """Make a database without tables for one test."""
     with _database(request, mysql_server, mysql_run) as coordinates:
         yield coordinates
+
+
+def _copies(config: pytest.Config) -> Path:
+    folder = run_folder(config) / "copies"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.pool import NullPool
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
+from throwaway_mysql.schemas.outside import outside
 
 SLOWEST = 3600.0  # seconds that one statement of a revision may take
 USE_IT = "use config.attributes['connection'] where there is one (Alembic's cookbook, sharing)"
@@ -36,12 +37,15 @@ def config_of(path: Path) -> Config:
 class AlembicProject:
     """The commands of the Alembic project of `path` on the database of that name.
 
+    `outside` names the first statement that reached beyond the database, as "CREATE USER" does.
     Raises ServerError where its env.py would go to another database than that.
     """
 
     def __init__(self, path: Path, login: Login, database: str) -> None:
         self._config = config_of(path)
+        self.outside = ""
         self._engine = _engine(login, database)
+        event.listen(self._engine, "before_cursor_execute", self._hear)
         self.script = ScriptDirectory.from_config(self._config)
         env = Path(self.script.dir) / "env.py"
         if "attributes" not in env.read_text(encoding="utf-8"):
@@ -65,6 +69,9 @@ class AlembicProject:
         """Return the revisions that the database is at."""
         with self._engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_heads()
+
+    def _hear(self, _link: Connection, _cursor: object, statement: str, *_: object) -> None:
+        self.outside = self.outside or outside(statement)
 
     def _run(self, do: Callable[..., None], *arguments: str) -> None:
         with _logging_kept(), self._engine.connect() as connection:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -75,12 +74,17 @@ class Dump:
                 return None
             if values["refused"]:
                 return cls(**values) if age < TRIED_AGAIN else None
-            os.utime(path)
+            cache.used(path)
         except OSError:
             return None
         stream = io.BytesIO(body)
         packets = [stream.read(length) for length in values.pop("packets")]
         return cls(**values, packets=packets)
+
+    @classmethod
+    def refusal(cls, key: str, why: str) -> "Dump":
+        """Return what tells that nothing made with this key is to be copied."""
+        return cls(key, "", {}, "", refused=why)
 
     def refuse(self, why: str) -> "Dump":
         """Return what tells that this database cannot be copied."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor, SSCursor
 
@@ -29,6 +30,22 @@ ESCAPED = {
 COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = %s AND COALESCE(generation_expression, '') = ''
+"""
+# All of a value, at any depth, that comes back from text as another type: MySQL's JSON takes
+# DATE, TIME, DECIMAL, BLOB, ... (an UNSIGNED INTEGER stays the same number). JSON_TABLE is there
+# since 8.0.4; MariaDB's JSON is text.
+MORE_THAN_TEXT = """
+SELECT '' FROM DUAL WHERE FALSE /*!80004 UNION ALL
+(SELECT JSON_TYPE(found.v) FROM {table} AS one, JSON_TABLE(
+  JSON_MERGE_PRESERVE(
+    JSON_ARRAY(one.{column}),
+    COALESCE(JSON_EXTRACT(one.{column}, '$**.*'), JSON_ARRAY()),
+    COALESCE(JSON_EXTRACT(one.{column}, '$**[*]'), JSON_ARRAY())
+  ),
+  '$[*]' COLUMNS (v JSON PATH '$')
+) AS found WHERE JSON_TYPE(found.v) NOT IN
+('OBJECT', 'ARRAY', 'STRING', 'INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'BOOLEAN', 'NULL') LIMIT 1)
+*/
 """
 ORDER = "ORDER BY table_name, ordinal_position"
 
@@ -69,6 +86,9 @@ def inserts(connection: "Connection[Cursor]", database: str, table: str) -> Iter
     columns = columns_of(connection, database, table).get(table)
     if not columns:
         raise CloneError(f"the table {table} has no column to write")
+    for column in columns:
+        if column.kind == "json":
+            _check_json(connection, table, column)
     head = f"INSERT INTO {identifier(table)} ({', '.join(column.name for column in columns)}) "
     begin = head.encode() + b"VALUES "
     batch: list[bytes] = []
@@ -84,6 +104,19 @@ def inserts(connection: "Connection[Cursor]", database: str, table: str) -> Iter
         size += len(values)
     if batch:
         yield begin + b",".join(batch)
+
+
+def _check_json(connection: "Connection[Cursor]", table: str, column: Column) -> None:
+    """Raise CloneError where a value's text does not tell all of it."""
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(MORE_THAN_TEXT.format(table=identifier(table), column=column.name))
+        except pymysql.MySQLError as error:
+            raise CloneError(f"JSON in the table {table}: {error.args[-1]}") from None
+        for (kind,) in cursor.fetchall():
+            raise CloneError(
+                f"the table {table} has JSON with a {kind}, which its text does not tell"
+            )
 
 
 def columns_of(
