@@ -128,7 +128,7 @@ def test_a_long_path_has_its_socket_elsewhere_and_both_are_removed(
     place = tmp_path / ("long" * LONGEST_FOLDER)[: LONGEST_FOLDER + 20]
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
-    monkeypatch.setattr("throwaway_mysql.servers.run._roomy", lambda: None)
+    monkeypatch.setattr("throwaway_mysql.servers.run.roomy", lambda: None)
     with closing(RunServer(mysql_program, tcp=False)) as server:
         assert server.folder.parent == place
         assert server.root.answer() is Answer.SERVICE

@@ -22,7 +22,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from throwaway_mysql.servers import run
-run._roomy = lambda: Path(sys.argv[2])
+run.roomy = lambda: Path(sys.argv[2])
 server = run.RunServer(sys.argv[1], inside=Path(sys.argv[3]), tcp=False)
 print(server.pid, *server._guarded._folders, sep="\\n", flush=True)
 time.sleep(600)

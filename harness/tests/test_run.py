@@ -60,7 +60,7 @@ def server(mysql_program: str) -> Iterator[RunServer]:
     server.close()
 
 
-ELSEWHERE = "throwaway_mysql.servers.run._roomy = lambda: sys.argv[2]"
+ELSEWHERE = "throwaway_mysql.servers.run.roomy = lambda: sys.argv[2]"
 
 
 def test_close_leaves_nothing(server: RunServer) -> None:

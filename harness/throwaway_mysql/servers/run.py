@@ -197,7 +197,7 @@ def claim(place: Path | None = None) -> tuple[Path, Hold]:
 
     Until the Hold is there a sweep may take it for one that was left: then another is made.
     """
-    place = place or _roomy() or Path(tempfile.gettempdir())
+    place = place or roomy() or Path(tempfile.gettempdir())
     while True:
         folder = Path(tempfile.mkdtemp(prefix=BEGIN, dir=place)).absolute()
         with suppress(FileNotFoundError, BlockingIOError):
@@ -223,7 +223,7 @@ def one_line() -> Iterator[None]:
         raise ServerError(line) from None
 
 
-def _roomy() -> Path | None:
+def roomy() -> Path | None:
     """Return the folder in memory if there is one with room, or None for the usual one."""
     try:
         may = os.access(TMPFS, os.W_OK | os.X_OK)

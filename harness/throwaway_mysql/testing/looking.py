@@ -44,8 +44,10 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs."""
-    return subprocess.run(["ps", "-p", str(pid)], capture_output=True, check=False).returncode == 0  # noqa: S607
+    """Tell whether a process runs; in a container one that has ended may be left, as Z."""
+    argv = ["ps", "-o", "stat=", "-p", str(pid)]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    return bool(said) and not said.startswith("Z")
 
 
 def databases(login: Login) -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 from throwaway_mysql.login import Login
+from throwaway_mysql.servers.run import roomy
 from throwaway_mysql.testing.looking import as_given
 
 # A conftest.py's lines with which a run of another project uses an account of these tests'.
@@ -144,9 +145,8 @@ def check(status: int, said: str) -> None:
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
-    """Make a folder in memory if that is there, with a path that is short enough for sockets."""
-    shm = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the name)
-    folder = Path(tempfile.mkdtemp(prefix="nested-", dir=shm if shm.is_dir() else None))
+    """Make a folder, in memory if there is room, whose path is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="nested-", dir=roomy()))
     try:
         yield folder
     finally:
