@@ -61,6 +61,7 @@ class SharedLogin(Login):
 
     log: str = ""
     since: int = 0  # bytes that the log had when the server was ready
+    program: str = ""  # its family and version
     how: str = ""  # it came to be, for this process
 
     @property
@@ -126,8 +127,12 @@ def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
     except ServerError as error:
         return {"error": str(error)}
     server.close()  # for us: it goes on
-    how = f"{server.program} {'from a template' if server.copied else 'initialised'}"
-    more = {"log": str(server.log), "since": log_size(server.log), "how": how}
+    more = {
+        "log": str(server.log),
+        "since": log_size(server.log),
+        "program": str(server.program),
+        "how": "from a template" if server.copied else "initialised",
+    }
     return asdict(server.root) | more
 
 
