@@ -2,6 +2,8 @@
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import quote
@@ -11,8 +13,8 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
 from throwaway_mysql.servers.hold import abandoned, await_guard, is_guarded
-from throwaway_mysql.servers.run import one_line
-from throwaway_mysql.servers.shared import SharedLogin
+from throwaway_mysql.servers.run import one_line, places
+from throwaway_mysql.servers.shared import SharedLogin, login_there
 
 OPTIONS = "client.cnf"
 # As option files have it: MySQL's manual, "Using Option Files".
@@ -28,6 +30,13 @@ def keep_server(login: SharedLogin) -> None:
         (login.folder / KEPT).touch()
 
 
+def servers() -> Iterator[SharedLogin]:
+    """Yield root's account on each server that a run of this user has kept."""
+    for folder in leftovers.kept(places()):
+        with suppress(FileNotFoundError):  # it has just ended
+            yield login_there(folder)
+
+
 def ways_in(login: Login, database: str) -> list[str]:
     """Return a kept database's URL, how to look into it and how to end it; no password."""
     where = f"-h {login.host} -P {login.port}"
@@ -40,15 +49,20 @@ def ways_in(login: Login, database: str) -> list[str]:
     return [
         *lines,
         f"      mysql --defaults-file={folder}/{OPTIONS} {database}",
-        f"      its server goes on until `throwaway-mysql end {folder}`",
+        f"      its server goes on until `{way_out(login)}`",
     ]
+
+
+def way_out(login: SharedLogin) -> str:
+    """Return the command that ends a kept server."""
+    return f"throwaway-mysql end {shlex.quote(str(login.folder))}"
 
 
 def end(folder: Path) -> str:
     """End a server that a run kept, and remove its folder; return one line that tells."""
     folder = folder.absolute()
     with one_line():
-        if not (leftovers.is_folder(folder) and (folder / KEPT).is_file()):
+        if not leftovers.is_kept(folder):
             raise ServerError(f"there is no server in {folder} that a run kept")
         if is_guarded(folder):  # else its id may be another's by now
             os.kill(int((folder / "data/mysqld.pid").read_text()), SIGTERM)

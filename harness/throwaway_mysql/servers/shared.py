@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
+ADDRESS = "address"  # the file that tells all processes of the run where the server is
 ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
 
 
@@ -104,15 +105,21 @@ def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> 
     RunServer's. Raises ServerError where the server doesn't start, in each process the same.
     """
     with _alone(folder):
-        address = folder / "address"
+        address = folder / ADDRESS
         first = not address.exists()
         if first:
             _tell(address, {"error": ABANDONED})
             _tell(address, _start(folder, program_path, tcp=tcp))
-        said = json.loads(address.read_text())
+        login = login_there(folder)
+    return login if first else replace(login, how="started by another worker")
+
+
+def login_there(folder: Path) -> SharedLogin:
+    """Return the account that shared_login() has made there, or raise what that has raised."""
+    said = json.loads((folder / ADDRESS).read_text())
     if error := said.get("error"):
         raise ServerError(error)
-    return SharedLogin(**(said if first else said | {"how": "started by another worker"}))
+    return SharedLogin(**said)
 
 
 def _tell(address: Path, what: dict[str, object]) -> None:
