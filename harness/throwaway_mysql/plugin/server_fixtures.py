@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from throwaway_mysql.servers.shared import Home
 
 HOME: pytest.StashKey[Home] = pytest.StashKey()
-FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
+FOLDER_INPUT = "throwaway_mysql_folder"  # tells workers of pytest-xdist where the server is
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def run_folder(config: pytest.Config) -> Path:
     """Return the folder of the run's server; only a run that needs one has one."""
     from throwaway_mysql.servers.shared import Home
 
-    handed_on = getattr(config, "workerinput", {}).get(FOLDER, "")
+    handed_on = getattr(config, "workerinput", {}).get(FOLDER_INPUT, "")
     if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
         return Path(handed_on)
     if HOME not in config.stash:

@@ -16,7 +16,7 @@ from throwaway_mysql.servers.hold import abandoned, await_guard, is_guarded
 from throwaway_mysql.servers.run import one_line, places
 from throwaway_mysql.servers.shared import SharedLogin, login_there
 
-OPTIONS = "client.cnf"
+OPTION_FILE = "client.cnf"
 # As option files have it: MySQL's manual, "Using Option Files".
 ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
@@ -24,7 +24,7 @@ ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r"
 def keep_server(login: SharedLogin) -> None:
     """Let the run's server outlive the run, and write how `mysql` logs in there."""
     with one_line():
-        options = login.folder / OPTIONS
+        options = login.folder / OPTION_FILE
         options.touch(mode=0o600)
         options.write_text(_options(login), encoding="utf-8")
         (login.folder / KEPT).touch()
@@ -48,7 +48,7 @@ def ways_in(login: Login, database: str) -> list[str]:
     folder = shlex.quote(str(login.folder))
     return [
         *lines,
-        f"      mysql --defaults-file={folder}/{OPTIONS} {database}",
+        f"      mysql --defaults-file={folder}/{OPTION_FILE} {database}",
         f"      its server goes on until `{way_out(login)}`",
     ]
 

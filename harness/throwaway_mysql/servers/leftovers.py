@@ -15,7 +15,7 @@ from throwaway_mysql.servers.guarded import noted
 from throwaway_mysql.servers.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
-ENDS_WITHIN = 10.0  # seconds; a killed server has to give its memory back
+KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
 DATA = b"--datadir="
 
@@ -75,7 +75,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _end_servers(folders: Iterable[Path]) -> None:
-    deadline = time.monotonic() + ENDS_WITHIN
+    deadline = time.monotonic() + KILLED_WITHIN
     while found := list(_servers(folders)):
         for pid in found:
             with suppress(OSError):  # it has just ended

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
 ADDRESS = "address"  # the file that tells all processes of the run where the server is
-ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
+LAST_WORDS_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
 
 
 class Home:
@@ -72,7 +72,7 @@ class SharedLogin(Login):
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return a connection as Login.connect() does."""
-        deadline = time.monotonic() + ENDED_WITHIN
+        deadline = time.monotonic() + LAST_WORDS_WITHIN
         while True:
             try:
                 return super().connect(timeout, client_flag)

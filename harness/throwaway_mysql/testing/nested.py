@@ -12,7 +12,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import as_given
+from throwaway_mysql.testing.looking import WITHIN, as_given
 
 # A conftest.py's lines with which a run of another project uses an account of these tests'.
 CONFIGURED = """
@@ -67,7 +67,6 @@ def run_sql(create_db, mysql_server):
             return cursor.fetchall()
         yield run_sql
 """
-WITHIN = 60.0  # seconds; no run takes longer
 # Other plugins, which would only take time, stay away.
 PLAIN = ("-p", "no:cacheprovider", "-p", "throwaway_mysql.plugin", "-p", "xdist.plugin")
 
