@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import settings
 from application import create_app
-from testing import ALEMBIC_INI, PROJECT, migrated_database
+from testing import ALEMBIC_INI, PROJECT, account_settings, migrated_database
 from throwaway_mysql.accounts import throwaway_prefix
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
@@ -76,7 +76,7 @@ def mysql_root(mysql_server: Login) -> Login:
 @pytest.fixture(scope="session")
 def server_environ(mysql_server: Login) -> dict[str, str]:
     """Return the environment of a program that is to use the tests' server."""
-    return Masked(os.environ | mysql_server.environ())
+    return Masked(os.environ | account_settings(mysql_server))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from testing import account_settings
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.masked import Masked
@@ -146,7 +147,7 @@ def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: Project) 
 def test_the_status_tells_another_server_from_the_private_one(
     startable: Project, mysql_server: Login
 ) -> None:
-    elsewhere = mysql_server.environ() | {"DATABASE_NAME": "information_schema"}
+    elsewhere = account_settings(mysql_server) | {"DATABASE_NAME": "information_schema"}
     own = f"a server of your own answers at {mysql_server.address}"
     assert startable.mysql("status", **elsewhere).stdout == f"{own}\n"
     startable.mysql("start")
@@ -281,7 +282,7 @@ def test_damaged_notes_are_one_line(startable: Project) -> None:
 def test_what_a_server_refuses_to_set_up_is_one_line(project: Project, mysql_server: Login) -> None:
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
-    project.environ.update(mysql_server.environ(), DB_USERNAME="u", DATABASE_NAME="d" * 70)
+    project.environ.update(account_settings(mysql_server), DB_USERNAME="u", DATABASE_NAME="d" * 70)
     done = project.mysql("setup")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
@@ -309,7 +310,7 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
     name = f"setup_test_{os.getpid()}"
-    project.environ.update(mysql_server.environ(), DB_USERNAME=name, DATABASE_NAME=name)
+    project.environ.update(account_settings(mysql_server), DB_USERNAME=name, DATABASE_NAME=name)
     user = Login(mysql_server.host, mysql_server.port, name, AWKWARD)
     try:
         for password in ("first", AWKWARD):

@@ -21,6 +21,17 @@ ALEMBIC_INI = PROJECT / "alembic.ini"
 PROGRAMS = Path(sys.executable).parent
 
 
+def account_settings(login: Login) -> dict[str, str]:
+    """Return the app's settings, as its environment has them, that lead to an account."""
+    return {
+        "DB_HOST": login.host,
+        "DB_PORT": str(login.port),
+        "DB_USERNAME": login.user,
+        "DB_PASSWORD": login.password,
+        "MYSQL_ROOT_PASSWORD": login.password if login.user == "root" else "",
+    }
+
+
 @contextmanager
 def migrated_database(login: Login) -> Iterator[Coordinates]:
     """Make a throwaway database with the newest schema."""

@@ -60,7 +60,8 @@ def test_the_tutorials_tests_pass_and_show_the_order_of_events(
         check=False,
     )
     assert "2 passed" in run.stdout, run.stdout + run.stderr
-    events = [line.lstrip(".") for line in run.stdout.splitlines() if "ing " in line]
+    server, *events = [line.lstrip(".") for line in run.stdout.splitlines() if "ing " in line]
+    assert server.startswith("Using the server at ")
     assert events == [
         "Creating db",
         "Migrating db",

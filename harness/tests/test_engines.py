@@ -65,13 +65,13 @@ def test_it(db_connection, number):
 JOINS_ASYNC = """
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 @pytest.mark.parametrize("number", range(2))
 async def test_it(db_connection, number):
-    async with AsyncSession(db_connection, join_transaction_mode="create_savepoint") as session:
+    sessions = async_sessionmaker(db_connection, join_transaction_mode="create_savepoint")
+    async with sessions.begin() as session:
         await session.execute(text("INSERT INTO t VALUES (1)"))
-        await session.commit()
     assert await db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
 """
 # One test that commits, one that does not.

@@ -16,6 +16,7 @@ from throwaway_mysql.testing.looking import as_given, databases
 from throwaway_mysql.testing.nested import CONFIGURED
 
 EXAMPLES = Path(__file__).with_name("examples")
+README = EXAMPLES.parents[1].joinpath("README.md").read_text()
 NAMES = sorted(folder.name for folder in EXAMPLES.iterdir())
 PARALLEL = ("-n", "2", "-p", "randomly")
 ANYIO = "[pytest]\nanyio_mode = auto\naddopts = -p no:asyncio\n"
@@ -73,5 +74,12 @@ def test_an_example_passes_on_a_server_of_ones_own(
 
 
 def test_the_readme_names_every_example() -> None:
-    readme = EXAMPLES.parents[1].joinpath("README.md").read_text()
-    assert sorted(re.findall(r"\(tests/examples/(\w+)/?\)", readme)) == NAMES
+    assert sorted(set(re.findall(r"\(tests/examples/(\w+)/?\)", README))) == NAMES
+
+
+def test_the_readme_quotes_the_example_of_a_rollback() -> None:
+    (between,) = re.findall("^## Between tests\n(.*?)^## ", README, re.M | re.S)
+    quoted = re.findall("^```python\n(.*?)^```", between, re.M | re.S)
+    files = ("conftest.py", "test_rollback.py")
+    texts = [(EXAMPLES / "flask_pymysql" / file).read_text() for file in files]
+    assert [quote in text for quote, text in zip(quoted, texts, strict=True)] == [True, True]

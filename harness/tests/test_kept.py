@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.servers.program import FOLDERS
+from throwaway_mysql.servers.shared import login_there
 from throwaway_mysql.testing.looking import alive, processes, wait_until
 
 CONFTEST = """
@@ -116,8 +118,27 @@ def kept(project: Project, said: str) -> list[Kept]:
 
 def end(folder: Path) -> "subprocess.CompletedProcess[str]":
     """End a server that was kept, as a person does."""
-    argv = [sys.executable, "-m", "throwaway_mysql", "end", str(folder)]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
+    return throwaway_mysql("end", str(folder))
+
+
+def throwaway_mysql(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command."""
+    argv = [sys.executable, "-m", "throwaway_mysql", *arguments]
+    environ = os.environ | environ
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+
+
+def guard_of(folder: Path) -> int:
+    """Return the process that guards a folder."""
+    argv = ["pgrep", "-f", f"guard.py .*{folder}"]
+    return int(subprocess.run(argv, capture_output=True, check=True).stdout)
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the lines of the list of what is kept that name a folder; others have theirs."""
+    done = throwaway_mysql("kept", TMPDIR=str(folder.parent))
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line for line in done.stdout.splitlines() if str(folder) in line]
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["", "xdist"])
@@ -135,6 +156,36 @@ def test_only_what_is_kept_outlives_the_run_and_ends_when_told(
     assert not processes(one.folder)
 
 
+def test_the_list_says_what_the_run_has_said(project: Project) -> None:
+    said = project.run(WRITES, "--db-keep=failed").splitlines()
+    [one] = kept(project, "\n".join(said))
+    begin = said.index(f"kept: {one.url}")
+    assert listed(one.folder) == said[begin : begin + 3]
+    end(one.folder)
+    assert listed(one.folder) == []
+
+
+def test_the_list_tells_of_a_server_without_databases(project: Project) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
+    with Place(login_there(one.folder)) as place:
+        place.rows(f"DROP DATABASE {one.database}")
+    way_out = f"`throwaway-mysql end {one.folder}`"
+    assert listed(one.folder) == [f"kept, but without databases: {way_out} ends the server"]
+
+
+def test_the_list_tells_of_a_server_that_was_killed_with_its_guard(project: Project) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
+    server = one.server
+    for pid in (guard_of(one.folder), server):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alive(server))
+    [line] = listed(one.folder)
+    assert line.startswith("kept, but the private server of this run has ended: ")
+    assert line.endswith(f": `throwaway-mysql end {one.folder}` removes what is left")
+    assert end(one.folder).returncode == 0
+    assert not one.folder.exists()
+
+
 def test_its_own_end_leaves_nothing_either(project: Project) -> None:
     [one, other] = kept(project, project.run(WRITES, "--db-keep"))
     assert one.folder == other.folder
@@ -147,8 +198,7 @@ def test_its_own_end_leaves_nothing_either(project: Project) -> None:
 
 def test_one_whose_guard_was_killed_is_spared_and_ends_when_told(project: Project) -> None:
     [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
-    argv = ["pgrep", "-f", f"guard.py .*{one.folder}"]
-    os.kill(int(subprocess.run(argv, capture_output=True, check=True).stdout), signal.SIGKILL)
+    os.kill(guard_of(one.folder), signal.SIGKILL)
     await_guard(one.folder)
     server = one.server
     sweep([one.folder.parent])

@@ -15,7 +15,6 @@ RunTests = Callable[..., str]
 # What the plugin will give.
 CONFTEST = """
 import os
-from pathlib import Path
 import pytest
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
@@ -28,7 +27,7 @@ def mysql_server():
 
 @pytest.fixture(scope="session")
 def mysql_schema():
-    return AlembicSchema(Path(__file__).with_name("alembic.ini"))
+    return AlembicSchema("alembic.ini")
 
 @pytest.fixture
 def empty_database(mysql_server):

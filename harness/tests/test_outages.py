@@ -13,8 +13,8 @@ import pytest
 from throwaway_mysql.accounts import set_up, throwaway_prefix
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import databases, processes, wait_until
-from throwaway_mysql.testing.nested import WITHIN, Project, short_folder
+from throwaway_mysql.testing.looking import WITHIN, databases, processes, wait_until
+from throwaway_mysql.testing.nested import Project, short_folder
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 

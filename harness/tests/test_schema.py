@@ -104,7 +104,7 @@ def test_the_seed_comes_after_the_newest_revision(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     database = new_database()
-    AlembicSchema(write_project(SHOP), seed).make(mysql_server, database)
+    AlembicSchema(str(write_project(SHOP)), seed).make(mysql_server, database)
     assert rows(mysql_server, database)["shop"] == [{"id": b"7"}]
 
 

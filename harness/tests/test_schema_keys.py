@@ -84,6 +84,20 @@ def test_a_key_depends_on_server_seed_and_named_files(
     assert len(set(keys)) == len(keys)
 
 
+def test_paths_may_be_text(
+    write_project: WriteProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_project(SHOP)
+    table = tmp_path / "rows.csv"
+    table.write_text("1")
+    before = AlembicSchema(path, also=[table]).key("11")
+    for also in ([str(table)], str(table), table):
+        assert AlembicSchema(str(path), also=also).key("11") == before
+        assert CallableSchema(seed, also=also).key("") == CallableSchema(seed, also=[table]).key("")
+    monkeypatch.chdir(path.parent)
+    assert AlembicSchema(path.name, also="../rows.csv").key("11") == before
+
+
 def test_a_key_depends_on_what_writes_the_sql(
     write_project: WriteProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ that is said pytest, Alembic or SQLAlchemy. Each is built on those that are name
     masked           secrets, and mappings with them, that a report may show
     cache            the user's folder for what takes long to make
     login            an account at an address, and what it meets there
-    accounts         the database and the account that an application needs
+    accounts         what a new server is given: a password for root, a database, an account of that
     servers/         server programs: found, laid out, started, guarded, shared by a run
     databases/       throwaway databases: whose they are, made, dropped, swept
     schemas/         what a schema is made of, and its copies

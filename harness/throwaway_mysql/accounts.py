@@ -1,4 +1,4 @@
-"""The database and the account that an application needs on a server."""
+"""What a new server is given: a password for root, a database, and an account of that."""
 
 import re
 from typing import TYPE_CHECKING

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-UNUSED_FOR = 30 * 24 * 3600  # seconds
+UNUSED_FOR = 30 * 24 * 3600  # seconds after which a file is removed
 PART = ".part"
 LIMITS = {".template": UNUSED_FOR, ".program": UNUSED_FOR, PART: 3600}  # seconds
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.databases import sweep
 from throwaway_mysql.databases.ownership import Run
-from throwaway_mysql.databases.sweep import survey, sweep
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers import kept
 from throwaway_mysql.servers.private import PrivateServer
+from throwaway_mysql.servers.shared import SharedLogin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for verdict in survey(_login(options), _run(options)):
+    for verdict in sweep.survey(_login(options), _run(options)):
         print(verdict)
     return 0
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    swept = sweep(_login(options), _run(options), kept=options.kept)
+    swept = sweep.sweep(_login(options), _run(options), kept=options.kept)
     for line in [
         *(f"{name}  dropped" for name in swept.dropped),
         *(f"{leak}: it was ended" for leak in swept.leaks),
@@ -54,6 +55,23 @@ def _server(options: argparse.Namespace) -> int:
         return 0 if answers else 1
     print(server.start(options.program) if options.action == "start" else server.stop())
     return 0
+
+
+def _kept(_: argparse.Namespace) -> int:
+    for login in kept.servers():
+        print(*_ways(login), sep="\n")
+    return 0
+
+
+def _ways(login: SharedLogin) -> list[str]:
+    """Return what the run printed of each database that it kept, as far as they are there."""
+    try:
+        names = sweep.kept(login)
+    except ServerError as error:
+        return [f"kept, but {error}: `{kept.way_out(login)}` removes what is left"]
+    if not names:
+        return [f"kept, but without databases: `{kept.way_out(login)}` ends the server"]
+    return [line for name in names for line in kept.ways_in(login, name)]
 
 
 def _end(options: argparse.Namespace) -> int:
@@ -99,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--database", default="throwaway", help="made at its first start")
     command.add_argument("--program", default="", help="such as /usr/sbin/mysqld")
     command.set_defaults(command=_server, socket=None)
+    command = commands.add_parser("kept", help="list what test runs kept on private servers")
+    command.set_defaults(command=_kept)
     command = commands.add_parser("end", help="end a server that a test run kept (--db-keep)")
     command.add_argument("folder", type=Path, help="as that run printed it")
     command.set_defaults(command=_end)

@@ -72,16 +72,6 @@ class Login:
         address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
         return Hidden(f"{driver}://{user}:{password}@{address}")
 
-    def environ(self) -> dict[str, str]:
-        """Return the environment of a program that is to find this account configured."""
-        return {
-            "DB_HOST": self.host,
-            "DB_PORT": str(self.port),
-            "DB_USERNAME": self.user,
-            "DB_PASSWORD": self.password,
-            "MYSQL_ROOT_PASSWORD": self.password if self.user == "root" else "",
-        }
-
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
 

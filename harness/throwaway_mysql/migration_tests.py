@@ -131,7 +131,7 @@ def _script(schema: Schema) -> ScriptDirectory:
 def _ini(schema: Schema) -> Path:
     if not isinstance(schema, AlembicSchema):
         _fail("mysql_schema is not an AlembicSchema: it has no migrations to test")
-    return schema.ini
+    return Path(schema.ini)
 
 
 def _lines(login: Login, database: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from throwaway_mysql.schemas import ini
 
 # Makes tables or rows in the database of that name.
 Step = Callable[[Login, str], None]
+Named = str | Path  # a path; a relative one is from the folder where the program runs
 # Where a callable has values that its file does not tell.
 MORE = ("__closure__", "__self__", "__wrapped__", "__defaults__", "__kwdefaults__")
 RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.schemas.recorded
@@ -57,20 +58,21 @@ class AlembicSchema:
     there are copies only where `also` says what that depends on, if only with ().
     """
 
-    ini: Path
+    ini: Named
     seed: Step | None = None
-    also: Sequence[Path] | None = None
+    also: Named | Sequence[Named] | None = None
 
     def key(self, server: str) -> str | None:
         """Hash the files; None where the ini's folders or the seed's file cannot be found."""
         if _is_other(self, AlembicSchema):
             return None
-        folders = ini.folders(self.ini)
+        path = Path(self.ini)
+        folders = ini.folders(path)
         seeded = _sources([self.seed])
         if folders is None or seeded is None or (self.seed and self.also is None):
             return None
-        toml = self.ini.with_name("pyproject.toml")  # may have a part of the ini
-        roots = [self.ini, *([toml] if toml.exists() else []), *folders, *(self.also or ())]
+        toml = path.with_name("pyproject.toml")  # may have a part of the ini
+        roots = [path, *([toml] if toml.exists() else []), *folders, *_paths(self.also)]
         return _hash(["alembic", server, _versions(), *seeded], roots)
 
     def make(self, login: Login, database: str) -> str | None:
@@ -83,7 +85,7 @@ class AlembicSchema:
         except ModuleNotFoundError as error:
             missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
             raise ServerError(missing) from None
-        project = AlembicProject(self.ini, login, database)
+        project = AlembicProject(Path(self.ini), login, database)
         project.upgrade()
         if self.seed:
             self.seed(login, database)
@@ -104,7 +106,7 @@ class CallableSchema:
 
     call: Step
     seed: Step | None = None
-    also: Sequence[Path] | None = None
+    also: Named | Sequence[Named] | None = None
     version: str = ""
 
     def key(self, server: str) -> str | None:
@@ -115,7 +117,7 @@ class CallableSchema:
         if not self.version and (sources is None or self.also is None):
             return None
         texts = ["callable", server, self.version, _versions(), *(sources or [])]
-        return _hash(texts, self.also or ())
+        return _hash(texts, _paths(self.also))
 
     def make(self, login: Login, database: str) -> None:
         """Call it, then the seed."""
@@ -144,6 +146,11 @@ def _sources(steps: Iterable[Step | None]) -> list[str] | None:
         except (TypeError, AttributeError, OSError):  # an object, a partial, typed in a shell
             return None
     return found
+
+
+def _paths(also: Named | Sequence[Named] | None) -> list[Path]:
+    """Return the paths that `also` names; a single one need not be in a list."""
+    return list(map(Path, [also] if isinstance(also, Named) else also or []))
 
 
 def _hash(texts: Sequence[str], roots: Iterable[Path]) -> str:

@@ -28,13 +28,13 @@ WHERE object_schema = %s AND lock_status = 'GRANTED' AND processlist_id <> CONNE
 """
 # Seconds since a connection began its transaction, and one more at most: it is told in whole
 # ones, of the system's clock. Needs the privilege PROCESS.
-BEGUN = """
+SECONDS_BEGUN = """
 SELECT trx_mysql_thread_id, TIMESTAMPDIFF(MICROSECOND, trx_started,
   CONVERT_TZ(NOW(6), @@session.time_zone, 'SYSTEM')) / 1e6
 FROM information_schema.innodb_trx
 """
 # MariaDB's, in thousandths of a second.
-IDLE = "SELECT time_ms / 1000 FROM information_schema.processlist WHERE id = %s"
+SECONDS_IDLE = "SELECT time_ms / 1000 FROM information_schema.processlist WHERE id = %s"
 
 
 class Connection(NamedTuple):
@@ -64,7 +64,7 @@ def connections(place: Place, database: str) -> list[Connection]:
 def holders(place: Place, database: str) -> list[Connection]:
     """Return who is seen to have locks in a database."""
     ids = {row[0] for row in _if_told(place, METADATA, database)}
-    begun = {number: float(seconds) for number, seconds in _if_told(place, BEGUN)}
+    begun = {number: float(seconds) for number, seconds in _if_told(place, SECONDS_BEGUN)}
     return [
         other._replace(begun=begun.get(other.id))
         for other in _all(place)
@@ -115,7 +115,7 @@ def end(place: Place, holder: Connection, journal: Journal, database: str) -> st
 def _windows(place: Place, holder: Connection) -> list[tuple[float, float]]:
     """Return between which times (time.monotonic()) it began what it does, by each clue."""
     before = time.monotonic()
-    idle = _if_told(place, IDLE, holder.id)
+    idle = _if_told(place, SECONDS_IDLE, holder.id)
     now = time.monotonic()
     windows = [(now - holder.seconds - 1, now - holder.seconds + 1)]
     if idle:

@@ -17,7 +17,7 @@ from throwaway_mysql.databases.place import Place, reason
 from throwaway_mysql.login import Login
 
 PING = 30.0  # seconds
-IDLE = 2_147_483  # seconds, the most that wait_timeout can be on every system
+MOST_IDLE = 2_147_483  # seconds, the most that wait_timeout can be on every system
 AGAIN = 0.05  # seconds after which a lost lock is tried again; each pause is twice the last
 TAKEN_WITHIN = 10  # seconds; a sweep may have the lock for a moment
 
@@ -82,7 +82,7 @@ class RunLock:
             self._place.close()
         self._place = Place(self._login)
         try:
-            self._place.rows(f"SET SESSION wait_timeout = {IDLE}")
+            self._place.rows(f"SET SESSION wait_timeout = {MOST_IDLE}")
             self.server = self._place.started if self._place.now > self._place.started else 0
             got = self._place.declared or self._place.value(
                 "SELECT GET_LOCK(%s, %s)", self._name, TAKEN_WITHIN

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from throwaway_mysql import ServerError
 from throwaway_mysql.databases.database import StaysError, drop
 from throwaway_mysql.databases.identity import parse
+from throwaway_mysql.databases.marker import read
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place, saying
 from throwaway_mysql.databases.verdict import State, Verdict, judge
@@ -46,6 +47,13 @@ def sweep(login: Login, run: Run, *, kept: bool = False) -> Swept:
             for name in _names(place, run):
                 _drop(place, name, run, swept, kept=kept)
     return swept
+
+
+def kept(login: Login) -> list[str]:
+    """Return the names of all databases at a server that runs have kept on purpose."""
+    with Place(login) as place, saying(f"the databases at {login.address} cannot be seen"):
+        found = {name: read(place, name) for (name,) in place.rows("SHOW DATABASES")}
+    return [name for name, marker in found.items() if marker and marker.kept]
 
 
 def _drop(place: Place, name: str, run: Run, swept: Swept, *, kept: bool) -> None:

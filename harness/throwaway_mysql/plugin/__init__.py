@@ -24,7 +24,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.plugin.fixtures import (
-    INPUT,
+    RUN_INPUT,
     SCOPES,
     create_db,
     database_scope,
@@ -39,7 +39,7 @@ from throwaway_mysql.plugin.fixtures import (
 from throwaway_mysql.plugin.isolation import WAYS, Isolation, isolation
 from throwaway_mysql.plugin.report import Report
 from throwaway_mysql.plugin.server_fixtures import (
-    FOLDER,
+    FOLDER_INPUT,
     HOME,
     mysql_configured,
     mysql_program,
@@ -123,9 +123,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Make a worker of pytest-xdist a part of this run."""
-    node.workerinput[INPUT] = run_token(node.config)
+    node.workerinput[RUN_INPUT] = run_token(node.config)
     with suppress(ServerError):  # a worker that wants a server says why there is none
-        node.workerinput[FOLDER] = str(run_folder(node.config))
+        node.workerinput[FOLDER_INPUT] = str(run_folder(node.config))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from throwaway_mysql.schema import Schema
     from throwaway_mysql.schemas.clone import Filled
 
-TOKEN = pytest.StashKey[str]()
-INPUT = "throwaway_mysql_token"  # what the controller of pytest-xdist hands to workers
+RUN_TOKEN = pytest.StashKey[str]()
+RUN_INPUT = "throwaway_mysql_token"  # tells workers of pytest-xdist of it
 Scope = Literal["function", "module", "session"]
 SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
 
@@ -36,8 +36,8 @@ def run_token(config: pytest.Config) -> str:
     """Return what the databases of all processes of this run have in their names."""
     from throwaway_mysql.databases.identity import new_token
 
-    handed_on = getattr(config, "workerinput", {}).get(INPUT, "")
-    return str(handed_on) or config.stash.setdefault(TOKEN, new_token())
+    handed_on = getattr(config, "workerinput", {}).get(RUN_INPUT, "")
+    return str(handed_on) or config.stash.setdefault(RUN_TOKEN, new_token())
 
 
 def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)

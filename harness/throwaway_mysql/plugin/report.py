@@ -9,7 +9,7 @@ import pytest
 from throwaway_mysql import ServerError
 
 LINES = pytest.StashKey[list[str]]()
-OUTPUT = "throwaway_mysql"  # what a worker of pytest-xdist hands back
+LINES_OUTPUT = "throwaway_mysql_lines"  # where a worker of pytest-xdist hands them back
 
 
 def say(config: pytest.Config, *lines: str) -> None:
@@ -43,12 +43,12 @@ class Report:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand a worker's lines to the controller."""
         if (output := getattr(session.config, "workeroutput", None)) is not None:
-            output[OUTPUT] = list(said(session.config))
+            output[LINES_OUTPUT] = list(said(session.config))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take the lines of a worker, unless it crashed."""
-        say(node.config, *getattr(node, "workeroutput", {}).get(OUTPUT, []))
+        say(node.config, *getattr(node, "workeroutput", {}).get(LINES_OUTPUT, []))
 
     def pytest_terminal_summary(
         self,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from throwaway_mysql.servers.shared import Home
 
 HOME: pytest.StashKey[Home] = pytest.StashKey()
-FOLDER = "throwaway_mysql_folder"  # what workers of pytest-xdist are told: where the server is
+FOLDER_INPUT = "throwaway_mysql_folder"  # tells workers of pytest-xdist where the server is
 
 
 @pytest.fixture(scope="session")
@@ -72,23 +72,52 @@ def mysql_server(
 
     On the configured server if it answers, else on a private one that lives for the run.
     """
-    from throwaway_mysql.servers.shared import SharedLogin, shared_login
-
     program = request.config.getoption("--mysqld")
+    tried = [] if program else mysql_configured
     began = time.perf_counter()
-    login = None if program else configured_login(mysql_configured, mysql_wait)
+    login = configured_login(tried, mysql_wait)
     if not login:
-        login = shared_login(run_folder(request.config), program or mysqld, tcp=mysql_tcp)
-    how = login.how if isinstance(login, SharedLogin) else f"{login.address} answered"
+        login = private_login(request.config, tried, program or mysqld, tcp=mysql_tcp)
+    how, where = _which(login)
     journal_of(request.config).add(f"server: {how}", time.perf_counter() - began)
+    print(f"Using {where}")
     return login
+
+
+def private_login(
+    config: pytest.Config, tried: Sequence[Login], program: str, *, tcp: bool
+) -> Login:
+    """Return root's account on the run's private server, as none answers where `tried` says.
+
+    `program` and `tcp` are RunServer's. Raises ServerError, which tells of both.
+    """
+    from throwaway_mysql.servers.shared import shared_login
+
+    try:
+        return shared_login(run_folder(config), program, tcp=tcp)
+    except ServerError as error:
+        if not tried:
+            raise
+        addresses = " or ".join(dict.fromkeys(login.address for login in tried))
+        reason = f"no server answers at {addresses}, and {error}"
+    raise ServerError(reason)
+
+
+def _which(login: Login) -> tuple[str, str]:
+    """Tell how the server came to be, and which it is."""
+    from throwaway_mysql.servers.shared import SharedLogin
+
+    if isinstance(login, SharedLogin):
+        how = f"{login.program} {login.how}"
+        return how, f"{login.program}, private, {login.how}, in {login.folder}"
+    return f"{login.address} answered", f"the server at {login.address}, which answered"
 
 
 def run_folder(config: pytest.Config) -> Path:
     """Return the folder of the run's server; only a run that needs one has one."""
     from throwaway_mysql.servers.shared import Home
 
-    handed_on = getattr(config, "workerinput", {}).get(FOLDER, "")
+    handed_on = getattr(config, "workerinput", {}).get(FOLDER_INPUT, "")
     if handed_on and Path(handed_on).is_dir():  # else the worker is on another machine
         return Path(handed_on)
     if HOME not in config.stash:

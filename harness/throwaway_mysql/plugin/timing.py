@@ -11,8 +11,8 @@ from throwaway_mysql.databases.journal import Journal, Step
 
 JOURNAL = pytest.StashKey[Journal]()
 STEPS = pytest.StashKey[list[Step]]()  # of other processes
-OUTPUT = "throwaway_mysql_steps"  # what a worker of pytest-xdist hands back
-SLOWEST = 5  # databases that are named
+STEPS_OUTPUT = "throwaway_mysql_steps"  # where a worker of pytest-xdist hands them back
+NAMED = 5  # databases, the slowest
 
 
 def journal_of(config: pytest.Config) -> Journal:
@@ -47,12 +47,12 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand a worker's steps to the controller."""
         if (output := getattr(session.config, "workeroutput", None)) is not None:
-            output[OUTPUT] = [list(step) for step in self.journal.steps]
+            output[STEPS_OUTPUT] = [list(step) for step in self.journal.steps]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take the steps of a worker, unless it crashed."""
-        steps = getattr(node, "workeroutput", {}).get(OUTPUT, [])
+        steps = getattr(node, "workeroutput", {}).get(STEPS_OUTPUT, [])
         node.config.stash.setdefault(STEPS, []).extend(Step(*step) for step in steps)
 
     def pytest_terminal_summary(
@@ -76,5 +76,5 @@ def table(steps: Sequence[Step]) -> Iterator[str]:
         figures = f"{median(took):8.1f} {max(took):8.1f} {sum(took):9.1f}"
         yield f"{name:{width}} {len(took):7} {figures}"
     slowest = sorted((step for step in steps if step.purpose), key=attrgetter("seconds"))
-    for step in reversed(slowest[-SLOWEST:]):
+    for step in reversed(slowest[-NAMED:]):
         yield f"{step.seconds * 1000:.1f} {step.name}, for {step.purpose}"

@@ -12,6 +12,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
+from throwaway_mysql.cache import UNUSED_FOR
 from throwaway_mysql.login import Login
 from throwaway_mysql.schema import Schema
 from throwaway_mysql.schemas.ddl import CloneError, Contents
@@ -19,7 +20,6 @@ from throwaway_mysql.schemas.digest import differences, lines
 from throwaway_mysql.schemas.dump import DigestError, Dump, take
 
 RECIPE = "3"  # to be raised when other dumps or digests are made of the same database
-KEPT = 30 * 24 * 3600  # seconds after which an unused dump is removed
 SLOWEST = 600.0  # seconds that one packet may take
 # What of a server, besides its version, decides what the same SQL makes there.
 SERVER = (
@@ -197,5 +197,5 @@ def _remove_old(cache: Path) -> None:
     """Remove what has not been used for long; another process may do the same."""
     for path in cache.glob("schema-*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > KEPT:
+            if time.time() - path.stat().st_mtime > UNUSED_FOR:
                 path.unlink()

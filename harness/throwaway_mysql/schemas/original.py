@@ -7,7 +7,7 @@ from typing import Self
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.databases.holders import LOCK_WAITS, insist
-from throwaway_mysql.databases.ownership import IDLE, Run
+from throwaway_mysql.databases.ownership import MOST_IDLE, Run
 from throwaway_mysql.databases.place import Place, saying
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.checksums import Checksums
@@ -18,7 +18,7 @@ from throwaway_mysql.schemas.rows import inserts
 
 VERSIONED = "SYSTEM VERSIONED"  # MariaDB's, with a history that DELETE adds to
 INSTEAD = "set mysql_database = test"
-KINDS = """
+TABLES = """
 SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = %s
 """
 TRIGGERS = """
@@ -42,7 +42,7 @@ class Original:
         try:
             with saying(f"the rows of {database} cannot be kept"):
                 self._place.rows(
-                    f"{SESSION}, wait_timeout = {IDLE}, lock_wait_timeout = {LOCK_WAITS[-1]}"
+                    f"{SESSION}, wait_timeout = {MOST_IDLE}, lock_wait_timeout = {LOCK_WAITS[-1]}"
                 )
                 self._kinds = self._tables()
                 self._rows = {name: self._read(name) for name in self._filled(self._kinds)}
@@ -125,7 +125,7 @@ class Original:
         """Return the kind of each table; it is asked for only where a table is new."""
         names = self._place.rows("SHOW TABLES")
         if names != self._names:
-            found = self._place.rows(KINDS, self.database)
+            found = self._place.rows(TABLES, self.database)
             self._seen = {name: kind for name, kind in found if kind in (BASE, VERSIONED)}
             self._names = names
         return self._seen

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import quote
@@ -11,10 +13,10 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
 from throwaway_mysql.servers.hold import abandoned, await_guard, is_guarded
-from throwaway_mysql.servers.run import one_line
-from throwaway_mysql.servers.shared import SharedLogin
+from throwaway_mysql.servers.run import one_line, places
+from throwaway_mysql.servers.shared import SharedLogin, login_there
 
-OPTIONS = "client.cnf"
+OPTION_FILE = "client.cnf"
 # As option files have it: MySQL's manual, "Using Option Files".
 ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
@@ -22,10 +24,17 @@ ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r"
 def keep_server(login: SharedLogin) -> None:
     """Let the run's server outlive the run, and write how `mysql` logs in there."""
     with one_line():
-        options = login.folder / OPTIONS
+        options = login.folder / OPTION_FILE
         options.touch(mode=0o600)
         options.write_text(_options(login), encoding="utf-8")
         (login.folder / KEPT).touch()
+
+
+def servers() -> Iterator[SharedLogin]:
+    """Yield root's account on each server that a run of this user has kept."""
+    for folder in leftovers.kept(places()):
+        with suppress(FileNotFoundError):  # it has just ended
+            yield login_there(folder)
 
 
 def ways_in(login: Login, database: str) -> list[str]:
@@ -39,16 +48,21 @@ def ways_in(login: Login, database: str) -> list[str]:
     folder = shlex.quote(str(login.folder))
     return [
         *lines,
-        f"      mysql --defaults-file={folder}/{OPTIONS} {database}",
-        f"      its server goes on until `throwaway-mysql end {folder}`",
+        f"      mysql --defaults-file={folder}/{OPTION_FILE} {database}",
+        f"      its server goes on until `{way_out(login)}`",
     ]
+
+
+def way_out(login: SharedLogin) -> str:
+    """Return the command that ends a kept server."""
+    return f"throwaway-mysql end {shlex.quote(str(login.folder))}"
 
 
 def end(folder: Path) -> str:
     """End a server that a run kept, and remove its folder; return one line that tells."""
     folder = folder.absolute()
     with one_line():
-        if not (leftovers.is_folder(folder) and (folder / KEPT).is_file()):
+        if not leftovers.is_kept(folder):
             raise ServerError(f"there is no server in {folder} that a run kept")
         if is_guarded(folder):  # else its id may be another's by now
             os.kill(int((folder / "data/mysqld.pid").read_text()), SIGTERM)

@@ -15,7 +15,7 @@ from throwaway_mysql.servers.guarded import noted
 from throwaway_mysql.servers.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
-ENDS_WITHIN = 10.0  # seconds; a killed server has to give its memory back
+KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
 DATA = b"--datadir="
 
@@ -25,15 +25,19 @@ def sweep(places: Iterable[Path]) -> None:
 
     An empty one is new, or its run was killed at once: who has just made it makes another.
     """
-    for place in dict.fromkeys(places):
-        for folder in _ours(place):
-            if folder.suffix == guard.GONE:
-                guard.remove([str(folder)])
-            with abandoned(folder) as so:
-                if so and not _goes_on(folder):
-                    clear(folder)
-            with suppress(OSError):  # it is not empty
-                folder.rmdir()
+    for folder in _ours(places):
+        if folder.suffix == guard.GONE:
+            guard.remove([str(folder)])
+        with abandoned(folder) as so:
+            if so and not _goes_on(folder):
+                clear(folder)
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+
+
+def kept(places: Iterable[Path]) -> list[Path]:
+    """Return this user's folders in `places` whose servers a run has kept."""
+    return [folder for folder in _ours(places) if is_kept(folder)]
 
 
 def clear(folder: Path) -> None:
@@ -44,9 +48,9 @@ def clear(folder: Path) -> None:
     guard.remove([str(path) for path in folders])
 
 
-def is_folder(path: Path) -> bool:
-    """Tell whether it is a folder of one of this user's runs that had a guard."""
-    files = (path / "alive", path / "guard")
+def is_kept(path: Path) -> bool:
+    """Tell whether it is a folder of one of this user's runs that kept its server."""
+    files = (path / "alive", path / "guard", path / guard.KEPT)
     return path.name.startswith(BEGIN) and _is_ours(path) and all(file.is_file() for file in files)
 
 
@@ -57,10 +61,10 @@ def _goes_on(folder: Path) -> bool:
     return bool(list(_servers([folder]))) or not Path("/proc/self").exists()
 
 
-def _ours(place: Path) -> list[Path]:
-    with suppress(OSError):
-        return [path for path in place.glob(f"{BEGIN}*") if _is_ours(path)]
-    return []
+def _ours(places: Iterable[Path]) -> Iterator[Path]:
+    for place in dict.fromkeys(places):
+        with suppress(OSError):  # there is none, or none that may be read
+            yield from [path for path in place.glob(f"{BEGIN}*") if _is_ours(path)]
 
 
 def _is_ours(path: Path) -> bool:
@@ -71,7 +75,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _end_servers(folders: Iterable[Path]) -> None:
-    deadline = time.monotonic() + ENDS_WITHIN
+    deadline = time.monotonic() + KILLED_WITHIN
     while found := list(_servers(folders)):
         for pid in found:
             with suppress(OSError):  # it has just ended

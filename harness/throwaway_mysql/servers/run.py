@@ -12,7 +12,7 @@ from signal import Signals
 
 from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.datadir import socket_flags, socket_login
+from throwaway_mysql.servers.datadir import STOPPED_WITHIN, socket_flags, socket_login
 from throwaway_mysql.servers.guarded import Guarded, guarding
 from throwaway_mysql.servers.hold import Hold
 from throwaway_mysql.servers.leftovers import BEGIN
@@ -33,7 +33,6 @@ from throwaway_mysql.servers.template import install
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
 PORTS = 3  # that a first start tries
-STOPPED_WITHIN = 60.0  # seconds
 
 
 class RunServer:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
-ENDED_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
+ADDRESS = "address"  # the file that tells all processes of the run where the server is
+LAST_WORDS_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
 
 
 class Home:
@@ -61,6 +62,7 @@ class SharedLogin(Login):
 
     log: str = ""
     since: int = 0  # bytes that the log had when the server was ready
+    program: str = ""  # its family and version
     how: str = ""  # it came to be, for this process
 
     @property
@@ -70,7 +72,7 @@ class SharedLogin(Login):
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return a connection as Login.connect() does."""
-        deadline = time.monotonic() + ENDED_WITHIN
+        deadline = time.monotonic() + LAST_WORDS_WITHIN
         while True:
             try:
                 return super().connect(timeout, client_flag)
@@ -103,15 +105,21 @@ def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> 
     RunServer's. Raises ServerError where the server doesn't start, in each process the same.
     """
     with _alone(folder):
-        address = folder / "address"
+        address = folder / ADDRESS
         first = not address.exists()
         if first:
             _tell(address, {"error": ABANDONED})
             _tell(address, _start(folder, program_path, tcp=tcp))
-        said = json.loads(address.read_text())
+        login = login_there(folder)
+    return login if first else replace(login, how="started by another worker")
+
+
+def login_there(folder: Path) -> SharedLogin:
+    """Return the account that shared_login() has made there, or raise what that has raised."""
+    said = json.loads((folder / ADDRESS).read_text())
     if error := said.get("error"):
         raise ServerError(error)
-    return SharedLogin(**(said if first else said | {"how": "started by another worker"}))
+    return SharedLogin(**said)
 
 
 def _tell(address: Path, what: dict[str, object]) -> None:
@@ -126,8 +134,12 @@ def _start(folder: Path, program_path: str, *, tcp: bool) -> dict[str, object]:
     except ServerError as error:
         return {"error": str(error)}
     server.close()  # for us: it goes on
-    how = f"{server.program} {'from a template' if server.copied else 'initialised'}"
-    more = {"log": str(server.log), "since": log_size(server.log), "how": how}
+    more = {
+        "log": str(server.log),
+        "since": log_size(server.log),
+        "program": str(server.program),
+        "how": "from a template" if server.copied else "initialised",
+    }
     return asdict(server.root) | more
 
 

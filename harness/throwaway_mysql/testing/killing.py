@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
-from throwaway_mysql.testing.looking import processes, wait_until
-from throwaway_mysql.testing.nested import WITHIN, Project, check
+from throwaway_mysql.testing.looking import WITHIN, processes, wait_until
+from throwaway_mysql.testing.nested import Project, check
 
-AT_ONCE = 4
+RUNS_AT_ONCE = 4
 MODULE = """
 def test_it_has_no_rows(run_sql):
     assert run_sql("SELECT COUNT(*) FROM things") == ((0,),)
@@ -34,10 +34,10 @@ def test_it_is_left_alone(run_sql):
         assert run_sql("SELECT name FROM things") == (("one",),)
         time.sleep(0.05)
 """
-COLUMNS = "sa.Column('id', sa.Integer, primary_key=True)"
+ID_COLUMN = "sa.Column('id', sa.Integer, primary_key=True)"
 # What makes the table, as (up, down).
 REVISIONS = [
-    (f"op.create_table('things', {COLUMNS})", "op.drop_table('things')"),
+    (f"op.create_table('things', {ID_COLUMN})", "op.drop_table('things')"),
     ("op.add_column('things', sa.Column('name', sa.String(9)))", "pass"),
 ]
 MODULES = ["test_a.py", "test_b.py", "test_c.py"]
@@ -136,11 +136,11 @@ def kill_many(
         while not is_killed(project, rng.choice(kinds), rng.random() * seconds, *options):
             pass
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
         list(pool.map(kill, range(number)))
 
 
-def timed(project: Project, number: int = AT_ONCE) -> float:
+def timed(project: Project, number: int = RUNS_AT_ONCE) -> float:
     """Run so many at once to the end; return how long it took."""
     began = time.monotonic()
     with ThreadPoolExecutor(number) as pool:

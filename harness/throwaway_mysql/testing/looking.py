@@ -13,7 +13,7 @@ from pymysql.cursors import DictCursor
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Login
 
-WITHIN = 60.0  # seconds; no step takes longer, on a busy machine either
+WITHIN = 60.0  # seconds; no step and no run takes longer, on a busy machine either
 # What a server that is being made has among its arguments: MariaDB or MySQL.
 MOMENTS = {
     "its system tables": r" --(bootstrap|initialize-insecure)\b",

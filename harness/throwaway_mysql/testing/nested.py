@@ -13,7 +13,7 @@ from signal import SIGKILL
 
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import roomy
-from throwaway_mysql.testing.looking import as_given
+from throwaway_mysql.testing.looking import WITHIN, as_given
 
 # A conftest.py's lines with which a run of another project uses an account of these tests'.
 CONFIGURED = """
@@ -68,7 +68,6 @@ def run_sql(create_db, mysql_server):
             return cursor.fetchall()
         yield run_sql
 """
-WITHIN = 60.0  # seconds; no run takes longer
 # Other plugins, which would only take time, stay away.
 PLAIN = ("-p", "no:cacheprovider", "-p", "throwaway_mysql.plugin", "-p", "xdist.plugin")
 

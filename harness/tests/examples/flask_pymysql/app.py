@@ -1,23 +1,22 @@
 """A guest book, on Flask."""
 
 from flask import Flask, request
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 
-def create_app(database_url):
-    """Return the app on a database."""
+def create_app(sessions):
+    """Return the app; `sessions`, a sessionmaker, opens sessions on its database."""
     app = Flask(__name__)
-    engine = create_engine(database_url)
 
     @app.get("/guests")
     def guests():
-        with engine.connect() as connection:
-            return list(connection.scalars(text("SELECT name FROM guest ORDER BY id")))
+        with sessions() as session:
+            return list(session.scalars(text("SELECT name FROM guest ORDER BY id")))
 
     @app.post("/guests")
     def greet():
-        with engine.begin() as connection:
-            connection.execute(text("INSERT INTO guest (name) VALUES (:name)"), request.json)
+        with sessions.begin() as session:
+            session.execute(text("INSERT INTO guest (name) VALUES (:name)"), request.json)
         return "", 201
 
     return app

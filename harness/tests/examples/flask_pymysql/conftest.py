@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
 
 from app import create_app
 from throwaway_mysql.schema import CallableSchema
@@ -28,4 +29,10 @@ def mysql_schema():
 
 @pytest.fixture(scope="session")
 def mysql_app_factory():
-    return lambda database: create_app(database.url("pymysql"))
+    return lambda database: create_app(sessionmaker(create_engine(database.url("pymysql"))))
+
+
+@pytest.fixture
+def client(db_connection):
+    sessions = sessionmaker(db_connection, join_transaction_mode="create_savepoint")
+    return create_app(sessions).test_client()
