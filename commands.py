@@ -15,7 +15,7 @@ import click
 import settings
 
 if TYPE_CHECKING:
-    from throwaway_mysql.login import Login
+    from throwaway_mysql import Login
     from throwaway_mysql.servers.private import PrivateServer
 
 FOLDER = Path(__file__).with_name(".mysql")
@@ -67,7 +67,7 @@ def setup() -> None:
 
 def logins() -> "tuple[Login, Login]":
     """Return root and the app's user at the configured address."""
-    from throwaway_mysql.login import Login
+    from throwaway_mysql import Login
 
     address = settings.DB_HOST, settings.DB_PORT
     return (

@@ -13,11 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import settings
 from application import create_app
 from testing import ALEMBIC_INI, PROJECT, account_settings, migrated_database
+from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.accounts import throwaway_prefix
 from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.schema import AlembicSchema
 
 
 @pytest.fixture(scope="session")

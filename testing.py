@@ -11,8 +11,8 @@ from sqlalchemy.pool import NullPool
 
 import settings
 from db import url
+from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
-from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.testing.relay import CutError
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 import settings
 from application import create_app
 from testing import connected, migrated_database
+from throwaway_mysql import Login
 from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.login import Login
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, str], list[str], li
                 if title := TITLES.get(sample.name):
                     number += 1
                     print(f"{number:4} {title}: {sample.value:,.0f} ms", flush=True)
-                else:
+                elif sample.name.startswith("memory"):
                     print(f"     {sample.name}: {sample.value:,.0f} MB", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         return where(Path(folder)) | {"Packages": _packages()}, notes, measured

@@ -22,10 +22,9 @@ from alembic.config import Config
 from sqlalchemy.pool import NullPool
 
 from benchmarks.harness import schemas
+from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.ownership import Run
-from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.servers.run import RunServer
 

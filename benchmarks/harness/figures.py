@@ -96,6 +96,8 @@ FIGURES = [
         both(0.6),
     ),
     Figure("the same / without pytest-xdist", "modules two", "modules alone", How.RATIO),
+    Figure("how busy the machine's cores are with `-n 1`", "cores modules one", unit="%"),
+    Figure("with `-n 2`", "cores modules two", unit="%"),
     Figure(
         "memory of the private server after 200 modules, resident",
         "memory rss",

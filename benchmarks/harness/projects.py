@@ -26,8 +26,7 @@ import os
 from pathlib import Path
 
 import pytest
-from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema, Login
 
 
 @pytest.fixture(scope="session")

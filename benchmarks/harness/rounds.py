@@ -5,6 +5,7 @@ import random
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks import VoidError
 from benchmarks.harness.contestants import MODULES, RUNS, Contestant
@@ -48,18 +49,28 @@ def measure(stage: Stage, plan: Plan) -> Iterator[Sample]:
 def _rounds(
     stage: Stage, kind: str, contestants: Mapping[str, Contestant], rounds: int
 ) -> Iterator[Sample]:
-    """Yield the times of each round; with them the server's memory, if a run told it."""
+    """Yield the times of each round, how busy the machine was, and the server's memory if told."""
     told = stage.folder / "memory.json"
     draw = random.Random(rounds)  # noqa: S311 (the order is the same in each measurement)
     for number in range(1, rounds + 1):
         for name in draw.sample(list(contestants), len(contestants)):
             told.unlink(missing_ok=True)
+            before = _cores()
             took = stage.run(contestants[name], MEMORY=str(told))
+            used, passed = (after - then for after, then in zip(_cores(), before, strict=True))
             yield Sample(stage.engine, f"{kind} {name}", number, took)
+            yield Sample(stage.engine, f"cores {kind} {name}", number, 100 * used / passed)
             if name == "alone":
                 came_to = json.loads(told.read_text())
                 for what, key in MEMORY.items():
                     yield Sample(stage.engine, f"memory {what}", number, came_to[key] / 1024)
+
+
+def _cores() -> tuple[int, int]:
+    """Return for how long cores have been busy, and all of their time: proc_stat(5)."""
+    user, nice, system, idle, wait, *more = map(int, Path("/proc/stat").read_text().split()[1:9])
+    busy = user + nice + system + sum(more)
+    return busy, busy + idle + wait
 
 
 def _databases(stage: Stage, rounds: int) -> Iterator[Sample]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import VoidError
 from benchmarks.harness import programs, projects
 from benchmarks.harness.contestants import Contestant
-from throwaway_mysql.login import Login
+from throwaway_mysql import Login
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.servers.server import throwaway_flags
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from throwaway_mysql import cache
+from throwaway_mysql import CallableSchema, cache
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import CallableSchema
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.testing.looking import run
 from throwaway_mysql.testing.nested import PLAIN, Project, short_folder

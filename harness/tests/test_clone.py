@@ -10,9 +10,9 @@ from unittest.mock import ANY
 import pytest
 from pymysql.constants import CLIENT
 
+from throwaway_mysql import AlembicSchema, CallableSchema, Schema
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema, CallableSchema, Schema
 from throwaway_mysql.schemas.clone import Filled, fill
 from throwaway_mysql.schemas.digest import differences, lines
 from throwaway_mysql.servers.run import RunServer

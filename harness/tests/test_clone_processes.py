@@ -15,7 +15,7 @@ import os, sys, time
 from pathlib import Path
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 folder, database, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 login = Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
@@ -62,7 +62,7 @@ import os, sys
 from pathlib import Path
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema
 
 login = Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
     os.environ["DB_PASSWORD"])

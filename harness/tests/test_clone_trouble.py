@@ -12,8 +12,8 @@ from unittest.mock import ANY
 import pytest
 from pymysql.constants import CLIENT
 
+from throwaway_mysql import CallableSchema
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import CallableSchema
 from throwaway_mysql.schemas.clone import Filled, fill
 from throwaway_mysql.schemas.digest import differences, lines
 from throwaway_mysql.schemas.dump import Dump

@@ -88,7 +88,7 @@ COMMITS_ASYNC = COMMITS.replace("def", "async def").replace("    db", "    await
 COMMITS_ASYNC = COMMITS_ASYNC.replace("getattr", "await getattr")
 TABLE = """
 from dataclasses import replace
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 def make(login, database):
     with replace(login, database=database).connect() as connection:

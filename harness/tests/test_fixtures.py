@@ -26,7 +26,7 @@ def test_it(create_db):
 """
 SCHEMA_FAILS = """
 import pytest
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 def fail(login, database):
     raise LookupError("half-way")

@@ -23,7 +23,7 @@ def tables(login, database):
             for name, found in rows(login, database).items()}
 """
 SCHEMA = """
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 def make(login, database):
     run(login, database, "CREATE TABLE t (n INT)", "CREATE TABLE seeded AS SELECT 1 AS n")

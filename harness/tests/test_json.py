@@ -7,11 +7,10 @@ from unittest.mock import ANY
 
 import pytest
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import CallableSchema, ServerError
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import CallableSchema
 from throwaway_mysql.schemas.clone import Filled, fill
 from throwaway_mysql.schemas.original import Original
 from throwaway_mysql.testing.looking import rows, run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.schema import RECORD
+from throwaway_mysql.schemas.schema import RECORD
 
 WriteProject = Callable[..., Path]
 RunTests = Callable[..., str]
@@ -18,7 +18,7 @@ import os
 import pytest
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema
 
 @pytest.fixture(scope="session")
 def mysql_server():
@@ -161,7 +161,7 @@ def test_fifty_revisions_pass(run_tests: RunTests, fifty: Path) -> None:
 
 OTHER = """
 import pytest
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 @pytest.fixture(scope="session")
 def mysql_schema():

@@ -7,8 +7,8 @@ from unittest.mock import ANY
 
 import pytest
 
+from throwaway_mysql import AlembicSchema
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
 from throwaway_mysql.schemas.clone import Filled, fill
 from throwaway_mysql.schemas.outside import outside
 from throwaway_mysql.testing.looking import run
@@ -19,7 +19,7 @@ WriteProject = Callable[..., Path]
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
 SCHEMA = """
 from pathlib import Path
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema
 
 @pytest.fixture(scope="session")
 def mysql_schema():

@@ -127,7 +127,7 @@ def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
 def test_a_failed_migration_leaves_no_database(run_pytest: Pytest, mysql_root: Login) -> None:
     module = f"""
 import pytest
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 def fail(login, database):
     raise LookupError("half-way")

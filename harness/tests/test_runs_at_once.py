@@ -17,7 +17,7 @@ from throwaway_mysql.testing.nested import Project
 RUNS = 8
 MODULE = """
 import pytest
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 from throwaway_mysql.testing.looking import run
 
 @pytest.fixture(scope="session")

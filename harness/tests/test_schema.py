@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql import ServerError
+from throwaway_mysql import AlembicSchema, ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.testing.looking import rows

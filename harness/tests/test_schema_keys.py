@@ -9,7 +9,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import RECORD, AlembicSchema, CallableSchema
+from throwaway_mysql.schemas.schema import RECORD, AlembicSchema, CallableSchema
 
 WriteProject = Callable[..., Path]
 NewDatabase = Callable[[], str]
@@ -103,7 +103,7 @@ def test_a_key_depends_on_what_writes_the_sql(
 ) -> None:
     path = write_project(SHOP)
     before = key(path)
-    monkeypatch.setattr("throwaway_mysql.schema._versions", lambda: "others")
+    monkeypatch.setattr("throwaway_mysql.schemas.schema._versions", lambda: "others")
     assert key(path) != before
 
 

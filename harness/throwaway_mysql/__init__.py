@@ -1,7 +1,8 @@
 """Throwaway MySQL and MariaDB for tests, and a private server for development.
 
 The room stands alone: it knows nothing of the application. What it needs is PyMySQL, and where
-that is said pytest, Alembic or SQLAlchemy. Each is built on those that are named before it:
+that is said pytest, Alembic or SQLAlchemy. What a project's conftest.py needs can be imported from
+here, and is loaded only then. Each module is built on those that are named before it:
 
     masked           secrets, and mappings with them, that a report may show
     cache            the user's folder for what takes long to make
@@ -9,13 +10,21 @@ that is said pytest, Alembic or SQLAlchemy. Each is built on those that are name
     accounts         what a new server is given: a password for root, a database, an account of that
     servers/         server programs: found, laid out, started, guarded, shared by a run
     databases/       throwaway databases: whose they are, made, dropped, swept
-    schemas/         what a schema is made of, and its copies
-    schema           what makes a schema, and the key of what it makes
+    schemas/         what makes a schema, what that is made of, and its copies
     migration_tests  tests for a project to import; needs pytest, Alembic and SQLAlchemy
     plugin/          the pytest plugin: options and fixtures
     testing/         what tests of servers and of whole runs use
     cli              the command throwaway-mysql
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.schemas.schema import AlembicSchema, CallableSchema, Schema
+
+__all__ = ["AlembicSchema", "CallableSchema", "LoggedError", "Login", "Schema", "ServerError"]
 
 
 class ServerError(RuntimeError):
@@ -28,3 +37,11 @@ class LoggedError(ServerError):
     def __init__(self, what: str, log: object) -> None:
         super().__init__(f"{what} ({log})")
         self.what = what
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of __all__ from its module: PEP 562."""
+    if name not in __all__:
+        raise AttributeError(f"module 'throwaway_mysql' has no attribute '{name}'")
+    module = "login" if name == "Login" else "schemas.schema"
+    return getattr(import_module(f"throwaway_mysql.{module}"), name)

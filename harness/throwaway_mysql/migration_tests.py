@@ -18,10 +18,10 @@ from alembic.util import CommandError
 from pymysql.constants import CLIENT
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema, Schema
 from throwaway_mysql.schemas import recorded
 from throwaway_mysql.schemas.alembic_project import AlembicProject, config_of
 from throwaway_mysql.schemas.digest import differences, lines
+from throwaway_mysql.schemas.schema import AlembicSchema, Schema
 
 __all__ = [
     "test_each_revision_goes_down_and_up_again",

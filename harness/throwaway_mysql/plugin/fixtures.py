@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from throwaway_mysql.databases.journal import Journal
     from throwaway_mysql.databases.ownership import Run
     from throwaway_mysql.login import Login
-    from throwaway_mysql.schema import Schema
     from throwaway_mysql.schemas.clone import Filled
+    from throwaway_mysql.schemas.schema import Schema
 
 RUN_TOKEN = pytest.StashKey[str]()
 RUN_INPUT = "throwaway_mysql_token"  # tells workers of pytest-xdist of it

@@ -1,4 +1,4 @@
-"""What a schema is made of, and its copies.
+"""What makes a schema, what that is made of, and its copies.
 
 Each module is built on those that are named before it:
 
@@ -7,6 +7,7 @@ Each module is built on those that are named before it:
     ini              where an Alembic project has its files
     outside          what statements do outside of their database
     alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
+    schema           what makes a schema, and the key of what it makes
     recorded         revisions that may not change any more; needs Alembic
     ddl, rows        a database's objects and rows as SQL
     checksums        what is another after any change of a table's rows

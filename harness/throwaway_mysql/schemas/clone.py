@@ -14,10 +14,10 @@ from pymysql.cursors import Cursor
 
 from throwaway_mysql.cache import UNUSED_FOR
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import Schema
 from throwaway_mysql.schemas.ddl import CloneError, Contents
 from throwaway_mysql.schemas.digest import differences, lines
 from throwaway_mysql.schemas.dump import DigestError, Dump, take
+from throwaway_mysql.schemas.schema import Schema
 
 RECIPE = "3"  # to be raised when other dumps or digests are made of the same database
 SLOWEST = 600.0  # seconds that one packet may take

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from throwaway_mysql.schema import RECORD
+from throwaway_mysql.schemas.schema import RECORD
 
 
 def record(script: ScriptDirectory) -> int:

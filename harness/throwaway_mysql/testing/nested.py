@@ -36,7 +36,7 @@ from pathlib import Path
 import pytest
 from throwaway_mysql.servers import run
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema
 
 run.TMPFS = Path(os.environ["TEST_TMPFS"])  # where only these runs put folders
 INI = Path(__file__).with_name("alembic.ini")

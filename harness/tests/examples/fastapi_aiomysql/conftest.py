@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from throwaway_mysql.schema import AlembicSchema
+from throwaway_mysql import AlembicSchema
 
 
 @pytest.fixture(scope="session")

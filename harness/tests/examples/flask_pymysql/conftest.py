@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import sessionmaker
 
 from app import create_app
-from throwaway_mysql.schema import CallableSchema
+from throwaway_mysql import CallableSchema
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 
