@@ -183,11 +183,18 @@ async def test_a_body_after_the_first_message_is_not_lost(
 
 async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: list[str]) -> None:
     await ask(create_test_app, "/", "GET", quarts=True)  # the page is rendered
-    one = await ask(create_test_app, "/", "GET", headers=[(b"accept", b"application/json")])
-    status, head, body = await ask(create_test_app, "/", "GET", quarts=True)
-    count = int(body.partition(b"Counter: ")[2].partition(b"<")[0])
-    assert one == (status, head, body.replace(b": %d<" % count, b": %d<" % (count - 1)))
-    assert status == 200
+    answers = [
+        await ask(create_test_app, "/", "GET", headers=[(b"accept", b"application/json")]),
+        await ask(create_test_app, "/", "GET", quarts=True),
+    ]
+    seen, counts = [], []
+    for status, head, body in answers:
+        head.remove((b"content-length", b"%d" % len(body)))  # the next count may be longer
+        counts.append(int(body.partition(b"Counter: ")[2].partition(b"<")[0]))
+        seen.append((status, head, body.replace(b": %d<" % counts[-1], b": <")))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == 200
+    assert counts[1] == counts[0] + 1
     assert taken == ["default/home"]
 
 
