@@ -18,10 +18,15 @@ from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.servers.program import FOLDERS
 from throwaway_mysql.servers.shared import login_there
 from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.nested import short_folder
 
 CONFTEST = """
 import os
+from pathlib import Path
 import pytest
+from throwaway_mysql.servers import run
+
+run.TMPFS = Path(os.environ.get("TEST_TMPFS", run.TMPFS))
 
 @pytest.fixture(scope="session")
 def mysql_tcp():
@@ -174,16 +179,18 @@ def test_the_list_tells_of_a_server_without_databases(project: Project) -> None:
 
 
 def test_the_list_tells_of_a_server_that_was_killed_with_its_guard(project: Project) -> None:
-    [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
-    server = one.server
-    for pid in (guard_of(one.folder), server):
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not alive(server))
-    [line] = listed(one.folder)
-    assert line.startswith("kept, but the private server of this run has ended: ")
-    assert line.endswith(f": `throwaway-mysql end {one.folder}` removes what is left")
-    assert end(one.folder).returncode == 0
-    assert not one.folder.exists()
+    with short_folder() as place:  # where no other run sweeps
+        said = project.run(WRITES, "--db-keep=failed", TEST_TMPFS=str(place))
+        [one] = kept(project, said)
+        server = one.server
+        for pid in (guard_of(one.folder), server):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(server))
+        [line] = listed(one.folder)
+        assert line.startswith("kept, but the private server of this run has ended: ")
+        assert line.endswith(f": `throwaway-mysql end {one.folder}` removes what is left")
+        assert end(one.folder).returncode == 0
+        assert not one.folder.exists()
 
 
 def test_its_own_end_leaves_nothing_either(project: Project) -> None:
