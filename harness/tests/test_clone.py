@@ -168,8 +168,9 @@ def make_big(login: Login, database: str) -> None:
     with there.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)")
         for tenth in (1, 3, 5, 7, 9):
-            content = bytes(range(1, 256)) * (2 * 1024 * 1024 * tenth // 10 // 270)
-            cursor.execute("INSERT INTO big (b) VALUES (%s)", (content,))
+            number = 2 * 1024 * 1024 * tenth // 10 // 270
+            content = f"REPEAT(X'{bytes(range(1, 256)).hex()}', {number})"
+            cursor.execute(f"INSERT INTO big (b) VALUES ({content})")
         cursor.executemany("INSERT INTO big (b) VALUES (%s)", [(b"x" * 999,)] * 5000)
 
 
