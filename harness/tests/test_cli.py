@@ -39,13 +39,14 @@ print(coordinates["DATABASE_NAME"], flush=True)
 
 
 def throwaway_mysql(
-    *arguments: object, password: str | None = None
+    *arguments: object, password: str | None = None, folder: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the command."""
+    """Run the command, in `folder` if that is given."""
     environ = {name: value for name, value in os.environ.items() if name != "MYSQL_PWD"}
     return subprocess.run(
         [sys.executable, "-m", "throwaway_mysql", *map(str, arguments)],
         env=environ if password is None else environ | {"MYSQL_PWD": password},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -154,10 +155,11 @@ def test_a_password_is_no_option(mysql_root: Login) -> None:
 
 def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: Path) -> None:
     port = free_port()
-    options = ["--folder", tmp_path / "server", "--port", port, "--program", mysql_program]
+    options = ["--folder", "srv", "--port", port, "--program", mysql_program]
 
     def server(action: str) -> tuple[int, str]:
-        done = throwaway_mysql("server", action, *options, password="of a test")  # noqa: S106
+        words = ("server", action, *options)
+        done = throwaway_mysql(*words, password="of a test", folder=tmp_path)  # noqa: S106
         return done.returncode, done.stdout + done.stderr
 
     login = Login("127.0.0.1", port, "throwaway", "of a test")

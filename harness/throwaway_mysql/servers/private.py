@@ -60,6 +60,7 @@ class PrivateServer:
     def __init__(
         self, folder: Path, user: Login, root_password: str, names: Names = OPTIONS
     ) -> None:
+        folder = folder.absolute()  # a server program takes relative paths from elsewhere
         self.folder, self.user, self.names = folder, user, names
         self.root = replace(user, user="root", password=root_password, database=None)
         self.data, self.log = folder / "data", folder / "server.log"
