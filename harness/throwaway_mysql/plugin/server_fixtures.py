@@ -129,10 +129,14 @@ def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
     """Return the first of `logins` that its server takes, or None where none answers.
 
     A server on another machine is one that someone named: it gets `wait` seconds. Raises
-    ServerError where it stays away, or where a server refuses every account.
+    ServerError where it stays away, where it may not be used, or where a server refuses every
+    account.
     """
+    from throwaway_mysql.databases.place import check_allowed
     from throwaway_mysql.login import LOOPBACK, Answer
 
+    for login in logins:
+        check_allowed(login)
     deadline = time.monotonic() + wait
     while True:
         answers = [login.answer() for login in logins]
