@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin.report import say
 from throwaway_mysql.plugin.timing import journal_of
 
 if TYPE_CHECKING:
@@ -89,17 +90,22 @@ def private_login(
 ) -> Login:
     """Return root's account on the run's private server, as none answers where `tried` says.
 
-    `program` and `tcp` are RunServer's. Raises ServerError, which tells of both.
+    `program` and `tcp` are RunServer's. Raises ServerError, which tells of both; without one,
+    the run tells at its end.
     """
     from throwaway_mysql.servers.shared import shared_login
 
+    addresses = " or ".join(dict.fromkeys(login.address for login in tried))
     try:
-        return shared_login(run_folder(config), program, tcp=tcp)
+        login = shared_login(run_folder(config), program, tcp=tcp)
     except ServerError as error:
         if not tried:
             raise
-        addresses = " or ".join(dict.fromkeys(login.address for login in tried))
         reason = f"no server answers at {addresses}, and {error}"
+    else:
+        if tried:
+            say(config, f"nothing answers at {addresses}: the tests had a private {login.program}")
+        return login
     raise ServerError(reason)
 
 

@@ -98,7 +98,7 @@ class SharedLogin(Login):
         return f"the private server of this run has ended: {reason}"
 
 
-def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> Login:
+def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> SharedLogin:
     """Return the account of root on the server of the Home in `folder`.
 
     It is started unless another process has done so. `program_path` and `tcp` are
