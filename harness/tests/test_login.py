@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -107,6 +108,33 @@ def test_it_meets_a_stranger(greeting: bytes) -> None:
         assert login.answer(timeout=0.5) is Answer.STRANGER
         thread.join()
         held[0].close()
+
+
+def test_its_port_may_be_text(mysql_server: Login) -> None:
+    login = replace(mysql_server, port=str(mysql_server.port))  # type: ignore[arg-type]  # as read
+    assert login == mysql_server
+    assert login.answer() is Answer.SERVICE
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"port": "33o6"}, "a Login's port is '33o6': it must be a number from 0 to 65535"),
+        ({"port": 65536}, "a Login's port is 65536: it must be a number from 0 to 65535"),
+        ({"port": None}, "a Login's port is None: it must be a number from 0 to 65535"),
+        ({"host": None}, "a Login's host is None: is the variable set that it is read from?"),
+        (
+            {"password": None},
+            "a Login's password is None: is the variable set that it is read from?",
+        ),
+        ({"password": b"hidden"}, "a Login's password must be text, not bytes"),
+    ],
+)
+def test_what_it_cannot_be_is_refused_in_one_line(wrong: dict[str, Any], line: str) -> None:
+    right: dict[str, Any] = {"host": "there", "port": 3306, "user": "root", "password": ""}
+    with pytest.raises(ServerError) as error:
+        Login(**(right | wrong))
+    assert str(error.value) == line
 
 
 def test_its_repr_has_no_password() -> None:

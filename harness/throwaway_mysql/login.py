@@ -1,5 +1,6 @@
 """An address of a MySQL server with the account to use there."""
 
+import re
 import socket
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
+MOST_PORT = 65535
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
 
 
@@ -38,7 +40,11 @@ class LoginError(ServerError):
 
 @dataclass(frozen=True)
 class Login:
-    """Where a server is and who logs in; no repr of it or its password shows the password."""
+    """Where a server is and who logs in; no repr of it or its password shows the password.
+
+    The port may be given as text, as in the environment. Raises ServerError where one of the
+    first four is nothing that it can be.
+    """
 
     host: str
     port: int
@@ -48,7 +54,16 @@ class Login:
     database: str | None = None  # without which the login is refused
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "password", Hidden(self.password))  # the class is frozen
+        for name in ("host", "user", "password"):
+            if not isinstance(getattr(self, name), str):
+                raise ServerError(_no_text(name, getattr(self, name)))
+        port = str(self.port)
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > MOST_PORT:
+            raise ServerError(
+                f"a Login's port is {self.port!r}: it must be a number from 0 to {MOST_PORT}"
+            )
+        object.__setattr__(self, "port", int(port))  # the class is frozen
+        object.__setattr__(self, "password", Hidden(self.password))
 
     @property
     def address(self) -> str:
@@ -140,3 +155,10 @@ class Login:
                 return LoginError(line, Answer.REFUSAL)
         line = f"what listens at {self.address} does not answer as a MySQL server"
         return LoginError(line, Answer.STRANGER)
+
+
+def _no_text(name: str, value: object) -> str:
+    """Say of what type a Login's value is; it may be a password."""
+    if value is None:
+        return f"a Login's {name} is None: is the variable set that it is read from?"
+    return f"a Login's {name} must be text, not {type(value).__name__}"
