@@ -6,6 +6,7 @@ Its modules, each built on those that are named before it:
     timing            how long each step took
     isolation         what keeps tests apart that share a database
     scheduler         which worker of pytest-xdist runs which module; needs pytest-xdist
+    given             what a project's own fixtures give, checked
     server_fixtures   the server of tests, as fixtures
     fixtures          the databases of tests, as fixtures
     engines           SQLAlchemy's engines on a database

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin import given
 from throwaway_mysql.plugin.report import say
 from throwaway_mysql.plugin.timing import journal_of
 
@@ -64,7 +65,7 @@ def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
 @pytest.fixture(scope="session")
 def mysql_server(
     request: pytest.FixtureRequest,
-    mysql_configured: Sequence[Login],
+    mysql_configured: Sequence[Login] | Login,
     mysql_wait: float,
     mysqld: str,
     mysql_tcp: bool,  # noqa: FBT001 (a fixture)
@@ -74,7 +75,7 @@ def mysql_server(
     On the configured server if it answers, else on a private one that lives for the run.
     """
     program = request.config.getoption("--mysqld")
-    tried = [] if program else mysql_configured
+    tried = [] if program else given.logins(mysql_configured)
     began = time.perf_counter()
     login = configured_login(tried, mysql_wait)
     if not login:
