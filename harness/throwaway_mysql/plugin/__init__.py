@@ -18,6 +18,7 @@ Its modules, each built on those that are named before it:
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from contextlib import suppress
 from typing import Any
 
@@ -87,8 +88,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--db-keep",
         nargs="?",
-        choices=["all", "failed"],
+        type=_kept,
         const="all",
+        metavar="{all,failed}",
         help="keep throwaway databases (all), or those of failed tests (failed), and tell how to "
         "look into them",
     )
@@ -108,6 +110,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="record the migrations' revisions as released: a later change in one fails a test",
     )
+
+
+def _kept(chosen: str) -> str:
+    """Return a value of --db-keep, which is a path where one follows it without a `=`."""
+    if chosen not in ("all", "failed"):
+        raise ArgumentTypeError(
+            f"it takes all or failed, not '{chosen}': before a path write --db-keep=all"
+        )
+    return chosen
 
 
 def pytest_configure(config: pytest.Config) -> None:
