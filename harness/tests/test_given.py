@@ -57,6 +57,16 @@ def test_a_prefix_that_is_no_text_is_one_line(run_project: RunProject, value: st
     assert "throwaway_mysql/" not in said
 
 
+def test_a_prefix_may_stand_in_the_ini_file(run_project: RunProject, prefix: str) -> None:
+    names = USES.replace("pass", "print('named', create_db['DATABASE_NAME'])")
+    own = "del mysql_prefix"  # the fixture of run_project's conftest.py
+    said = run_project(ini=f"mysql_prefix = {prefix}", conftest=own, test_it=names).stdout
+    assert f"named {prefix}" in said
+    assert "named throwaway_test_" in run_project(conftest=own, test_it=names).stdout
+    said = run_project(ini="mysql_prefix = shop", conftest=own, test_it=names).stdout
+    assert "'shop' cannot begin the names" in said
+
+
 def test_one_login_need_not_be_in_a_list(run_project: RunProject, mysql_root: Login) -> None:
     value = 'Login(**json.loads(os.environ["TEST_LOGIN"]))'
     done = run_project(conftest=GIVES.format(fixture="mysql_configured", value=value), test_it=USES)

@@ -85,6 +85,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="none",
         help=f"what is done between the tests of a database: {' or '.join(WAYS)} (rows go back)",
     )
+    parser.addini(
+        "mysql_prefix",
+        default="throwaway_test_",
+        help="how the names of throwaway databases begin, unless a fixture of that name says it",
+    )
     parser.addoption(
         "--db-keep",
         nargs="?",

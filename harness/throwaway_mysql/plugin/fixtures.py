@@ -52,9 +52,9 @@ def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: 
 
 
 @pytest.fixture(scope="session")
-def mysql_prefix() -> str:
-    """Return how the names of the project's throwaway databases begin."""
-    return "throwaway_test_"
+def mysql_prefix(pytestconfig: pytest.Config) -> str:
+    """Return how the names of throwaway databases begin: the ini option `mysql_prefix`."""
+    return str(pytestconfig.getini("mysql_prefix"))
 
 
 @pytest.fixture(scope="session")
