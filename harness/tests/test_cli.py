@@ -17,6 +17,7 @@ from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
@@ -154,11 +155,11 @@ def test_a_password_is_no_option(mysql_root: Login) -> None:
 
 
 def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: Path) -> None:
-    port = free_port()
+    port, other = free_port(), free_port()
     options = ["--folder", "srv", "--port", port, "--program", mysql_program]
 
-    def server(action: str) -> tuple[int, str]:
-        words = ("server", action, *options)
+    def server(action: str, *more: object) -> tuple[int, str]:
+        words = ("server", action, *options, *more)
         done = throwaway_mysql(*words, password="of a test", folder=tmp_path)  # noqa: S106
         return done.returncode, done.stdout + done.stderr
 
@@ -168,7 +169,13 @@ def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: P
         status, said = server("start")
         assert (status, said[:10]) == (0, "a private ")
         assert login.answer() is Answer.SERVICE
+        family = find_program(mysql_program).family
+        assert server("start") == (0, f"a {family} server answers at 127.0.0.1:{port}\n")
         assert server("status")[0] == 0
+        assert server("status", "--port", other) == (
+            1,
+            f"no server answers at 127.0.0.1:{other}; the private server runs at {login.address}\n",
+        )
         with closing(Run.begin("throwaway_test_")) as run, throwaway_database(login, "", run):
             pass
     finally:
