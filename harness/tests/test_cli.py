@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,29 @@ def test_it_lists_what_lives_and_drops_what_was_left(
     assert command("sweep").stdout == f"{name}  dropped\n"
     assert name not in databases(account)
     assert command("list").stdout == ""
+
+
+def test_a_list_of_nothing_says_so(command: Command, account: Login, prefix: str) -> None:
+    done = command("list")
+    line = f"no database at {account.address} begins with {prefix}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", line)
+    with Place(account) as place:
+        place.rows(f"CREATE DATABASE {prefix}own")
+    done = command("list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == (
+        f"no database at {account.address} that begins with {prefix} is a run's: "
+        "1 without a run's name and marker stay as they are\n"
+    )
+
+
+def test_it_tells_its_version_and_its_defaults() -> None:
+    said = throwaway_mysql("--version").stdout
+    assert said == f"throwaway-mysql {metadata.version('throwaway-mysql')}\n"
+    for words, user in ((["list"], "root"), (["server"], "throwaway")):
+        told = " ".join(throwaway_mysql(*words, "--help").stdout.split())
+        for default in ("127.0.0.1", "3306", user):
+            assert f"by default {default}" in told
 
 
 def test_what_is_kept_goes_when_it_says_so(
