@@ -125,6 +125,8 @@ def create_db(
         if schema:
             print("Migrating db")
             filled = fill(mysql_server, name, schema, mysql_cache)
+            if filled.cloned:
+                print("It was copied: what makes the schema has not changed")
             _note(filled, mysql_run.journal, name)
             if filled.warning:
                 say(request.config, filled.warning)
