@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pickle
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -146,6 +147,33 @@ def test_its_url_is_quoted() -> None:
         Login("::1", 1, "ä@b", "p%:/☃").url()  # the driver reads UTF-8 as latin-1, on purpose
         == "mysql+pymysql://%C3%A4%40b:p%25%3A%2F%C3%A2%C2%98%C2%83@[::1]:1"
     )
+
+
+UTF_8, LATIN = "%C3%A9", "%C3%83%C2%A9"  # an é, and for drivers that take text for latin-1
+
+
+@pytest.mark.parametrize(
+    ("driver", "scheme", "password"),
+    [
+        ("pymysql", "mysql+pymysql", LATIN),
+        ("mysql+pymysql", "mysql+pymysql", LATIN),
+        ("mysqldb", "mysql+mysqldb", UTF_8),
+        ("mariadb+aiomysql", "mariadb+aiomysql", LATIN),
+        ("mysql", "mysql", UTF_8),
+    ],
+)
+def test_its_url_takes_a_drivers_name_in_both_spellings(
+    driver: str, scheme: str, password: str
+) -> None:
+    url = Login("there", 1, "root", "é").url(driver, "shop")
+    assert url == f"{scheme}://root:{password}@there:1/shop?charset=utf8mb4"
+
+
+@pytest.mark.parametrize("driver", ["pymsql", "sqlite", "mysql+mysql+pymysql", "mysql+", ""])
+def test_its_url_refuses_what_is_no_driver(driver: str) -> None:
+    line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql, or mysql\\+pymysql$"
+    with pytest.raises(ServerError, match=line):
+        Login("there", 1, "root", "").url(driver)
 
 
 def test_its_url_names_its_socket() -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
 MOST_PORT = 65535
+DRIVERS = (  # that SQLAlchemy knows for MySQL and MariaDB
+    *("pymysql", "aiomysql", "asyncmy", "mysqldb"),
+    *("mysqlconnector", "mariadbconnector", "pyodbc", "cymysql"),
+)
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
 
 
@@ -73,10 +77,12 @@ class Login:
     def url(self, driver: str = "mysql+pymysql", database: str = "") -> str:
         """Return the URL of the server or of a database there, with the password.
 
-        Without a `+` in `driver` it is one for any client, with one it is SQLAlchemy's.
+        With `mysql` it is one for any client, with a driver, such as `pymysql` or
+        `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
         """
+        scheme = _scheme(driver)
         # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
-        latin = driver.partition("+")[2] in LATIN
+        latin = scheme.partition("+")[2] in LATIN
         password = self.password.encode().decode("latin-1") if latin else self.password
         user, password, name = (quote(text, safe="") for text in (self.user, password, database))
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -85,7 +91,7 @@ class Login:
         query += ["charset=utf8mb4"] if database else []
         path = f"/{name}" if query else ""
         address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
-        return Hidden(f"{driver}://{user}:{password}@{address}")
+        return Hidden(f"{scheme}://{user}:{password}@{address}")
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
@@ -155,6 +161,15 @@ class Login:
                 return LoginError(line, Answer.REFUSAL)
         line = f"what listens at {self.address} does not answer as a MySQL server"
         return LoginError(line, Answer.STRANGER)
+
+
+def _scheme(driver: str) -> str:
+    """Return a URL's scheme, in which SQLAlchemy has a driver after `mysql+`."""
+    if driver in DRIVERS:
+        return f"mysql+{driver}"
+    if re.fullmatch(r"(mysql|mariadb)(\+[a-z0-9_]+)?", driver):
+        return driver
+    raise ServerError(f"'{driver}' names no driver: take one such as pymysql, or mysql+pymysql")
 
 
 def _no_text(name: str, value: object) -> str:
