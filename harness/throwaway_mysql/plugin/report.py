@@ -55,8 +55,8 @@ class Report:
         terminalreporter: "pytest.TerminalReporter",  # which pytest names since 8.4
         config: pytest.Config,
     ) -> None:
-        """Show the lines, each once: several workers may have met the same."""
-        if lines := dict.fromkeys(said(config)):
+        """Show the lines."""
+        if lines := said(config):
             terminalreporter.section("throwaway databases")
             for line in lines:
                 terminalreporter.write_line(line)

@@ -94,7 +94,7 @@ def private_login(
     `program` and `tcp` are RunServer's. Raises ServerError, which tells of both; without one,
     the run tells at its end.
     """
-    from throwaway_mysql.servers.shared import shared_login
+    from throwaway_mysql.servers.shared import JOINED, shared_login
 
     addresses = " or ".join(dict.fromkeys(login.address for login in tried))
     try:
@@ -104,7 +104,7 @@ def private_login(
             raise
         reason = f"no server answers at {addresses}, and {error}"
     else:
-        if tried:
+        if tried and login.how != JOINED:  # once for a run
             say(config, f"nothing answers at {addresses}: the tests had a private {login.program}")
         return login
     raise ServerError(reason)
