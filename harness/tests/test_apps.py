@@ -213,4 +213,5 @@ def test_without_httpx_it_says_so(run_project: RunProject) -> None:
     done = run_project(ini=AUTO, lacking=("httpx",), conftest=FACTORY + FASTAPI, test_it=ONE_TEST)
     line = "create_test_client needs httpx for this app: pip install httpx"
     assert line in done.stdout
+    assert "During handling" not in done.stdout
     assert "Traceback" not in done.stdout

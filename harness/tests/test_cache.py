@@ -102,6 +102,13 @@ def test_a_copy_that_may_only_be_read_is_used(project: Project, read_only: Path)
     assert sorted(read_only.iterdir()) == before
 
 
+def test_the_order_of_events_tells_a_copy(project: Project) -> None:
+    _, said = project.run("-s")
+    words = "Migrating db|It was copied|Destroying db"
+    migrated, copied = ["Migrating db"], ["Migrating db", "It was copied"]
+    assert re.findall(words, said) == [*migrated, "Destroying db", *copied, "Destroying db"]
+
+
 def make(login: Login, database: str) -> None:
     """Make a table."""
     run(login, database, "CREATE TABLE one (a INT)")

@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.program import find_program
@@ -19,6 +21,11 @@ TWO_ACCOUNTS = """
 @pytest.fixture(scope="session")
 def mysql_configured():
     return [Login(host, {port}, "root", "") for host in ("127.0.0.1", "127.0.0.1", "localhost")]
+"""
+OF_PROGRAM = """
+@pytest.fixture(scope="session")
+def mysqld():
+    return "{program}"
 """
 NOTHING_INSTALLED = """
 from throwaway_mysql.servers import program
@@ -49,6 +56,27 @@ def test_a_private_server_is_named_with_its_program_and_its_folder(
     assert f"folder {folder}\n" in said
     assert re.search(f"^server: {program} {how} ", said, re.M), said
     assert Path(folder).is_absolute()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_private_one_where_another_is_configured_is_told_once(
+    run_project: RunProject, mysql_program: str, workers: tuple[str, ...]
+) -> None:
+    port = free_port()
+    conftest = TWO_ACCOUNTS.format(port=port) + OF_PROGRAM.format(program=mysql_program)
+    said = run_project("-q", *workers, conftest=conftest, test_it=USES, test_two=USES).stdout
+    line = f"nothing answers at 127.0.0.1:{port} or localhost:{port}: the tests had a private "
+    assert f"{line}{find_program(mysql_program)}\n" in said
+    assert said.count("nothing answers") == 1
+    assert "2 passed" in said
+
+
+def test_a_private_one_is_not_told_where_none_is_configured(
+    run_project: RunProject, mysql_program: str
+) -> None:
+    said = run_project("-q", f"--mysqld={mysql_program}", test_it=USES).stdout
+    assert "1 passed" in said
+    assert "nothing answers" not in said
 
 
 def test_where_there_is_none_one_line_tells_where_it_was_looked_for(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
@@ -39,13 +41,14 @@ print(coordinates["DATABASE_NAME"], flush=True)
 
 
 def throwaway_mysql(
-    *arguments: object, password: str | None = None
+    *arguments: object, password: str | None = None, folder: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the command."""
+    """Run the command, in `folder` if that is given."""
     environ = {name: value for name, value in os.environ.items() if name != "MYSQL_PWD"}
     return subprocess.run(
         [sys.executable, "-m", "throwaway_mysql", *map(str, arguments)],
         env=environ if password is None else environ | {"MYSQL_PWD": password},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -80,6 +83,29 @@ def test_it_lists_what_lives_and_drops_what_was_left(
     assert command("sweep").stdout == f"{name}  dropped\n"
     assert name not in databases(account)
     assert command("list").stdout == ""
+
+
+def test_a_list_of_nothing_says_so(command: Command, account: Login, prefix: str) -> None:
+    done = command("list")
+    line = f"no database at {account.address} begins with {prefix}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", line)
+    with Place(account) as place:
+        place.rows(f"CREATE DATABASE {prefix}own")
+    done = command("list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == (
+        f"no database at {account.address} that begins with {prefix} is a run's: "
+        "1 without a run's name and marker stay as they are\n"
+    )
+
+
+def test_it_tells_its_version_and_its_defaults() -> None:
+    said = throwaway_mysql("--version").stdout
+    assert said == f"throwaway-mysql {metadata.version('throwaway-mysql')}\n"
+    for words, user in ((["list"], "root"), (["server"], "throwaway")):
+        told = " ".join(throwaway_mysql(*words, "--help").stdout.split())
+        for default in ("127.0.0.1", "3306", user):
+            assert f"by default {default}" in told
 
 
 def test_what_is_kept_goes_when_it_says_so(
@@ -153,11 +179,12 @@ def test_a_password_is_no_option(mysql_root: Login) -> None:
 
 
 def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: Path) -> None:
-    port = free_port()
-    options = ["--folder", tmp_path / "server", "--port", port, "--program", mysql_program]
+    port, other = free_port(), free_port()
+    options = ["--folder", "srv", "--port", port, "--program", mysql_program]
 
-    def server(action: str) -> tuple[int, str]:
-        done = throwaway_mysql("server", action, *options, password="of a test")  # noqa: S106
+    def server(action: str, *more: object) -> tuple[int, str]:
+        words = ("server", action, *options, *more)
+        done = throwaway_mysql(*words, password="of a test", folder=tmp_path)  # noqa: S106
         return done.returncode, done.stdout + done.stderr
 
     login = Login("127.0.0.1", port, "throwaway", "of a test")
@@ -166,7 +193,13 @@ def test_a_private_server_is_started_and_stopped(mysql_program: str, tmp_path: P
         status, said = server("start")
         assert (status, said[:10]) == (0, "a private ")
         assert login.answer() is Answer.SERVICE
+        family = find_program(mysql_program).family
+        assert server("start") == (0, f"a {family} server answers at 127.0.0.1:{port}\n")
         assert server("status")[0] == 0
+        assert server("status", "--port", other) == (
+            1,
+            f"no server answers at 127.0.0.1:{other}; the private server runs at {login.address}\n",
+        )
         with closing(Run.begin("throwaway_test_")) as run, throwaway_database(login, "", run):
             pass
     finally:

@@ -3,12 +3,14 @@
 import contextlib
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.databases.place import REMOTE
 from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.server_fixtures import configured_login
 from throwaway_mysql.servers.process import free_port
@@ -49,6 +51,19 @@ def test_a_server_elsewhere_is_waited_for() -> None:
     elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
     with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
         configured_login([elsewhere], wait=0.3)
+
+
+@pytest.mark.parametrize("told", ["", "db.example, 192.0.2.2"])
+def test_a_server_elsewhere_that_nobody_allowed_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setenv(REMOTE, told)
+    elsewhere = Login("192.0.2.1", 3306, "root", "")  # where nothing is: RFC 5737
+    line = f"192.0.2.1:3306 is not this machine.* set {REMOTE}=192.0.2.1$"
+    began = time.monotonic()
+    with pytest.raises(ServerError, match=line):
+        configured_login([elsewhere], wait=60)
+    assert time.monotonic() - began < 1  # an attempt to connect takes two seconds
 
 
 def test_a_server_of_this_machine_is_not_waited_for() -> None:

@@ -220,6 +220,7 @@ def test_merged_settings_lead_to_the_database_and_show_no_secret() -> None:
     for merged in (settings | {"X": 1}, {"X": 1} | settings, settings.copy()):
         assert isinstance(merged, Coordinates)
         assert "hidden@there" in merged.url()
+        assert merged.url("pymysql") == merged.url("mysql+pymysql")
         assert "hidden" not in repr([merged, {**merged}, [*merged.values()], merged.url()])
     assert ({"DB_HOST": "other"} | settings)["DB_HOST"] == "there"
     assert (settings | {"DB_HOST": "other"})["DB_HOST"] == "other"

@@ -111,6 +111,13 @@ def test_all_databases_are_kept_where_that_is_asked_for(
     assert ours(account, prefix) == set(names(done))
 
 
+def test_a_path_after_the_bare_option_is_told_from_a_value(run_pytest: RunPytest) -> None:
+    done = run_pytest("--db-keep", "test_it.py", it=TWO_TESTS)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    line = "--db-keep: it takes all or failed, not 'test_it.py': before a path write --db-keep=all"
+    assert f"{line}\n" in done.stdout + done.stderr
+
+
 def test_what_a_killed_run_left_is_dropped_by_the_next(
     run_pytest: RunPytest, account: Login, prefix: str
 ) -> None:

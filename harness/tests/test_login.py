@@ -4,12 +4,14 @@ import copy
 import json
 import os
 import pickle
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -109,6 +111,33 @@ def test_it_meets_a_stranger(greeting: bytes) -> None:
         held[0].close()
 
 
+def test_its_port_may_be_text(mysql_server: Login) -> None:
+    login = replace(mysql_server, port=str(mysql_server.port))  # type: ignore[arg-type]  # as read
+    assert login == mysql_server
+    assert login.answer() is Answer.SERVICE
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"port": "33o6"}, "a Login's port is '33o6': it must be a number from 0 to 65535"),
+        ({"port": 65536}, "a Login's port is 65536: it must be a number from 0 to 65535"),
+        ({"port": None}, "a Login's port is None: it must be a number from 0 to 65535"),
+        ({"host": None}, "a Login's host is None: is the variable set that it is read from?"),
+        (
+            {"password": None},
+            "a Login's password is None: is the variable set that it is read from?",
+        ),
+        ({"password": b"hidden"}, "a Login's password must be text, not bytes"),
+    ],
+)
+def test_what_it_cannot_be_is_refused_in_one_line(wrong: dict[str, Any], line: str) -> None:
+    right: dict[str, Any] = {"host": "there", "port": 3306, "user": "root", "password": ""}
+    with pytest.raises(ServerError) as error:
+        Login(**(right | wrong))
+    assert str(error.value) == line
+
+
 def test_its_repr_has_no_password() -> None:
     assert "hidden" not in repr(Login("127.0.0.1", 1, "root", "hidden"))
 
@@ -118,6 +147,33 @@ def test_its_url_is_quoted() -> None:
         Login("::1", 1, "ä@b", "p%:/☃").url()  # the driver reads UTF-8 as latin-1, on purpose
         == "mysql+pymysql://%C3%A4%40b:p%25%3A%2F%C3%A2%C2%98%C2%83@[::1]:1"
     )
+
+
+UTF_8, LATIN = "%C3%A9", "%C3%83%C2%A9"  # an é, and for drivers that take text for latin-1
+
+
+@pytest.mark.parametrize(
+    ("driver", "scheme", "password"),
+    [
+        ("pymysql", "mysql+pymysql", LATIN),
+        ("mysql+pymysql", "mysql+pymysql", LATIN),
+        ("mysqldb", "mysql+mysqldb", UTF_8),
+        ("mariadb+aiomysql", "mariadb+aiomysql", LATIN),
+        ("mysql", "mysql", UTF_8),
+    ],
+)
+def test_its_url_takes_a_drivers_name_in_both_spellings(
+    driver: str, scheme: str, password: str
+) -> None:
+    url = Login("there", 1, "root", "é").url(driver, "shop")
+    assert url == f"{scheme}://root:{password}@there:1/shop?charset=utf8mb4"
+
+
+@pytest.mark.parametrize("driver", ["pymsql", "sqlite", "mysql+mysql+pymysql", "mysql+", ""])
+def test_its_url_refuses_what_is_no_driver(driver: str) -> None:
+    line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql, or mysql\\+pymysql$"
+    with pytest.raises(ServerError, match=line):
+        Login("there", 1, "root", "").url(driver)
 
 
 def test_its_url_names_its_socket() -> None:

@@ -1,6 +1,7 @@
 """The fixtures, as a project's test run meets them: real runs of pytest, ended in many ways."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -153,8 +154,8 @@ def test_without_a_server_one_is_started_for_the_run(run_pytest: Pytest) -> None
     port = str(free_port())
     said, _ = run_pytest(PASSES, DB_HOST="localhost", DB_PORT=port).communicate()
     assert "1 passed" in said, said
-    assert port not in said
-    assert "127.0.0.1" in said
+    assert f"127.0.0.1 {port}\n" not in said
+    assert re.search(r"^127\.0\.0\.1 \d+$", said, re.M), said
 
 
 def test_a_server_for_the_run_is_of_the_program_that_the_project_names(

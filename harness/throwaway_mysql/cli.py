@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from throwaway_mysql import ServerError
@@ -26,9 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for verdict in sweep.survey(_login(options), _run(options)):
+    login, run = _login(options), _run(options)
+    verdicts = sweep.survey(login, run)
+    for verdict in verdicts:
         print(verdict)
+    if not verdicts:
+        print(_nothing(login, run), file=sys.stderr)
     return 0
+
+
+def _nothing(login: Login, run: Run) -> str:
+    """Say that no run has a database, and of how many others the names begin with the prefix."""
+    if others := sweep.alone(login, run):
+        return (
+            f"no database at {login.address} that begins with {run.prefix} is a run's: "
+            f"{others} without a run's name and marker stay as they are"
+        )
+    return f"no database at {login.address} begins with {run.prefix}"
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -98,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="throwaway-mysql", description=f"{__doc__} The password is taken from MYSQL_PWD."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     left = _address("root")
     left.add_argument("--prefix", required=True, help="how their names begin, such as shop_test_")
@@ -127,7 +144,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _address(user: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=3306)
-    parser.add_argument("--user", default=user)
+    told = "by default %(default)s"
+    parser.add_argument("--host", default="127.0.0.1", help=f"the server's, {told}")
+    parser.add_argument("--port", type=int, default=3306, help=f"the server's, {told}")
+    parser.add_argument("--user", default=user, help=f"its account, {told}")
     return parser
+
+
+def _version() -> str:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version("throwaway-mysql")
+    return "(not installed)"

@@ -1,5 +1,6 @@
 """An address of a MySQL server with the account to use there."""
 
+import re
 import socket
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
+MOST_PORT = 65535
+DRIVERS = (  # that SQLAlchemy knows for MySQL and MariaDB
+    *("pymysql", "aiomysql", "asyncmy", "mysqldb"),
+    *("mysqlconnector", "mariadbconnector", "pyodbc", "cymysql"),
+)
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
 
 
@@ -39,7 +45,11 @@ class LoginError(ServerError):
 
 @dataclass(frozen=True)
 class Login:
-    """Where a server is and who logs in; no repr of it or its password shows the password."""
+    """Where a server is and who logs in; no repr of it or its password shows the password.
+
+    The port may be given as text, as in the environment. Raises ServerError where one of the
+    first four is nothing that it can be.
+    """
 
     host: str
     port: int
@@ -49,7 +59,16 @@ class Login:
     database: str | None = None  # without which the login is refused
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "password", Hidden(self.password))  # the class is frozen
+        for name in ("host", "user", "password"):
+            if not isinstance(getattr(self, name), str):
+                raise ServerError(_no_text(name, getattr(self, name)))
+        port = str(self.port)
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > MOST_PORT:
+            raise ServerError(
+                f"a Login's port is {self.port!r}: it must be a number from 0 to {MOST_PORT}"
+            )
+        object.__setattr__(self, "port", int(port))  # the class is frozen
+        object.__setattr__(self, "password", Hidden(self.password))
 
     @property
     def address(self) -> str:
@@ -59,10 +78,12 @@ class Login:
     def url(self, driver: str = "mysql+pymysql", database: str = "") -> str:
         """Return the URL of the server or of a database there, with the password.
 
-        Without a `+` in `driver` it is one for any client, with one it is SQLAlchemy's.
+        With `mysql` it is one for any client, with a driver, such as `pymysql` or
+        `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
         """
+        scheme = _scheme(driver)
         # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
-        latin = driver.partition("+")[2] in LATIN
+        latin = scheme.partition("+")[2] in LATIN
         password = self.password.encode().decode("latin-1") if latin else self.password
         user, password, name = (quote(text, safe="") for text in (self.user, password, database))
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -71,7 +92,7 @@ class Login:
         query += ["charset=utf8mb4"] if database else []
         path = f"/{name}" if query else ""
         address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
-        return Hidden(f"{driver}://{user}:{password}@{address}")
+        return Hidden(f"{scheme}://{user}:{password}@{address}")
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
@@ -144,3 +165,19 @@ class Login:
                 return LoginError(line, Answer.REFUSAL)
         line = f"what listens at {self.address} does not answer as a MySQL server"
         return LoginError(line, Answer.STRANGER)
+
+
+def _scheme(driver: str) -> str:
+    """Return a URL's scheme, in which SQLAlchemy has a driver after `mysql+`."""
+    if driver in DRIVERS:
+        return f"mysql+{driver}"
+    if re.fullmatch(r"(mysql|mariadb)(\+[a-z0-9_]+)?", driver):
+        return driver
+    raise ServerError(f"'{driver}' names no driver: take one such as pymysql, or mysql+pymysql")
+
+
+def _no_text(name: str, value: object) -> str:
+    """Say of what type a Login's value is; it may be a password."""
+    if value is None:
+        return f"a Login's {name} is None: is the variable set that it is read from?"
+    return f"a Login's {name} must be text, not {type(value).__name__}"

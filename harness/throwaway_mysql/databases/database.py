@@ -32,7 +32,8 @@ class Coordinates(Masked):
     def url(self, driver: str = "") -> str:
         """Return the URL of the database, with the password, such as `mysql://...`.
 
-        With a driver (`pymysql`, `aiomysql`, `asyncmy`, `mysqldb`) it is SQLAlchemy's.
+        With a driver (`pymysql`, `aiomysql`, `asyncmy`, `mysqldb`) it is SQLAlchemy's, which
+        may be written as SQLAlchemy does, too: `mysql+pymysql`.
         """
         login = Login(
             self["DB_HOST"],
@@ -41,7 +42,7 @@ class Coordinates(Masked):
             self["DB_PASSWORD"],
             unix_socket=self.get("DB_SOCKET"),
         )
-        return login.url(f"mysql+{driver}" if driver else "mysql", self["DATABASE_NAME"])
+        return login.url(driver or "mysql", self["DATABASE_NAME"])
 
 
 class StaysError(ServerError):

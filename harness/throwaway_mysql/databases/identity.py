@@ -81,7 +81,7 @@ def new_token() -> str:
 
 def check(prefix: str, token: str, worker: str) -> None:
     """Raise ServerError where names could not be made of these parts, or not be told apart."""
-    if not re.fullmatch(PREFIX, prefix):
+    if not isinstance(prefix, str) or not re.fullmatch(PREFIX, prefix):
         raise ServerError(
             f"{prefix!r} cannot begin the names of throwaway databases: choose 2 to {MOST_PREFIX} "
             "small letters (a to z), digits and '_', the last a '_'"

@@ -31,6 +31,13 @@ def survey(login: Login, run: Run) -> list[Verdict]:
         return _survey(place, run)
 
 
+def alone(login: Login, run: Run) -> int:
+    """Count the databases with the prefix whose names no run gives, and which no sweep touches."""
+    with Place(login) as place, saying(f"the databases at {login.address} cannot be seen"):
+        names = [name for (name,) in place.rows("SHOW DATABASES")]
+    return sum(name.startswith(run.prefix) and not parse(name, run.prefix) for name in names)
+
+
 def sweep(login: Login, run: Run, *, kept: bool = False) -> Swept:
     """Drop the databases with the prefix of `run` that nobody owns any more, `kept` ones too.
 

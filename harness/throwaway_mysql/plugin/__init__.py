@@ -6,6 +6,7 @@ Its modules, each built on those that are named before it:
     timing            how long each step took
     isolation         what keeps tests apart that share a database
     scheduler         which worker of pytest-xdist runs which module; needs pytest-xdist
+    given             what a project's own fixtures give, checked
     server_fixtures   the server of tests, as fixtures
     fixtures          the databases of tests, as fixtures
     engines           SQLAlchemy's engines on a database
@@ -17,6 +18,7 @@ Its modules, each built on those that are named before it:
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from contextlib import suppress
 from typing import Any
 
@@ -83,11 +85,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="none",
         help=f"what is done between the tests of a database: {' or '.join(WAYS)} (rows go back)",
     )
+    parser.addini(
+        "mysql_prefix",
+        default="throwaway_test_",
+        help="how the names of throwaway databases begin, unless a fixture of that name says it",
+    )
     parser.addoption(
         "--db-keep",
         nargs="?",
-        choices=["all", "failed"],
+        type=_kept,
         const="all",
+        metavar="{all,failed}",
         help="keep throwaway databases (all), or those of failed tests (failed), and tell how to "
         "look into them",
     )
@@ -107,6 +115,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="record the migrations' revisions as released: a later change in one fails a test",
     )
+
+
+def _kept(chosen: str) -> str:
+    """Return a value of --db-keep, which is a path where one follows it without a `=`."""
+    if chosen not in ("all", "failed"):
+        raise ArgumentTypeError(
+            f"it takes all or failed, not '{chosen}': before a path write --db-keep=all"
+        )
+    return chosen
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -134,7 +134,8 @@ def create_test_client(create_test_app: Any, mysql_app_state: State) -> Any:
     try:
         import httpx
     except ImportError:
-        pytest.fail("create_test_client needs httpx for this app: pip install httpx", pytrace=False)
+        line = "create_test_client needs httpx for this app: pip install httpx"
+        raise pytest.fail.Exception(line, pytrace=False) from None
     from throwaway_mysql.plugin.lifespan import WithState, is_asgi
 
     if not is_asgi(create_test_app):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin import given
 from throwaway_mysql.plugin.report import say
 from throwaway_mysql.plugin.server_fixtures import run_folder
 from throwaway_mysql.plugin.timing import journal_of
@@ -51,9 +52,9 @@ def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: 
 
 
 @pytest.fixture(scope="session")
-def mysql_prefix() -> str:
-    """Return how the names of the project's throwaway databases begin."""
-    return "throwaway_test_"
+def mysql_prefix(pytestconfig: pytest.Config) -> str:
+    """Return how the names of throwaway databases begin: the ini option `mysql_prefix`."""
+    return str(pytestconfig.getini("mysql_prefix"))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,7 @@ def mysql_run(
     config = request.config
     leftovers.sweep(places())
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
-    spared = {*mysql_spared, *filter(None, [mysql_server.database])}
+    spared = {*given.names(mysql_spared), *filter(None, [mysql_server.database])}
     run = Run.begin(mysql_prefix, worker, run_token(config), spared)
     run.journal = journal_of(config)
     with run.journal.step("sweep"):
@@ -118,11 +119,14 @@ def create_db(
     from throwaway_mysql.plugin.isolation import isolated
     from throwaway_mysql.schemas.clone import fill
 
+    schema = given.schema(mysql_schema)
     with _database(request, mysql_server, mysql_run) as coordinates:
         name = coordinates["DATABASE_NAME"]
-        if mysql_schema:
+        if schema:
             print("Migrating db")
-            filled = fill(mysql_server, name, mysql_schema, mysql_cache)
+            filled = fill(mysql_server, name, schema, mysql_cache)
+            if filled.cloned:
+                print("It was copied: what makes the schema has not changed")
             _note(filled, mysql_run.journal, name)
             if filled.warning:
                 say(request.config, filled.warning)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin import given
+from throwaway_mysql.plugin.report import say
 from throwaway_mysql.plugin.timing import journal_of
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
 @pytest.fixture(scope="session")
 def mysql_server(
     request: pytest.FixtureRequest,
-    mysql_configured: Sequence[Login],
+    mysql_configured: Sequence[Login] | Login,
     mysql_wait: float,
     mysqld: str,
     mysql_tcp: bool,  # noqa: FBT001 (a fixture)
@@ -73,7 +75,7 @@ def mysql_server(
     On the configured server if it answers, else on a private one that lives for the run.
     """
     program = request.config.getoption("--mysqld")
-    tried = [] if program else mysql_configured
+    tried = [] if program else given.logins(mysql_configured)
     began = time.perf_counter()
     login = configured_login(tried, mysql_wait)
     if not login:
@@ -89,17 +91,22 @@ def private_login(
 ) -> Login:
     """Return root's account on the run's private server, as none answers where `tried` says.
 
-    `program` and `tcp` are RunServer's. Raises ServerError, which tells of both.
+    `program` and `tcp` are RunServer's. Raises ServerError, which tells of both; without one,
+    the run tells at its end.
     """
-    from throwaway_mysql.servers.shared import shared_login
+    from throwaway_mysql.servers.shared import JOINED, shared_login
 
+    addresses = " or ".join(dict.fromkeys(login.address for login in tried))
     try:
-        return shared_login(run_folder(config), program, tcp=tcp)
+        login = shared_login(run_folder(config), program, tcp=tcp)
     except ServerError as error:
         if not tried:
             raise
-        addresses = " or ".join(dict.fromkeys(login.address for login in tried))
         reason = f"no server answers at {addresses}, and {error}"
+    else:
+        if tried and login.how != JOINED:  # once for a run
+            say(config, f"nothing answers at {addresses}: the tests had a private {login.program}")
+        return login
     raise ServerError(reason)
 
 
@@ -129,10 +136,14 @@ def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
     """Return the first of `logins` that its server takes, or None where none answers.
 
     A server on another machine is one that someone named: it gets `wait` seconds. Raises
-    ServerError where it stays away, or where a server refuses every account.
+    ServerError where it stays away, where it may not be used, or where a server refuses every
+    account.
     """
+    from throwaway_mysql.databases.place import check_allowed
     from throwaway_mysql.login import LOOPBACK, Answer
 
+    for login in logins:
+        check_allowed(login)
     deadline = time.monotonic() + wait
     while True:
         answers = [login.answer() for login in logins]

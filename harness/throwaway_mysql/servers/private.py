@@ -60,6 +60,7 @@ class PrivateServer:
     def __init__(
         self, folder: Path, user: Login, root_password: str, names: Names = OPTIONS
     ) -> None:
+        folder = folder.absolute()  # a server program takes relative paths from elsewhere
         self.folder, self.user, self.names = folder, user, names
         self.root = replace(user, user="root", password=root_password, database=None)
         self.data, self.log = folder / "data", folder / "server.log"
@@ -68,15 +69,13 @@ class PrivateServer:
     def start(self, program_path: str = "") -> str:
         """Start the server unless one answers; return one line that tells what was done."""
         try:
-            self.user.connect(timeout=1).close()
+            return self._answering()
         except LoginError as error:
             if self.user.host not in LOOPBACK:
                 raise ServerError(
                     f"{error}; {self.names.host} is not this machine, "
                     "and only a private server on 127.0.0.1 can be started"
                 ) from None
-        else:
-            return f"a MySQL server answers at {self.user.address}"
         with self._alone():
             return self._start_alone(program_path)
 
@@ -96,7 +95,7 @@ class PrivateServer:
     def status(self) -> tuple[bool, str]:
         """Tell whether a server answers, and in one line which."""
         with self._usable():
-            also = "; the private server runs with other settings" if self._runs() else ""
+            also = self._runs_otherwise() if self._runs() else ""
             try:
                 with self.user.connect(timeout=2) as connection, connection.cursor() as cursor:
                     cursor.execute("SELECT @@datadir")
@@ -110,10 +109,17 @@ class PrivateServer:
                 )
             return True, f"a server of your own answers at {self.user.address}{also}"
 
+    def _runs_otherwise(self) -> str:
+        """Say of the private server, which runs, in what it differs from the settings."""
+        address = self.running.read_text()
+        if address in ("", self.user.address):  # "" where it has only begun
+            return "; the private server runs with other settings"
+        return f"; the private server runs at {address}"
+
     def _start_alone(self, program_path: str) -> str:
         met = self._met()
-        if met is None:  # another starter was quicker
-            return f"a MySQL server answers at {self.user.address}"
+        if isinstance(met, str):  # another starter was quicker
+            return met
         if met.answer is Answer.STRANGER:
             raise ServerError(
                 f"{self.user.address} is taken by something that is not a MySQL server: "
@@ -142,18 +148,23 @@ class PrivateServer:
         self._launch(program)
         return f"a private {program} answers at {self.user.address}, its data in {self.folder}"
 
-    def _met(self) -> LoginError | None:
+    def _answering(self) -> str:
+        """Log in, and return one line that tells what answers."""
+        with self.user.connect(timeout=1) as connection:
+            version = connection.get_server_info()  # type: ignore[no-untyped-call]  # the stubs lack it
+        family = "MariaDB" if "MariaDB" in version else "MySQL"
+        return f"a {family} server answers at {self.user.address}"
+
+    def _met(self) -> LoginError | str:
         """Try to log in; a private server that still starts, or was just killed, is awaited."""
         deadline = time.monotonic() + SETTLED_WITHIN
         while True:
             ours = self._runs() and self.running.read_text() == self.user.address
             try:
-                self.user.connect(timeout=1).close()
+                return self._answering()
             except LoginError as error:
                 if not ours or error.answer in (Answer.REFUSAL, Answer.FULL):
                     return error
-            else:
-                return None
             if time.monotonic() > deadline:
                 raise ServerError(f"the private server does not answer: see {self.log}")
             time.sleep(POLL)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
+JOINED = "started by another worker"
 ADDRESS = "address"  # the file that tells all processes of the run where the server is
 LAST_WORDS_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
 
@@ -98,7 +99,7 @@ class SharedLogin(Login):
         return f"the private server of this run has ended: {reason}"
 
 
-def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> Login:
+def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> SharedLogin:
     """Return the account of root on the server of the Home in `folder`.
 
     It is started unless another process has done so. `program_path` and `tcp` are
@@ -111,7 +112,7 @@ def shared_login(folder: Path, program_path: str = "", *, tcp: bool = False) -> 
             _tell(address, {"error": ABANDONED})
             _tell(address, _start(folder, program_path, tcp=tcp))
         login = login_there(folder)
-    return login if first else replace(login, how="started by another worker")
+    return login if first else replace(login, how=JOINED)
 
 
 def login_there(folder: Path) -> SharedLogin:
