@@ -10,6 +10,11 @@ from throwaway_mysql import ServerError
 
 LINES = pytest.StashKey[list[str]]()
 LINES_OUTPUT = "throwaway_mysql_lines"  # where a worker of pytest-xdist hands them back
+RECORDED = "revisions recorded in"
+NONE_RECORDED = (
+    "no revisions recorded: test_no_recorded_revision_was_rewritten, of "
+    "throwaway_mysql.migration_tests, has to be among the tests"
+)
 
 
 def say(config: pytest.Config, *lines: str) -> None:
@@ -56,6 +61,10 @@ class Report:
         config: pytest.Config,
     ) -> None:
         """Show the lines."""
+        if config.getoption("record_revisions") and not any(
+            RECORDED in had for had in said(config)
+        ):
+            say(config, NONE_RECORDED)
         if lines := said(config):
             terminalreporter.section("throwaway databases")
             for line in lines:
