@@ -124,3 +124,49 @@ def test_a_loop_in_which_it_cannot_work_is_one_line(
     assert line in done.stdout, done.stdout
     for told in ("Traceback", "different loop", "ScopeMismatch", "site-packages"):
         assert told not in done.stdout.partition("ERRORS")[2], done.stdout
+
+
+FORGOTTEN = """
+import asyncio, functools
+
+def in_a_loop(test):
+    @functools.wraps(test)
+    def run(**arguments):
+        asyncio.run(test(**arguments))
+    return run
+
+def test_forgets({fixture}):
+    {fixture}.get("/").json()
+
+async def test_is_async({fixture}):
+    pass
+
+@in_a_loop
+async def test_brings_a_loop({fixture}):
+    pass
+
+def test_takes_what_a_fixture_makes_of_it(made):
+    assert made
+"""
+MADE = """
+@pytest.fixture
+async def made({fixture}):
+    return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "method"), [("create_test_client", "get"), ("db_connection", "execute")]
+)
+def test_a_test_that_forgets_to_be_async_is_told(
+    run_project: RunProject, fixture: str, method: str
+) -> None:
+    ini = f"mysql_driver = aiomysql\n{AUTO.replace('module', 'function')}mysql_database = test\n"
+    conftest = FACTORY + MADE.format(fixture=fixture)
+    done = run_project(ini=ini, conftest=conftest, test_it=FORGOTTEN.format(fixture=fixture))
+    line = (
+        f"\ntest_forgets is not async, and {fixture}.{method}() has to be awaited: make it `async"
+    )
+    assert line in done.stdout, done.stdout
+    assert "1 failed, 3 passed" in done.stdout
+    assert "never awaited" not in done.stdout

@@ -5,7 +5,7 @@ their marks, ini options and the fixture `anyio_backend`.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn
 
 import pytest
@@ -15,6 +15,10 @@ from throwaway_mysql.plugin.fixtures import Scope
 Plugin = Literal["asyncio", "anyio"]
 WIDER = ("function", "class", "module", "package", "session")  # each than the one before
 FIXTURES, TESTS = "asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"
+
+# Fixtures that are of one event loop, each with a method that has to be awaited there if any has.
+# An AsyncEngine works in any loop, so a test may use it with asyncio.run().
+AWAITED = {"create_test_client": "get", "db_connection": "execute"}
 
 
 def in_loop(request: pytest.FixtureRequest, name: str, scope: Scope) -> Any:
@@ -84,6 +88,25 @@ def _check_backend(request: pytest.FixtureRequest, name: str) -> None:
             f"{name} needs a fixture anyio_backend that returns 'asyncio', which MySQL's drivers "
             f"are made for, with scope='{request.scope}'"
         )
+
+
+def tell_of_missing_await(test: pytest.Item) -> None:
+    """Fail a test that is not async and takes itself what has to be awaited."""
+    if not isinstance(test, pytest.Function) or _is_async(test.function):
+        return
+    for name in inspect.signature(test.function).parameters:
+        method = getattr(test.funcargs.get(name), AWAITED.get(name, ""), None)
+        if inspect.iscoroutinefunction(method):
+            _fail(
+                f"{test.name} is not async, and {name}.{method.__name__}() has to be awaited: "
+                f"make it `async def` (a fixture of your own may put another {name} in its place)"
+            )
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    """Tell whether it is, or wraps one that is, as Hypothesis and decorators of projects do."""
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return inspect.iscoroutinefunction(inspect.unwrap(inner))
 
 
 def _fail(line: str) -> NoReturn:
