@@ -67,6 +67,27 @@ def test_a_zoo_of_everything_is_copied(
     assert len(rows(mysql_server, copied)["every_type"]) >= 10
 
 
+def make_views(login: Login, database: str) -> None:
+    """Make views that a server words anew, or judges by the session's mode."""
+    run(
+        login,
+        database,
+        "CREATE TABLE a (id INT PRIMARY KEY, b INT)",
+        "CREATE TABLE b (id INT PRIMARY KEY)",
+        "CREATE VIEW v AS SELECT a.id FROM a, b WHERE a.b = b.id",
+        "CREATE VIEW w AS SELECT USER() AS u, 'x' COLLATE utf8mb4_bin AS x",
+    )
+
+
+def test_views_are_copied_whose_copy_is_worded_otherwise(
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    made, copied = fill_two(
+        mysql_server, new_database, CallableSchema(make_views, also=()), tmp_path
+    )
+    assert_equal(mysql_server, made, copied)
+
+
 def test_a_copy_works_like_the_real_one(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
@@ -168,8 +189,9 @@ def make_big(login: Login, database: str) -> None:
     with there.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)")
         for tenth in (1, 3, 5, 7, 9):
-            content = bytes(range(1, 256)) * (2 * 1024 * 1024 * tenth // 10 // 270)
-            cursor.execute("INSERT INTO big (b) VALUES (%s)", (content,))
+            number = 2 * 1024 * 1024 * tenth // 10 // 270
+            content = f"REPEAT(X'{bytes(range(1, 256)).hex()}', {number})"
+            cursor.execute(f"INSERT INTO big (b) VALUES ({content})")
         cursor.executemany("INSERT INTO big (b) VALUES (%s)", [(b"x" * 999,)] * 5000)
 
 

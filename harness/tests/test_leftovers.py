@@ -171,14 +171,17 @@ def test_a_folder_stays_as_long_as_its_guard_lives(tmp_path: Path) -> None:
 
 
 def test_only_what_a_run_left_goes(tmp_path: Path) -> None:
-    goes = [tmp_path / f"{BEGIN}empty", tmp_path / f"{BEGIN}half{GONE}"]
-    stays = [tmp_path / f"{BEGIN}a-persons", tmp_path / "another"]
+    goes = [tmp_path / f"{BEGIN}an_empty", tmp_path / f"{BEGIN}one_half{GONE}"]
+    names = (f"{BEGIN}personal", f"{BEGIN}notes", f"{BEGIN}mine{GONE}", "another")
+    stays = [tmp_path / name for name in names]
     for folder in (*goes, *stays):
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
     for folder in (*goes[1:], *stays):
         (folder / "a file").touch()
-    (tmp_path / f"{BEGIN}link").symlink_to(tmp_path / "another")
-    (tmp_path / f"{BEGIN}file").touch()
+    open_to_all = tmp_path / f"{BEGIN}open1234{GONE}"
+    open_to_all.mkdir()
+    (tmp_path / f"{BEGIN}the_link").symlink_to(tmp_path / "another")
+    (tmp_path / f"{BEGIN}the_file").touch()
     before = set(tmp_path.iterdir())
     sweep([tmp_path, tmp_path / "nowhere"])
     assert before - set(tmp_path.iterdir()) == set(goes)

@@ -65,6 +65,12 @@ def user(mysql_root: Login, prefix: str) -> Iterator[str]:
         ("--\nGRANT a TO b", "GRANT"),
         ("/*!80000 GRANT a TO b */", "GRANT"),
         ("/*M!100100 SET GLOBAL a = 1 */", "SET GLOBAL"),
+        ("CREATE AGGREGATE FUNCTION a RETURNS INT SONAME 'b'", "CREATE AGGREGATE FUNCTION"),
+        ("CREATE RESOURCE GROUP a TYPE = USER", "CREATE RESOURCE GROUP"),
+        (
+            "CREATE OR REPLACE SPATIAL REFERENCE SYSTEM 1",
+            "CREATE OR REPLACE SPATIAL REFERENCE SYSTEM",
+        ),
         ("INSERT INTO a VALUES ('it''s; \\' ;'); GRANT a TO b", "GRANT"),
     ],
 )
@@ -86,22 +92,26 @@ def test_a_statement_that_reaches_beyond_its_database_is_heard(sql: str, found: 
         "SET SESSION sql_mode = @@GLOBAL.sql_mode",
         "SET @global = 1",
         "SET ROLE a",
+        "CREATE FUNCTION a() RETURNS CHAR(9) RETURN 'SONAME'",
     ],
 )
 def test_one_that_stays_in_it_is_not(sql: str) -> None:
     assert outside(sql) == ""
 
 
+@pytest.mark.parametrize(
+    "how", ["op.execute({!r})", "op.get_bind().connection.cursor().execute({!r})"]
+)
 def test_migrations_that_make_a_user_are_run_each_time(
     mysql_root: Login,
     write_project: WriteProject,
     new_database: NewDatabase,
     user: str,
     tmp_path: Path,
+    how: str,
 ) -> None:
-    schema = AlembicSchema(
-        write_project(SHOP, (f"op.execute('/* app */ CREATE USER IF NOT EXISTS {user}')", "pass"))
-    )
+    create = how.format(f"/* app */ CREATE USER IF NOT EXISTS {user}")
+    schema = AlembicSchema(write_project(SHOP, (create, "pass")))
     note = "not copied: its migrations use CREATE USER, which reaches beyond the database"
     for _ in range(2):
         assert fill(mysql_root, new_database(), schema, tmp_path) == Filled(seconds=ANY, note=note)

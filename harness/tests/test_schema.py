@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from throwaway_mysql import AlembicSchema, ServerError
 from throwaway_mysql.login import Login
@@ -128,6 +129,56 @@ def test_an_env_that_would_migrate_another_database_is_not_run(
         AlembicSchema(path).make(mysql_server, new_database())
 
 
+# Where an env.py goes on after it has used the connection that it was given.
+CONNECT = """
+from sqlalchemy import create_engine
+{then}
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "where"),
+    [
+        ("context.configure(connection=create_engine({url!r}).connect())", " ({shown})"),
+        ("context.configure(url={url!r})", ""),
+        ("create_engine('driver://user:pass@localhost/dbname')", ""),
+    ],
+)
+def test_another_connection_than_the_given_is_refused_before_anything_is_run(
+    mysql_root: Login,
+    write_project: WriteProject,
+    new_database: NewDatabase,
+    then: str,
+    where: str,
+) -> None:
+    path, other = write_project(SHOP), new_database()
+    url = mysql_root.url(database=other)
+    env = path.parent / "moves/env.py"
+    with env.open("a") as file:
+        file.write(CONNECT.format(then=then.format(url=str(url))))
+    with pytest.raises(ServerError) as error:
+        AlembicSchema(path).make(mysql_root, new_database())
+    told = where.format(shown=str(make_url(url)))
+    assert str(error.value).startswith(
+        f"{env} would migrate another database than the tests'{told}, so it was not let: use "
+    )
+    assert mysql_root.password not in str(error.value)
+    assert rows(mysql_root, other) == {}
+
+
+def test_another_connection_to_the_same_database_is_not(
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
+) -> None:
+    path = write_project(SHOP)
+    env = path.parent / "moves/env.py"
+    own = "connection = connection.engine.execution_options(a=1).connect()"
+    env.write_text(env.read_text().replace("context.configure(", f"{own}\ncontext.configure("))
+    AlembicSchema(path).make(mysql_server, database := new_database())
+    assert "shop" in rows(mysql_server, database)
+
+
 def test_an_env_that_migrated_another_database_is_told_of(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
@@ -139,7 +190,7 @@ def test_an_env_that_migrated_another_database_is_told_of(
             f"connection.exec_driver_sql('USE {other}')\ncontext.configure(",
         )
     )
-    with pytest.raises(ServerError, match=r"env\.py migrated another database: use config"):
+    with pytest.raises(ServerError, match=r"env\.py migrated nothing here: use config"):
         AlembicSchema(path).make(mysql_server, new_database())
 
 

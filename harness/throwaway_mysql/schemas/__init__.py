@@ -5,6 +5,7 @@ Each module is built on those that are named before it:
     kinds            what a database may have, and where its server tells of it
     digest           what makes two schemas the same
     ini              where an Alembic project has its files
+    imports          what revisions import of a project's own
     outside          what statements do outside of their database
     alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
     schema           what makes a schema, and the key of what it makes

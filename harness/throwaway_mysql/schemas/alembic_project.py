@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect
+from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from throwaway_mysql import ServerError
@@ -38,24 +41,23 @@ class AlembicProject:
     """The commands of the Alembic project of `path` on the database of that name.
 
     `outside` names the first statement that reached beyond the database, as "CREATE USER" does.
-    Raises ServerError where its env.py would go to another database than that.
+    Raises ServerError where its env.py would go to another database than that, before it is let.
     """
 
     def __init__(self, path: Path, login: Login, database: str) -> None:
         self._config = config_of(path)
         self.outside = ""
-        self._engine = _engine(login, database)
-        event.listen(self._engine, "before_cursor_execute", self._hear)
+        self._engine = _engine(login, database, self._hear)
         self.script = ScriptDirectory.from_config(self._config)
-        env = Path(self.script.dir) / "env.py"
-        if "attributes" not in env.read_text(encoding="utf-8"):
-            raise ServerError(f"{env} would migrate another database than the tests': {USE_IT}")
+        self._env = Path(self.script.dir) / "env.py"
+        if "attributes" not in self._env.read_text(encoding="utf-8"):
+            raise self._other_database()
 
     def upgrade(self, revision: str = "heads") -> None:
         """Upgrade to a revision."""
         self._run(command.upgrade, revision)
         if not inspect(self._engine).get_table_names():  # not even Alembic's own
-            raise ServerError(f"{self.script.dir}/env.py migrated another database: {USE_IT}")
+            raise ServerError(f"{self._env} migrated nothing here: {USE_IT}")
 
     def downgrade(self, revision: str) -> None:
         """Downgrade to a revision."""
@@ -70,13 +72,46 @@ class AlembicProject:
         with self._engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_heads()
 
-    def _hear(self, _link: Connection, _cursor: object, statement: str, *_: object) -> None:
-        self.outside = self.outside or outside(statement)
+    def _hear(self, statement: str | bytes) -> None:
+        text = statement if isinstance(statement, str) else statement.decode(errors="replace")
+        self.outside = self.outside or outside(text)
 
     def _run(self, do: Callable[..., None], *arguments: str) -> None:
-        with _logging_kept(), self._engine.connect() as connection:
+        with _logging_kept(), self._guarded(), self._engine.connect() as connection:
             self._config.attributes["connection"] = connection
-            do(self._config, *arguments)
+            try:
+                do(self._config, *arguments)
+            except NoSuchModuleError:  # the URL of Alembic's own template, driver://
+                problem = self._other_database()
+            else:
+                return
+        raise problem
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Refuse each connection but the engine's where env.py configures Alembic."""
+        configure = EnvironmentContext.configure
+
+        def checked(
+            context: EnvironmentContext, connection: Connection | None = None, **more: Any
+        ) -> None:
+            if connection is None or connection.engine.pool is not self._engine.pool:
+                raise self._other_database(connection)
+            configure(context, connection, **more)
+
+        EnvironmentContext.configure = checked  # type: ignore[method-assign, assignment]
+        try:
+            yield
+        finally:
+            EnvironmentContext.configure = configure  # type: ignore[method-assign]
+
+    def _other_database(self, connection: Connection | None = None) -> ServerError:
+        """Return the error that tells where env.py would go; a URL's text has no password."""
+        where = f" ({connection.engine.url})" if connection is not None else ""
+        return ServerError(
+            f"{self._env} would migrate another database than the tests'{where}, so it was not "
+            f"let: {USE_IT}"
+        )
 
 
 @contextmanager
@@ -97,13 +132,23 @@ def _logging_kept() -> Iterator[None]:
             logger.handlers[:] = handlers
 
 
-def _engine(login: Login, database: str) -> Engine:
-    """Return an engine whose URL, which reports may show, has no password."""
+def _engine(login: Login, database: str, hear: Callable[[str | bytes], None]) -> Engine:
+    """Return an engine whose URL, which reports may show, has no password.
+
+    `hear` is told each statement, also of the driver's own cursors.
+    """
     there = replace(login, database=database)
 
     def connect() -> object:
         connection = there.connect(SLOWEST)
         connection.autocommit(False)  # noqa: FBT003 (the driver's own)
+        send = connection.query
+
+        def query(sql: str | bytes, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 (as PyMySQL has it)
+            hear(sql)
+            return send(sql, unbuffered)
+
+        connection.query = query  # type: ignore[method-assign]
         return connection
 
     url = URL.create(

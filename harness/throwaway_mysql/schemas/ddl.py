@@ -17,6 +17,7 @@ BASE, VIEW = "BASE TABLE", "VIEW"
 # stands before the next semicolon for a part of it.
 END_OF_PACKET = ""
 ROUTINES = ("FUNCTION", "PROCEDURE")
+STRICT = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES")  # with them MySQL has other NULLs in views
 
 
 class CloneError(Exception):
@@ -68,7 +69,8 @@ class Contents:
 
     def statements_after_rows(self) -> Iterator[str]:
         """Yield what makes all else; triggers come now, so that no row starts them."""
-        born = _Born(self.collation)
+        mode = str(self._ask("SELECT @@GLOBAL.sql_mode AS mode")[0]["mode"])
+        born = _Born(self.collation, ",".join(name for name in mode.split(",") if name in STRICT))
         made = [(self._made(kind, name), f"Create {kind.title()}") for kind, name in self.routines]
         views = {name: self._made("VIEW", name) for name in self.views}
         made += [(views[name], "Create View") for name in _in_order(views)]
@@ -126,8 +128,9 @@ class Contents:
 class _Born:
     """The session in which the next object is to be made: it notes it, and works by it later."""
 
-    def __init__(self, collation: str) -> None:
+    def __init__(self, collation: str, strict: str) -> None:
         self._collation = self._now = collation  # of the database: parameters are of it
+        self._strict = strict  # for views: of theirs nothing is told
         self._set = ""
 
     def settings(self, row: dict[str, Any], statement: str) -> Iterator[str]:
@@ -139,7 +142,7 @@ class _Born:
         setting = (
             f"SET character_set_client = {client}, "
             f"collation_connection = {row['collation_connection']}, "
-            f"sql_mode = '{row.get('sql_mode', '')}', "
+            f"sql_mode = '{row.get('sql_mode', self._strict)}', "
             f"time_zone = '{row.get('time_zone', '+00:00')}'"
         )
         if setting != self._set:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
@@ -94,8 +95,8 @@ class Dump:
         """Make the copy in the connection's database, which is empty."""
         with _as_clone_error(), connection.cursor() as cursor:
             for packet in self.packets:
-                sql = packet.replace(self.mark.encode(), database.encode())
-                cursor.execute(sql.decode(errors="surrogateescape"))  # sent as these bytes
+                sql: Any = packet.replace(self.mark.encode(), database.encode())
+                cursor.execute(sql)  # bytes are sent as they are, whatever the stubs say
                 while cursor.nextset():
                     pass
 

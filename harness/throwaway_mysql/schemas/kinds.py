@@ -12,6 +12,9 @@ from throwaway_mysql.databases.marker import VIEW
 DEFINER = "IF(definer = CURRENT_USER(), '', definer)"
 BORN = "character_set_client, collation_connection, database_collation"
 
+# Without the brackets that servers put around the joins of a view when they read their own wording.
+UNBRACKETED = "REPLACE(REPLACE(view_definition, '(', ''), ')', '')"
+
 
 class Kind(NamedTuple):
     """A kind of object: where it is told of, and what of it, on both servers and on either.
@@ -103,7 +106,7 @@ KINDS = (
         "view",
         "views",
         "table_schema",
-        f"table_name, view_definition, check_option, security_type, {DEFINER}, "
+        f"table_name, {UNBRACKETED}, check_option, security_type, {DEFINER}, "
         "character_set_client, collation_connection",
         mariadb=("algorithm",),
         where=f" AND table_name <> '{VIEW}'",

@@ -105,7 +105,7 @@ class Original:
             *(name for name, checksum in self._checksums.items() if now[name] != checksum),
         ]
 
-    def _statements(self, tables: Sequence[str], kinds: dict[str, str]) -> Iterator[str]:
+    def _statements(self, tables: Sequence[str], kinds: dict[str, str]) -> Iterator[str | bytes]:
         """Yield what puts tables back, first what commits by itself."""
         deleted = []
         for table in tables:
@@ -143,14 +143,14 @@ class Original:
         found = self._place.rows(" UNION ALL ".join(selects))  # half the time of many EXISTS
         return [names[number] for (number,) in found]
 
-    def _read(self, table: str) -> list[str]:
+    def _read(self, table: str) -> list[bytes]:
         """Return the statements that insert a table's rows."""
-        statements: list[str] = []
+        statements: list[bytes] = []
         found = inserts(self._place.connection, self.database, table)
         why = ""
         try:
             for insert in found:
-                statements.append(insert.decode(errors="surrogateescape"))  # sent as these bytes
+                statements.append(insert)
                 if sum(map(len, statements)) > MOST:
                     why = f"the rows of {table} take more than {MOST >> 20} MiB"
                     break

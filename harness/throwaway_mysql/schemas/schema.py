@@ -16,12 +16,14 @@ from typing import Protocol
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
+from throwaway_mysql.schemas.imports import own_imports
 
 # Makes tables or rows in the database of that name.
 Step = Callable[[Login, str], None]
 Named = str | Path  # a path; a relative one is from the folder where the program runs
 # Where a callable has values that its file does not tell.
 MORE = ("__closure__", "__self__", "__wrapped__", "__defaults__", "__kwdefaults__")
+ENV = "env.py"
 RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.schemas.recorded
 
 
@@ -48,13 +50,13 @@ class AlembicSchema:
     `ini` is its alembic.ini (or a pyproject.toml), whose env.py must use the connection in
     `config.attributes["connection"]` where there is one (Alembic's cookbook, "Sharing a
     Connection"). The key is made of the content of the ini, of all files beside env.py and in
-    the version locations, of the file that `seed` is written in, and of the versions of Alembic
-    and SQLAlchemy.
+    the version locations, of the modules that revisions import and that are not installed
+    packages, of the file that `seed` is written in, and of the versions of Alembic and SQLAlchemy.
 
     What env.py imports, such as models and settings, is not in it, as revisions and not models
     make a schema. Where a revision, env.py or the seed reads anything else that decides what
-    comes out (`metadata.create_all()` in a revision, a table prefix in the settings, a file of
-    rows), name these files or folders in `also`, or a change there is not noticed. With a seed
+    comes out (a table prefix that env.py takes from the settings, a file of rows), name these
+    files or folders in `also`, or a change there is not noticed, as in the environment. With a seed
     there are copies only where `also` says what that depends on, if only with ().
     """
 
@@ -72,7 +74,9 @@ class AlembicSchema:
         if folders is None or seeded is None or (self.seed and self.also is None):
             return None
         toml = path.with_name("pyproject.toml")  # may have a part of the ini
-        roots = [path, *([toml] if toml.exists() else []), *folders, *_paths(self.also)]
+        imports = own_imports(_revisions(folders), path.parent)
+        made_by = [path, *([toml] if toml.exists() else []), *folders, *sorted(imports)]
+        roots = [*made_by, *_paths(self.also)]
         return _hash(["alembic", server, _versions(), *seeded], roots)
 
     def make(self, login: Login, database: str) -> str | None:
@@ -169,6 +173,12 @@ def _hash(texts: Sequence[str], roots: Iterable[Path]) -> str:
             add(path.name.encode() if path == root else str(path.relative_to(root)).encode())
             add(path.read_bytes())
     return hashed.hexdigest()
+
+
+def _revisions(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield the revisions, and what may be beside env.py for them."""
+    for folder in folders:
+        yield from (file for file in _files(folder) if file.suffix == ".py" and file.name != ENV)
 
 
 def _files(folder: Path) -> Iterator[Path]:

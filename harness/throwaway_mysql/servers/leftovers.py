@@ -4,6 +4,8 @@ A guard is killed too where a system without memory ends what it finds, or a con
 """
 
 import os
+import re
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +17,7 @@ from throwaway_mysql.servers.guarded import noted
 from throwaway_mysql.servers.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
+NAME = re.compile(rf"{BEGIN}[a-z0-9_]{{8}}({re.escape(guard.GONE)})?")  # as mkdtemp makes them
 KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
 DATA = b"--datadir="
@@ -64,12 +67,15 @@ def _goes_on(folder: Path) -> bool:
 def _ours(places: Iterable[Path]) -> Iterator[Path]:
     for place in dict.fromkeys(places):
         with suppress(OSError):  # there is none, or none that may be read
-            yield from [path for path in place.glob(f"{BEGIN}*") if _is_ours(path)]
+            paths = place.glob(f"{BEGIN}*")
+            yield from [path for path in paths if NAME.fullmatch(path.name) and _is_ours(path)]
 
 
 def _is_ours(path: Path) -> bool:
     try:
-        return not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.geteuid()
+        status = path.lstat()
+        private = stat.S_ISDIR(status.st_mode) and not stat.S_IMODE(status.st_mode) & 0o077
+        return private and status.st_uid == os.geteuid()
     except OSError:  # it was removed meanwhile
         return False
 

@@ -1,0 +1,88 @@
+"""Files of a project's own that its revisions import: what they make may depend on these."""
+
+import ast
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+INSTALLED = tuple(
+    Path(sysconfig.get_path(name)).resolve()
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
+def own_imports(files: Iterable[Path], beside: Path) -> set[Path]:
+    """Return the files of modules that `files` import, and those in turn, but for installed ones.
+
+    Modules are looked for where Python does it, and in the folder `beside`, as Alembic does.
+    What a call imports, such as importlib.import_module(), is not seen.
+    """
+    found: set[Path] = set()
+    rest = list(files)
+    while rest:
+        new = _imported(rest.pop(), beside) - found
+        found |= new
+        rest += [file for file in new if file.suffix == ".py"]
+    return found
+
+
+def _imported(file: Path, beside: Path) -> set[Path]:
+    status = file.stat()
+    names = _names(file, status.st_mtime_ns, status.st_size)
+    return {path for dots, name in names for path in _modules(dots, name, file, beside)}
+
+
+@cache
+def _names(file: Path, *_state: int) -> set[tuple[int, str]]:
+    """Return the dotted names that a file imports, each with the number of dots before it."""
+    names: set[tuple[int, str]] = set()
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # as who runs it will be told
+        return names
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {(0, alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{node.module}." if node.module else ""
+            names |= {(node.level, base + alias.name) for alias in node.names}
+    return names
+
+
+def _modules(dots: int, name: str, file: Path, beside: Path) -> Iterator[Path]:
+    """Yield the files of a module and of its packages; the last part may be no module."""
+    top, *parts = name.split(".")
+    if dots:
+        folders, parts = [file.parents[dots - 1]], [top, *parts]
+    else:
+        spec = _spec(top, beside)
+        if not spec or not _is_own(spec):
+            return
+        if spec.origin:
+            yield Path(spec.origin)
+        folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    for part in parts:
+        for folder in folders:
+            files = (folder / f"{part}.py", folder / part / "__init__.py")
+            yield from (path for path in files if path.is_file())
+        folders = [folder / part for folder in folders if (folder / part).is_dir()]
+
+
+def _spec(top: str, beside: Path) -> ModuleSpec | None:
+    """Find a module that is in no package; nothing is imported."""
+    try:
+        found = find_spec(top)
+    except (ImportError, ValueError):  # ValueError: it has none
+        found = None
+    return found or PathFinder.find_spec(top, [str(beside)])
+
+
+def _is_own(spec: ModuleSpec) -> bool:
+    places = [spec.origin] if spec.has_location else spec.submodule_search_locations or ()
+    paths = [Path(place).resolve() for place in places if place]
+    return bool(paths) and not any(
+        path.is_relative_to(there) for path in paths for there in INSTALLED
+    )
