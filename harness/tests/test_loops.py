@@ -170,3 +170,30 @@ def test_a_test_that_forgets_to_be_async_is_told(
     assert line in done.stdout, done.stdout
     assert "1 failed, 3 passed" in done.stdout
     assert "never awaited" not in done.stdout
+
+
+ENGINES = """
+import asyncio
+
+def test_forgets(db_engine):
+    with db_engine.connect():
+        pass
+
+def test_fails_otherwise(db_engine):
+    raise TypeError("a bug")
+
+def test_brings_a_loop(db_engine):
+    async def connect():
+        async with db_engine.connect():
+            pass
+    asyncio.run(connect())
+"""
+
+
+def test_an_engine_that_is_async_is_told_of_where_a_test_fails_by_it(
+    run_project: RunProject,
+) -> None:
+    done = run_project(ini="mysql_driver = aiomysql\n", test_it=ENGINES)
+    told = "\nE       db_engine is an AsyncEngine: make the test `async def`"
+    assert done.stdout.count(told) == 1, done.stdout
+    assert "2 failed, 1 passed" in done.stdout

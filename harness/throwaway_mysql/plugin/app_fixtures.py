@@ -19,7 +19,7 @@ from throwaway_mysql.plugin.engines import (
     rolled_back_async,
 )
 from throwaway_mysql.plugin.fixtures import database_scope
-from throwaway_mysql.plugin.loops import in_loop, tell_of_missing_await
+from throwaway_mysql.plugin.loops import in_loop, missing_await_told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -59,10 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(asyncio_fixtures)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Tell of a test that forgot to be async, rather than let it find a coroutine."""
-    tell_of_missing_await(item)
+    with missing_await_told(item):
+        return (yield)
 
 
 @pytest.fixture(scope=database_scope)

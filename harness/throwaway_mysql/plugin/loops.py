@@ -5,7 +5,8 @@ their marks, ini options and the fixture `anyio_backend`.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 import pytest
@@ -17,7 +18,6 @@ WIDER = ("function", "class", "module", "package", "session")  # each than the o
 FIXTURES, TESTS = "asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"
 
 # Fixtures that are of one event loop, each with a method that has to be awaited there if any has.
-# An AsyncEngine works in any loop, so a test may use it with asyncio.run().
 AWAITED = {"create_test_client": "get", "db_connection": "execute"}
 
 
@@ -90,17 +90,28 @@ def _check_backend(request: pytest.FixtureRequest, name: str) -> None:
         )
 
 
-def tell_of_missing_await(test: pytest.Item) -> None:
-    """Fail a test that is not async and takes itself what has to be awaited."""
+@contextmanager
+def missing_await_told(test: pytest.Item) -> Iterator[None]:
+    """Fail a test that is not async and takes itself what has to be awaited, before it runs.
+
+    Of an AsyncEngine, which works in any loop, so that the test may bring one, it is told only
+    where the test fails by that.
+    """
     if not isinstance(test, pytest.Function) or _is_async(test.function):
+        yield
         return
-    for name in inspect.signature(test.function).parameters:
-        method = getattr(test.funcargs.get(name), AWAITED.get(name, ""), None)
+    taken = {name: test.funcargs.get(name) for name in inspect.signature(test.function).parameters}
+    for name, value in taken.items():
+        method = getattr(value, AWAITED.get(name, ""), None)
         if inspect.iscoroutinefunction(method):
-            _fail(
-                f"{test.name} is not async, and {name}.{method.__name__}() has to be awaited: "
-                f"make it `async def` (a fixture of your own may put another {name} in its place)"
-            )
+            call = f"{name}.{method.__name__}()"
+            _fail(f"{test.name} is not async, and {call} has to be awaited: make it `async def`")
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        if hasattr(taken.get("db_engine"), "sync_engine") and "Async" in str(error):
+            error.add_note("db_engine is an AsyncEngine: make the test `async def`")
+        raise
 
 
 def _is_async(function: Callable[..., object]) -> bool:
