@@ -46,9 +46,14 @@ class Report:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand a worker's lines to the controller."""
-        if (output := getattr(session.config, "workeroutput", None)) is not None:
-            output[LINES_OUTPUT] = list(said(session.config))
+        """Hand a worker's lines to the controller, which tells what none has done."""
+        config = session.config
+        if (output := getattr(config, "workeroutput", None)) is not None:
+            output[LINES_OUTPUT] = list(said(config))
+        elif config.getoption("record_revisions") and not any(
+            RECORDED in line for line in said(config)
+        ):
+            say(config, NONE_RECORDED)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -61,10 +66,6 @@ class Report:
         config: pytest.Config,
     ) -> None:
         """Show the lines."""
-        if config.getoption("record_revisions") and not any(
-            RECORDED in had for had in said(config)
-        ):
-            say(config, NONE_RECORDED)
         if lines := said(config):
             terminalreporter.section("throwaway databases")
             for line in lines:
