@@ -15,6 +15,7 @@ import pytest
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.looking import MOMENTS, alive, processes, server_runs, wait_until
 
@@ -202,3 +203,16 @@ def test_one_that_does_not_start_says_why_and_names_no_log_that_goes_with_it(
 def test_a_program_that_is_none_is_refused() -> None:
     with pytest.raises(ServerError, match="no server program at /nowhere"):
         RunServer("/nowhere")
+
+
+def test_what_a_login_by_tcp_lacks_is_said_at_once(
+    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_program(mysql_program).family == "MariaDB":
+        pytest.skip("it takes a password without RSA")
+    monkeypatch.setattr("pymysql._auth._have_cryptography", False)
+    with pytest.raises(
+        ServerError, match=r"needs cryptography: pip install 'throwaway-mysql\[rsa\]'$"
+    ):
+        RunServer(mysql_program)
+    RunServer(mysql_program, tcp=False).close()

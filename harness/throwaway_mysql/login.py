@@ -25,6 +25,7 @@ class Answer(Enum):
     STRANGER = auto()  # someone does, who does not speak MySQL
     REFUSAL = auto()  # a MySQL server that lets this account not in
     FULL = auto()  # a MySQL server that has no connection left
+    UNABLE = auto()  # a MySQL server whose login this environment lacks something for
     SERVICE = auto()  # a MySQL server that answers queries
 
 
@@ -129,6 +130,9 @@ class Login:
         return link
 
     def _explain(self, error: Exception) -> LoginError:
+        if "cryptography" in str(error):  # which the driver lacks where MySQL wants RSA
+            line = f"{self.address} needs cryptography: pip install 'throwaway-mysql[rsa]'"
+            return LoginError(f"a login by TCP to the server at {line}", Answer.UNABLE)
         match error.args:
             case (int(number), str(text)) if number == TOO_MANY_CONNECTIONS:
                 line = f"the server at {self.address} is full: {text}"

@@ -147,8 +147,11 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_WITHIN
     look = time.monotonic() + LOOK
     while time.monotonic() < deadline:
-        if login.answer(timeout=5) in ready:
+        answer = login.answer(timeout=5)
+        if answer in ready:
             return
+        if answer is Answer.UNABLE:
+            login.connect()  # raises, with what is lacking
         if time.monotonic() > look:
             refuse_full_disk(log, since)
             look += LOOK
