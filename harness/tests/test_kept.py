@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from throwaway_mysql.databases.place import Place
@@ -159,6 +160,18 @@ def test_only_what_is_kept_outlives_the_run_and_ends_when_told(
     assert (done.returncode, done.stderr) == (0, "")
     assert not one.folder.exists()
     assert not processes(one.folder)
+
+
+@pytest.mark.parametrize("tcp", ["", "1"], ids=["socket", "port"])
+def test_pymysql_gets_in_by_the_file_for_clients(project: Project, tcp: str) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed", TEST_TCP=tcp))
+    options = str(one.folder / "client.cnf")
+    with (
+        pymysql.connect(read_default_file=options, database=one.database) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT n FROM t")
+        assert cursor.fetchall() == ((42,),)
 
 
 def test_the_list_says_what_the_run_has_said(project: Project) -> None:

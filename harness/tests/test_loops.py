@@ -124,3 +124,76 @@ def test_a_loop_in_which_it_cannot_work_is_one_line(
     assert line in done.stdout, done.stdout
     for told in ("Traceback", "different loop", "ScopeMismatch", "site-packages"):
         assert told not in done.stdout.partition("ERRORS")[2], done.stdout
+
+
+FORGOTTEN = """
+import asyncio, functools
+
+def in_a_loop(test):
+    @functools.wraps(test)
+    def run(**arguments):
+        asyncio.run(test(**arguments))
+    return run
+
+def test_forgets({fixture}):
+    {fixture}.get("/").json()
+
+async def test_is_async({fixture}):
+    pass
+
+@in_a_loop
+async def test_brings_a_loop({fixture}):
+    pass
+
+def test_takes_what_a_fixture_makes_of_it(made):
+    assert made
+"""
+MADE = """
+@pytest.fixture
+async def made({fixture}):
+    return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "method"), [("create_test_client", "get"), ("db_connection", "execute")]
+)
+def test_a_test_that_forgets_to_be_async_is_told(
+    run_project: RunProject, fixture: str, method: str
+) -> None:
+    ini = f"mysql_driver = aiomysql\n{AUTO.replace('module', 'function')}mysql_database = test\n"
+    conftest = FACTORY + MADE.format(fixture=fixture)
+    done = run_project(ini=ini, conftest=conftest, test_it=FORGOTTEN.format(fixture=fixture))
+    line = (
+        f"\ntest_forgets is not async, and {fixture}.{method}() has to be awaited: make it `async"
+    )
+    assert line in done.stdout, done.stdout
+    assert "1 failed, 3 passed" in done.stdout
+    assert "never awaited" not in done.stdout
+
+
+ENGINES = """
+import asyncio
+
+def test_forgets(db_engine):
+    with db_engine.connect():
+        pass
+
+def test_fails_otherwise(db_engine):
+    raise TypeError("a bug")
+
+def test_brings_a_loop(db_engine):
+    async def connect():
+        async with db_engine.connect():
+            pass
+    asyncio.run(connect())
+"""
+
+
+def test_an_engine_that_is_async_is_told_of_where_a_test_fails_by_it(
+    run_project: RunProject,
+) -> None:
+    done = run_project(ini="mysql_driver = aiomysql\n", test_it=ENGINES)
+    told = "\nE       db_engine is an AsyncEngine: make the test `async def`"
+    assert done.stdout.count(told) == 1, done.stdout
+    assert "2 failed, 1 passed" in done.stdout

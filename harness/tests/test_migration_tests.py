@@ -78,6 +78,19 @@ def test_two_heads_fail(run_tests: RunTests, write_project: WriteProject) -> Non
     assert "1 failed" in said
 
 
+def test_a_project_without_models_is_not_compared(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    path = write_project(SHOP)
+    env = path.parent / "moves/env.py"
+    env.write_text(env.read_text() + "assert metadata is None\n")
+    assert "1 failed" in run_tests(path, "-k", "models")
+    env.write_text(env.read_text().replace("metadata = MetaData()", "metadata = None"))
+    said = run_tests(path, "-k", "models")
+    assert "1 skipped" in said
+    assert "no target_metadata in env.py" in said
+
+
 def test_models_without_a_revision_fail(run_tests: RunTests, write_project: WriteProject) -> None:
     said = run_tests(write_project(SHOP, models=MODELS), "-k", "models")
     assert "New upgrade operations detected: [('add_column'" in said
@@ -153,6 +166,60 @@ def test_a_recorded_revision_may_not_be_rewritten(
     assert "r0 was rewritten, r1 is gone: databases" in run_tests(path, *only)
     run_tests(path, *only, "--record-revisions")
     assert "1 passed" in run_tests(path, *only)
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["one process", "a worker"])
+def test_a_run_says_whether_it_has_recorded(
+    run_tests: RunTests, write_project: WriteProject, options: tuple[str, ...]
+) -> None:
+    path = write_project(SHOP)
+    record = path.parent / "moves" / RECORD
+    said = run_tests(path, "-k", "head", "--record-revisions", *options)
+    assert "\nno revisions recorded: test_no_recorded_revision_was_rewritten, of thr" in said
+    assert not record.exists()
+    said = run_tests(path, "-k", "recorded", "--record-revisions", *options)
+    assert f"\n1 revisions recorded in {record}\n" in said
+    assert "no revisions" not in said
+    assert "revisions recorded" not in run_tests(path, "-k", "head", *options)
+
+
+def test_what_a_server_refuses_is_one_line(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    path = write_project(SHOP, SHOP)
+    said = run_tests(path, "-k", "down")
+    file = path.parent / "moves/versions/r1.py"
+    assert said.count(f"\nrevision r1 ({file}:11, in upgrade): 1050 Table 'shop' already ex") == 2
+    assert "2 failed" in said
+    assert len(said.splitlines()) < 20, said
+
+
+def test_an_incomplete_way_down_is_one_line(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    said = run_tests(write_project((SHOP[0], "pass")), "-k", "up_down_up")
+    assert ":11, in upgrade): 1050 Table 'shop' already exists" in said
+    assert len(said.splitlines()) < 20, said
+
+
+def test_a_bug_in_a_revision_keeps_its_traceback(
+    run_tests: RunTests, write_project: WriteProject
+) -> None:
+    raises = ("raise LookupError('a bug')", "pass")
+    said = run_tests(write_project(SHOP, raises), "-k", "up_down_up")
+    assert "moves/versions/r1.py:11: LookupError" in said
+    assert "    raise LookupError('a bug')" in said
+
+
+@pytest.mark.parametrize("package", ["alembic", "sqlalchemy"])
+def test_without_its_packages_it_is_one_line(
+    run_tests: RunTests, write_project: WriteProject, package: str
+) -> None:
+    lacks = f"import sys\nsys.modules[{package!r}] = None\n"
+    said = run_tests(write_project(SHOP), module=lacks + TESTS)
+    assert f"\nthe tests of migrations need {package}: pip install alembic sqlalchemy\n" in said
+    assert "Traceback" not in said
+    assert "1 error" in said
 
 
 def test_fifty_revisions_pass(run_tests: RunTests, fifty: Path) -> None:

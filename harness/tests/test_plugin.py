@@ -32,7 +32,7 @@ def test_it(broken):
 HANGS = """
 import time
 
-def test_it(create_test_client):
+def test_it(create_test_app):
     print("now", flush=True)
     time.sleep(60)
 """

@@ -19,7 +19,7 @@ from throwaway_mysql.plugin.engines import (
     rolled_back_async,
 )
 from throwaway_mysql.plugin.fixtures import database_scope
-from throwaway_mysql.plugin.loops import in_loop
+from throwaway_mysql.plugin.loops import in_loop, missing_await_told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -57,6 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from throwaway_mysql.plugin import asyncio_fixtures
 
         config.pluginmanager.register(asyncio_fixtures)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Tell of a test that forgot to be async, rather than let it find a coroutine."""
+    with missing_await_told(item):
+        return (yield)
 
 
 @pytest.fixture(scope=database_scope)

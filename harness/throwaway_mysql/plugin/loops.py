@@ -5,7 +5,8 @@ their marks, ini options and the fixture `anyio_backend`.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NoReturn
 
 import pytest
@@ -15,6 +16,9 @@ from throwaway_mysql.plugin.fixtures import Scope
 Plugin = Literal["asyncio", "anyio"]
 WIDER = ("function", "class", "module", "package", "session")  # each than the one before
 FIXTURES, TESTS = "asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"
+
+# Fixtures that are of one event loop, each with a method that has to be awaited there if any has.
+AWAITED = {"create_test_client": "get", "db_connection": "execute"}
 
 
 def in_loop(request: pytest.FixtureRequest, name: str, scope: Scope) -> Any:
@@ -84,6 +88,36 @@ def _check_backend(request: pytest.FixtureRequest, name: str) -> None:
             f"{name} needs a fixture anyio_backend that returns 'asyncio', which MySQL's drivers "
             f"are made for, with scope='{request.scope}'"
         )
+
+
+@contextmanager
+def missing_await_told(test: pytest.Item) -> Iterator[None]:
+    """Fail a test that is not async and takes itself what has to be awaited, before it runs.
+
+    Of an AsyncEngine, which works in any loop, so that the test may bring one, it is told only
+    where the test fails by that.
+    """
+    if not isinstance(test, pytest.Function) or _is_async(test.function):
+        yield
+        return
+    taken = {name: test.funcargs.get(name) for name in inspect.signature(test.function).parameters}
+    for name, value in taken.items():
+        method = getattr(value, AWAITED.get(name, ""), None)
+        if inspect.iscoroutinefunction(method):
+            call = f"{name}.{method.__name__}()"
+            _fail(f"{test.name} is not async, and {call} has to be awaited: make it `async def`")
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        if hasattr(taken.get("db_engine"), "sync_engine") and "Async" in str(error):
+            error.add_note("db_engine is an AsyncEngine: make the test `async def`")
+        raise
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    """Tell whether it is, or wraps one that is, as Hypothesis and decorators of projects do."""
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return inspect.iscoroutinefunction(inspect.unwrap(inner))
 
 
 def _fail(line: str) -> NoReturn:

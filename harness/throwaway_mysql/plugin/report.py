@@ -10,6 +10,11 @@ from throwaway_mysql import ServerError
 
 LINES = pytest.StashKey[list[str]]()
 LINES_OUTPUT = "throwaway_mysql_lines"  # where a worker of pytest-xdist hands them back
+RECORDED = "revisions recorded in"
+NONE_RECORDED = (
+    "no revisions recorded: test_no_recorded_revision_was_rewritten, of "
+    "throwaway_mysql.migration_tests, has to be among the tests"
+)
 
 
 def say(config: pytest.Config, *lines: str) -> None:
@@ -41,9 +46,14 @@ class Report:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand a worker's lines to the controller."""
-        if (output := getattr(session.config, "workeroutput", None)) is not None:
-            output[LINES_OUTPUT] = list(said(session.config))
+        """Hand a worker's lines to the controller, which tells what none has done."""
+        config = session.config
+        if (output := getattr(config, "workeroutput", None)) is not None:
+            output[LINES_OUTPUT] = list(said(config))
+        elif config.getoption("record_revisions") and not any(
+            RECORDED in line for line in said(config)
+        ):
+            say(config, NONE_RECORDED)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

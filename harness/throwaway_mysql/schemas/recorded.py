@@ -13,29 +13,30 @@ from alembic.script import ScriptDirectory
 from throwaway_mysql.schemas.schema import RECORD
 
 
+def file_of(script: ScriptDirectory) -> Path:
+    """Return where the record is."""
+    return Path(script.dir) / RECORD
+
+
 def record(script: ScriptDirectory) -> int:
     """Write the record of all revisions that are there; return how many they are."""
     digests = _digests(script)
     lines = [f"{digest}  {revision}\n" for revision, digest in sorted(digests.items())]
-    _file(script).write_text("".join(lines), encoding="utf-8")
+    file_of(script).write_text("".join(lines), encoding="utf-8")
     return len(digests)
 
 
 def rewritten(script: ScriptDirectory) -> list[str] | None:
     """Return what recorded revisions are changed or gone, or None where there is no record."""
-    if not _file(script).exists():
+    if not file_of(script).exists():
         return None
-    recorded = [line.split() for line in _file(script).read_text(encoding="utf-8").splitlines()]
+    recorded = [line.split() for line in file_of(script).read_text(encoding="utf-8").splitlines()]
     now = _digests(script)
     return [
         f"{revision} was rewritten" if revision in now else f"{revision} is gone"
         for digest, revision in recorded
         if now.get(revision) != digest
     ]
-
-
-def _file(script: ScriptDirectory) -> Path:
-    return Path(script.dir) / RECORD
 
 
 def _digests(script: ScriptDirectory) -> dict[str, str]:
