@@ -119,6 +119,15 @@ def test_all_heads_are_made(
     assert list(rows(mysql_server, database)) == ["a", "alembic_version", "b", "shop"]
 
 
+def test_what_the_server_refuses_is_one_line_that_names_the_revision(
+    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
+) -> None:
+    path = write_project(SHOP, SHOP)
+    line = r"^revision r1 \(.*/r1\.py:\d+, in upgrade\): 1050 Table 'shop' already exists$"
+    with pytest.raises(ServerError, match=line):
+        AlembicSchema(path).make(mysql_server, new_database())
+
+
 def test_an_env_that_would_migrate_another_database_is_not_run(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
