@@ -28,7 +28,6 @@ try:
 
     from throwaway_mysql.schemas import recorded
     from throwaway_mysql.schemas.alembic_project import AlembicProject, config_of
-    from throwaway_mysql.schemas.refusals import in_one_line
 except ModuleNotFoundError as error:
     lacking = str(error.name).partition(".")[0]
     line = f"the tests of migrations need {lacking}: pip install alembic sqlalchemy"
@@ -46,14 +45,14 @@ WITHOUT_MODELS = "does not provide a MetaData object"  # Alembic's words
 
 
 class _Project(AlembicProject):
-    """An AlembicProject that fails a test with one line where a server refuses something."""
+    """An AlembicProject whose errors fail a test with the one line that they are."""
 
     def upgrade(self, revision: str = "heads") -> None:
-        with _told(self.script):
+        with _told():
             super().upgrade(revision)
 
     def downgrade(self, revision: str) -> None:
-        with _told(self.script):
+        with _told():
             super().downgrade(revision)
 
 
@@ -151,10 +150,9 @@ def _project(schema: Schema, login: Login, database: Mapping[str, Any]) -> Alemb
 
 
 @contextmanager
-def _told(script: ScriptDirectory) -> Iterator[None]:
+def _told() -> Iterator[None]:
     try:
-        with in_one_line(script):
-            yield
+        yield
     except ServerError as error:
         _fail(str(error))
 

@@ -7,9 +7,9 @@ Each module is built on those that are named before it:
     ini              where an Alembic project has its files
     imports          what revisions import of a project's own
     outside          what statements do outside of their database
-    alembic_project  Alembic's commands on a throwaway database; needs it and SQLAlchemy
+    refusals         what a server refuses in a revision, as one line; needs Alembic and SQLAlchemy
+    alembic_project  Alembic's commands on a throwaway database; needs them, too
     schema           what makes a schema, and the key of what it makes
-    refusals         what a server refuses in a revision, as one line; needs them, too
     recorded         revisions that may not change any more; needs Alembic
     ddl, rows        a database's objects and rows as SQL
     checksums        what is another after any change of a table's rows

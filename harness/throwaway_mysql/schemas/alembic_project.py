@@ -21,6 +21,7 @@ from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.outside import outside
+from throwaway_mysql.schemas.refusals import in_one_line
 
 SLOWEST = 3600.0  # seconds that one statement of a revision may take
 USE_IT = "use config.attributes['connection'] where there is one (Alembic's cookbook, sharing)"
@@ -41,7 +42,8 @@ class AlembicProject:
     """The commands of the Alembic project of `path` on the database of that name.
 
     `outside` names the first statement that reached beyond the database, as "CREATE USER" does.
-    Raises ServerError where its env.py would go to another database than that, before it is let.
+    Raises ServerError where its env.py would go to another database than that, before it is let,
+    and where the server refuses what a revision executes.
     """
 
     def __init__(self, path: Path, login: Login, database: str) -> None:
@@ -80,7 +82,8 @@ class AlembicProject:
         with _logging_kept(), self._guarded(), self._engine.connect() as connection:
             self._config.attributes["connection"] = connection
             try:
-                do(self._config, *arguments)
+                with in_one_line(self.script):
+                    do(self._config, *arguments)
             except NoSuchModuleError:  # the URL of Alembic's own template, driver://
                 problem = self._other_database()
             else:

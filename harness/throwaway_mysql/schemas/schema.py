@@ -86,13 +86,11 @@ class AlembicSchema:
         """
         try:
             from throwaway_mysql.schemas.alembic_project import AlembicProject
-            from throwaway_mysql.schemas.refusals import in_one_line
         except ModuleNotFoundError as error:
             missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
             raise ServerError(missing) from None
         project = AlembicProject(Path(self.ini), login, database)
-        with in_one_line(project.script):
-            project.upgrade()
+        project.upgrade()
         if self.seed:
             self.seed(login, database)
         did = project.outside
