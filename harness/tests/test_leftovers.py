@@ -171,7 +171,10 @@ def test_a_folder_stays_as_long_as_its_guard_lives(tmp_path: Path) -> None:
 
 
 def test_only_what_a_run_left_goes(tmp_path: Path) -> None:
-    goes = [tmp_path / f"{BEGIN}an_empty", tmp_path / f"{BEGIN}one_half{GONE}"]
+    goes = [
+        tmp_path / f"{BEGIN}{name}"
+        for name in ("an_empty", f"one_half{GONE}", f"again_1_{GONE * 2}")
+    ]
     names = (f"{BEGIN}personal", f"{BEGIN}notes", f"{BEGIN}mine{GONE}", "another")
     stays = [tmp_path / name for name in names]
     for folder in (*goes, *stays):

@@ -17,7 +17,8 @@ from throwaway_mysql.servers.guarded import noted
 from throwaway_mysql.servers.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
-NAME = re.compile(rf"{BEGIN}[a-z0-9_]{{8}}({re.escape(guard.GONE)})?")  # as mkdtemp makes them
+# As mkdtemp makes them; a removal that was killed is begun anew.
+NAME = re.compile(rf"{BEGIN}[a-z0-9_]{{8}}({re.escape(guard.GONE)})*")
 KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
 DATA = b"--datadir="
