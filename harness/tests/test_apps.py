@@ -7,6 +7,7 @@ import pytest
 
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import databases
+from throwaway_mysql.testing.nested import ASYNCIO_ONLY, AUTO, MARKED, MODULE_LOOPS, NO_ASYNCIO
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -110,15 +111,6 @@ WITH_APP = """
 def test_that_it_starts(create_test_app):
     pass
 """
-MODULE = "asyncio_default_fixture_loop_scope = module\nasyncio_default_test_loop_scope = module\n"
-AUTO = f"asyncio_mode = auto\n{MODULE}"
-NO_ASYNCIO = ("-p", "no:asyncio")
-MARKED = "import pytest\npytestmark = pytest.mark.{}\n"
-ASYNCIO_ONLY = """
-@pytest.fixture(scope="{}")
-def anyio_backend():
-    return "asyncio"
-"""
 ORDER = ["Creating db", "Starting app", "Creating test client", "tested", "tested"]
 ENDING = ["Closing down app", "ended in its loop: True", "Destroying db"]
 
@@ -134,7 +126,7 @@ def events(done: "subprocess.CompletedProcess[str]") -> list[str]:
     ("options", "ini", "mark"),
     [
         ((), AUTO, ""),
-        ((), MODULE, MARKED.format("asyncio")),
+        ((), MODULE_LOOPS, MARKED.format("asyncio")),
         ((), "asyncio_mode = strict\n", MARKED.format("asyncio(loop_scope='module')")),
         ((), "", MARKED.format("anyio")),
         (

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from throwaway_mysql.testing.nested import ASYNCIO_ONLY, AUTO, MARKED, NO_ASYNCIO
+
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
 
 FACTORY = """
@@ -22,17 +24,6 @@ async def test_it(create_test_client):
 WITH_APP = """
 def test_that_it_starts(create_test_app):
     pass
-"""
-AUTO = """asyncio_mode = auto
-asyncio_default_fixture_loop_scope = module
-asyncio_default_test_loop_scope = module
-"""
-NO_ASYNCIO = ("-p", "no:asyncio")
-MARKED = "import pytest\npytestmark = pytest.mark.{}\n"
-ASYNCIO_ONLY = """
-@pytest.fixture(scope="{}")
-def anyio_backend():
-    return "asyncio"
 """
 
 

@@ -13,21 +13,11 @@ from throwaway_mysql import AlembicSchema, ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.testing.looking import rows
+from throwaway_mysql.testing.looking import rows, run
 
 WriteProject = Callable[..., Path]
 NewDatabase = Callable[[], str]
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
-
-
-def seed(login: Login, database: str) -> None:
-    """Put a row into the shop."""
-    with login.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {database}.shop VALUES (7)")
-
-
-def key(path: Path) -> str | None:
-    return AlembicSchema(path).key("11")
 
 
 def test_a_revision_has_its_transaction(
@@ -93,16 +83,19 @@ def test_a_pyproject_may_name_the_folders(
     toml = path.with_name("pyproject.toml")
     toml.write_text('[tool.alembic]\nscript_location = "%(here)s/moves"\n')
     assert ini.folders(path.with_name(name)) == [path.parent / "moves"]
-    before = key(path.with_name(name))
+    before = AlembicSchema(path.with_name(name)).key("11")
     AlembicSchema(path.with_name(name)).make(mysql_server, database := new_database())
     assert list(rows(mysql_server, database)) == ["alembic_version", "shop"]
     toml.write_text(toml.read_text() + "# changed\n")
-    assert key(path.with_name(name)) != before
+    assert AlembicSchema(path.with_name(name)).key("11") != before
 
 
 def test_the_seed_comes_after_the_newest_revision(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
+    def seed(login: Login, database: str) -> None:
+        run(login, database, "INSERT INTO shop VALUES (7)")
+
     database = new_database()
     AlembicSchema(str(write_project(SHOP)), seed).make(mysql_server, database)
     assert rows(mysql_server, database)["shop"] == [{"id": b"7"}]

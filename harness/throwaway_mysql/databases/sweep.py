@@ -34,7 +34,7 @@ def survey(login: Login, run: Run) -> list[Verdict]:
 def alone(login: Login, run: Run) -> int:
     """Count the databases with the prefix whose names no run gives, and which no sweep touches."""
     with Place(login) as place, saying(f"the databases at {login.address} cannot be seen"):
-        names = [name for (name,) in place.rows("SHOW DATABASES")]
+        names = _all(place)
     return sum(name.startswith(run.prefix) and not parse(name, run.prefix) for name in names)
 
 
@@ -59,7 +59,7 @@ def sweep(login: Login, run: Run, *, kept: bool = False) -> Swept:
 def kept(login: Login) -> list[str]:
     """Return the names of all databases at a server that runs have kept on purpose."""
     with Place(login) as place, saying(f"the databases at {login.address} cannot be seen"):
-        found = {name: read(place, name) for (name,) in place.rows("SHOW DATABASES")}
+        found = {name: read(place, name) for name in _all(place)}
     return [name for name, marker in found.items() if marker and marker.kept]
 
 
@@ -78,5 +78,8 @@ def _survey(place: Place, run: Run) -> list[Verdict]:
 
 
 def _names(place: Place, run: Run) -> list[str]:
-    names = [name for (name,) in place.rows("SHOW DATABASES")]
-    return sorted(name for name in names if parse(name, run.prefix) and not run.owns(name))
+    return sorted(name for name in _all(place) if parse(name, run.prefix) and not run.owns(name))
+
+
+def _all(place: Place) -> list[str]:
+    return [name for (name,) in place.rows("SHOW DATABASES")]

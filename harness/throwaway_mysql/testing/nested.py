@@ -68,6 +68,18 @@ def run_sql(create_db, mysql_server):
             return cursor.fetchall()
         yield run_sql
 """
+# Event loops of such a project: lines of its ini file, options, a mark, and a fixture.
+MODULE_LOOPS = (
+    "asyncio_default_fixture_loop_scope = module\nasyncio_default_test_loop_scope = module\n"
+)
+AUTO = f"asyncio_mode = auto\n{MODULE_LOOPS}"
+NO_ASYNCIO = ("-p", "no:asyncio")
+MARKED = "import pytest\npytestmark = pytest.mark.{}\n"
+ASYNCIO_ONLY = """
+@pytest.fixture(scope="{}")
+def anyio_backend():
+    return "asyncio"
+"""
 # Other plugins, which would only take time, stay away.
 PLAIN = ("-p", "no:cacheprovider", "-p", "throwaway_mysql.plugin", "-p", "xdist.plugin")
 
