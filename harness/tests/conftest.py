@@ -68,6 +68,8 @@ def downgrade():
 '''
 
 QUIET = ("-s", "-p", "no:cacheprovider")
+# What changes the output of the runs that tests read: where CI is set, pytest cuts no line short.
+OF_OUTPUT = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS")
 collect_ignore = ["examples"]  # projects of their own, which test_examples runs
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -75,6 +77,14 @@ RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 NewDatabase = Callable[[], str]
 # Is given (up, down) of each revision, one after the other, and code that adds to `metadata`.
 WriteProject = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_output_everywhere() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OF_OUTPUT:
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture
