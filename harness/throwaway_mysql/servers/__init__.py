@@ -11,8 +11,8 @@ Each module is built on those that are named before it:
     datadir    a new server's data
     image      a folder in one file
     template   data folders of new servers, kept
-    private    the server of development
     leftovers  folders of killed runs whose guard was killed as well
+    private    the server of development
     run        the server of a test run
     shared     the same one for all processes of the run
     kept       the same one, going on after the run

@@ -17,19 +17,20 @@ from throwaway_mysql.servers.guarded import noted
 from throwaway_mysql.servers.hold import abandoned
 
 BEGIN = "throwaway-mysql-"  # what the names of runs' folders begin with
-# As mkdtemp makes them; a removal that was killed is begun anew.
-NAME = re.compile(rf"{BEGIN}[a-z0-9_]{{8}}({re.escape(guard.GONE)})*")
+# How they go on, as mkdtemp makes them; a removal that was killed is begun anew.
+REST = re.compile(rf"[a-z0-9_]{{8}}({re.escape(guard.GONE)})*")
 KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.005
 DATA = b"--datadir="
 
 
-def sweep(places: Iterable[Path]) -> None:
+def sweep(places: Iterable[Path], begin: str = BEGIN) -> None:
     """Remove this user's folders in `places` that neither a run nor a guard has any more.
 
+    Their names begin with `begin`; mkdtemp has made the rest, and nothing else is touched.
     An empty one is new, or its run was killed at once: who has just made it makes another.
     """
-    for folder in _ours(places):
+    for folder in _ours(places, begin):
         if folder.suffix == guard.GONE:
             guard.remove([str(folder)])
         with abandoned(folder) as so:
@@ -41,7 +42,7 @@ def sweep(places: Iterable[Path]) -> None:
 
 def kept(places: Iterable[Path]) -> list[Path]:
     """Return this user's folders in `places` whose servers a run has kept."""
-    return [folder for folder in _ours(places) if is_kept(folder)]
+    return [folder for folder in _ours(places, BEGIN) if is_kept(folder)]
 
 
 def clear(folder: Path) -> None:
@@ -65,11 +66,12 @@ def _goes_on(folder: Path) -> bool:
     return bool(list(_servers([folder]))) or not Path("/proc/self").exists()
 
 
-def _ours(places: Iterable[Path]) -> Iterator[Path]:
+def _ours(places: Iterable[Path], begin: str) -> Iterator[Path]:
     for place in dict.fromkeys(places):
         with suppress(OSError):  # there is none, or none that may be read
-            paths = place.glob(f"{BEGIN}*")
-            yield from [path for path in paths if NAME.fullmatch(path.name) and _is_ours(path)]
+            paths = list(place.glob(f"{begin}*"))
+            made = [path for path in paths if REST.fullmatch(path.name.removeprefix(begin))]
+            yield from filter(_is_ours, made)
 
 
 def _is_ours(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pymysql.cursors import Cursor
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import set_root_password, set_up
 from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
+from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.datadir import initialise
 from throwaway_mysql.servers.guarded import guarding
 from throwaway_mysql.servers.program import Program, find_program
@@ -32,6 +32,7 @@ from throwaway_mysql.servers.server import (
 
 SETTLED_WITHIN = 60.0  # seconds
 POLL = 0.02
+UNFINISHED = ".throwaway-mysql-unfinished-"  # a name that nothing of a person's has
 
 
 class Names(NamedTuple):
@@ -175,9 +176,8 @@ class PrivateServer:
             set_root_password(connection, self.root.password)
 
         # Made beside and then renamed: a start that is cut short leaves no half of a folder.
-        for left in self.folder.glob("unfinished-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.folder))
+        leftovers.sweep([self.folder], UNFINISHED)
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
         with guarding(unfinished, self.log) as guarded:
             initialise(guarded, program, unfinished / "data", prepare)
             (unfinished / "data/made-by").write_text(str(program))

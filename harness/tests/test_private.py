@@ -1,0 +1,84 @@
+"""The private server of development, in a folder that may have other things."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.servers.guard import GONE
+from throwaway_mysql.servers.hold import Hold
+from throwaway_mysql.servers.leftovers import REST
+from throwaway_mysql.servers.private import UNFINISHED, PrivateServer
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.testing.killing import descendants
+from throwaway_mysql.testing.looking import alive, processes, wait_until
+
+PASSWORD = "of a test"  # noqa: S105
+# Begins to make a server, and comes no further than to the server's own accounts.
+BEGINS = """
+import sys, time
+from pathlib import Path
+from throwaway_mysql.login import Login
+from throwaway_mysql.servers import private
+
+def wait(connection, password):
+    print((folder / next(folder.glob(".throw*")) / "data/mysqld.pid").read_text(), flush=True)
+    time.sleep(600)
+
+private.set_root_password = wait
+folder, program = Path(sys.argv[1]), sys.argv[2]
+user = Login("127.0.0.1", int(sys.argv[3]), "shop", "of a test", database="shop")
+private.PrivateServer(folder, user, "of a test").start(program)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PrivateServer]:
+    """Return a server that has not been started; what was is stopped."""
+    user = Login("127.0.0.1", free_port(), "shop", PASSWORD, database="shop")
+    server = PrivateServer(tmp_path, user, PASSWORD)
+    yield server
+    server.stop()
+
+
+def test_a_start_removes_no_folder_of_a_person(server: PrivateServer, mysql_program: str) -> None:
+    names = ("unfinished-novel", f"{UNFINISHED}novel", f"{UNFINISHED}novel{GONE}")
+    stays = [server.folder / name / "page" for name in names]
+    for page in stays:
+        page.parent.mkdir(mode=0o700)
+        page.touch()
+    server.start(mysql_program)
+    assert all(page.exists() for page in stays)
+
+
+def test_what_another_start_is_making_stays(server: PrivateServer, mysql_program: str) -> None:
+    made = server.folder / f"{UNFINISHED}now_made"
+    made.mkdir(mode=0o700)
+    hold = Hold(made)
+    server.start(mysql_program)
+    assert made.exists()
+    hold.close()
+
+
+def test_what_a_start_left_that_was_killed_with_its_guard_goes_at_the_next(
+    server: PrivateServer, mysql_program: str
+) -> None:
+    argv = [sys.executable, "-c", BEGINS, str(server.folder), mysql_program, str(server.user.port)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        left = int(starter.stdout.readline())
+        for pid in reversed(descendants(starter.pid, "guard.py")):  # its guard first
+            os.kill(pid, signal.SIGKILL)
+    assert alive(left)
+    [half] = server.folder.glob(f"{UNFINISHED}*")
+    assert REST.fullmatch(half.name.removeprefix(UNFINISHED))
+    server.start(mysql_program)
+    assert server.user.answer() is Answer.SERVICE
+    wait_until(lambda: not alive(left))  # until its parent takes note
+    assert not list(server.folder.glob(f"{UNFINISHED}*"))
+    assert processes(half) == []
