@@ -12,7 +12,10 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer
+from throwaway_mysql.servers.datadir import initialise
 from throwaway_mysql.servers.guarded import LONGEST_FOLDER, Guarded, guarding
+from throwaway_mysql.servers.hold import await_guard
+from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.looking import alive, processes, wait_until
 
@@ -27,6 +30,26 @@ with guarding(folder, folder / "log") as guarded:
     if child:
         print(child, guarded.pid, flush=True)
     time.sleep(600)
+"""
+# Signals before there is a program.
+SIGNALS = """
+import signal, sys
+from pathlib import Path
+from throwaway_mysql.servers.guarded import guarding
+folder = Path(sys.argv[1])
+with guarding(folder, folder / "log") as guarded:
+    guarded.signal(signal.SIGKILL)
+"""
+# A guard at the run's end, while the thread that awaited the program has not told so yet.
+ENDS_JUST_THEN = """
+import subprocess, sys
+from types import SimpleNamespace
+from throwaway_mysql.servers.guard import Guard
+guard = Guard([sys.argv[1]])
+with subprocess.Popen(["/bin/true"]) as program:
+    guard.pid = program.pid
+guard.running = SimpleNamespace(locked=lambda: True, acquire=lambda: None)
+guard.watch()
 """
 
 
@@ -119,6 +142,43 @@ def test_a_program_does_not_outlive_its_guard_and_block(folder: Path) -> None:
         [guard] = guards(folder)
         os.kill(guard, signal.SIGKILL)
     wait_until(lambda: not alive(guarded.pid))
+    assert not folder.exists()
+
+
+def test_no_program_is_started_after_its_guards_end(guarded: Guarded, folder: Path) -> None:
+    guarded.start(["/bin/true"])
+    assert guarded.wait(10) == 0
+    [guard] = guards(folder)
+    os.kill(guard, signal.SIGKILL)
+    await_guard(folder)
+    with pytest.raises(ServerError, match="the guard of the server was killed"):
+        guarded.start(["/bin/true"])
+    assert guarded.pid == 0  # a process group's number would be killed at the end
+    assert guarded.poll() == -signal.SIGKILL
+
+
+def test_a_signal_for_no_program_is_for_no_one_else(folder: Path) -> None:
+    argv = [sys.executable, "-c", SIGNALS, str(folder)]
+    done = subprocess.run(argv, capture_output=True, check=False, start_new_session=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_data_whose_guard_was_killed_before_they_were_finished_are_no_good(
+    guarded: Guarded, folder: Path, mysql_program: str
+) -> None:
+    def kill_guard(_: object) -> None:
+        [guard] = guards(folder)
+        os.kill(guard, signal.SIGKILL)
+        await_guard(folder)
+
+    with pytest.raises(ServerError, match="the data folder was not finished"):
+        initialise(guarded, find_program(mysql_program), folder / "data", kill_guard)
+
+
+def test_the_guard_removes_the_folder_though_the_program_ended_just_then(folder: Path) -> None:
+    argv = [sys.executable, "-c", ENDS_JUST_THEN, str(folder)]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
     assert not folder.exists()
 
 

@@ -1,6 +1,5 @@
 """A new server's data folder: the system tables and the first accounts."""
 
-import os
 import re
 import subprocess
 import time
@@ -56,8 +55,10 @@ def initialise(
     wait_until_ready(guarded, login, guarded.log, since)
     with login.connect() as connection:
         prepare(connection)
-    os.kill(guarded.pid, SIGTERM)
-    guarded.wait(STOPPED_WITHIN)
+    guarded.signal(SIGTERM)
+    if guarded.wait(STOPPED_WITHIN) != 0:
+        why = cause(guarded.log, since)
+        raise LoggedError(f"the data folder was not finished: {why}", guarded.log)
 
 
 def socket_login(guarded: Guarded, password: str = "") -> Login:

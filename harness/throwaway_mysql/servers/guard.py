@@ -59,7 +59,8 @@ class Guard:
         self.beginning.acquire()  # for good
         if self.running.locked() and self.pid:
             if not os.path.exists(f"{self.folders[0]}/{KEPT}"):  # noqa: PTH110 (pathlib is slow)
-                os.kill(self.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(self.pid, signal.SIGKILL)
             self.running.acquire()
         remove(self.folders)
         os._exit(0)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, Signals
 from typing import IO
 
 from throwaway_mysql import LoggedError, ServerError
@@ -41,17 +41,23 @@ class Guarded:
         self.sockets = _socket_folder(folder, more)
         self._folders = [str(path) for path in dict.fromkeys((folder, self.sockets, *more))]
         self._owner = os.getpid()
-        self.pid = 0  # of the program
+        self.pid = 0  # of the program; 0 as long as none is known
         self._status: int | None = None
         self._process = self._begin()
         self._input: IO[bytes] = self._process.stdin  # type: ignore[assignment]  # a PIPE
         self._output: IO[bytes] = self._process.stdout  # type: ignore[assignment]  # a PIPE
 
     def start(self, argv: Sequence[str], source: Path = Path(os.devnull)) -> None:
-        """Start a program that reads `source`, after the end of the one before."""
-        self._status = None
+        """Start a program that reads `source`, after the end of the one before.
+
+        Raises LoggedError where the guard was killed meanwhile.
+        """
+        self.pid, self._status = 0, None
         self._command(b"\0".join(map(os.fsencode, (str(source), *argv))))
-        self.pid = self._number()
+        pid = self._number()
+        if pid is None:
+            raise LoggedError("the guard of the server was killed: run it again", self.log)
+        self.pid = pid
 
     def poll(self, seconds: float = 0) -> int | None:
         """Return the program's exit status, or None where it still runs after so long."""
@@ -59,7 +65,7 @@ class Guarded:
             poll = select.poll()  # select() fails where many files are open
             poll.register(self._output, select.POLLIN)
             if poll.poll(seconds * 1000):
-                self._status = self._number()
+                self._status = self._end()
         return self._status
 
     def wait(self, seconds: float) -> int:
@@ -68,6 +74,11 @@ class Guarded:
         if status is None:
             raise LoggedError(f"a program did not end within {seconds:.0f} s", self.log)
         return status
+
+    def signal(self, number: Signals) -> None:
+        """Send the program a signal, unless it has ended: its id may be another's by now."""
+        if self.poll() is None:
+            self._kill(number)
 
     def let_go(self) -> None:
         """Leave guard and program to whoever has the Hold."""
@@ -82,8 +93,8 @@ class Guarded:
         if os.getpid() != self._owner:
             self.let_go()
             return
-        if self._process.wait() != 0:
-            self._replace_guard()
+        if self._process.wait() != 0 and self._status is None:  # the guard was killed
+            self._kill(SIGKILL)
         self._close()
         guard.remove(self._folders)
 
@@ -104,20 +115,26 @@ class Guarded:
             )
 
     def _command(self, command: bytes) -> None:
-        with suppress(BrokenPipeError):  # _number() tells that the guard has gone
+        with suppress(BrokenPipeError):  # the guard was killed: it says nothing more
             self._input.write(b"%d\n" % len(command) + command)
 
-    def _number(self) -> int:
-        if line := self._output.readline():
-            return int(line)
-        self._replace_guard()
-        return -SIGKILL
+    def _number(self) -> int | None:
+        """Read what the guard says; None where it was killed."""
+        line = self._output.readline()
+        return int(line) if line else None
 
-    def _replace_guard(self) -> None:
-        """Do what a guard that was killed no longer does: the program must not outlive it."""
-        if self.pid and self._status is None:
+    def _end(self) -> int:
+        """Read the exit status; where the guard was killed, the program must not outlive it."""
+        status = self._number()
+        if status is None:
+            self._kill(SIGKILL)
+            return -SIGKILL
+        return status
+
+    def _kill(self, number: Signals) -> None:
+        if self.pid > 0:  # else it would be for a whole process group
             with suppress(ProcessLookupError):
-                os.kill(self.pid, SIGKILL)
+                os.kill(self.pid, number)
 
     def _close(self) -> None:
         self._input.close()

@@ -98,19 +98,18 @@ class RunServer:
 
     def stop(self, signal: Signals = Signals.SIGTERM) -> None:
         """End the server by `signal`, SIGKILL being a crash; its data stay."""
-        if self.runs:  # else the id may be another's by now
-            os.kill(self.pid, signal)
+        self._guarded.signal(signal)
         self._guarded.wait(STOPPED_WITHIN)
 
     def freeze(self) -> None:
         """Stop the server as SIGSTOP does, and return once it answers no more."""
-        os.kill(self.pid, Signals.SIGSTOP)
+        self._guarded.signal(Signals.SIGSTOP)
         while self.root.answer(timeout=0.2) is Answer.SERVICE:
             pass  # its threads end their turn one by one
 
     def thaw(self) -> None:
         """Let a frozen server go on."""
-        os.kill(self.pid, Signals.SIGCONT)
+        self._guarded.signal(Signals.SIGCONT)
 
     def close(self) -> None:
         """End the server and remove its folder, or leave it to who has the Hold on that.
