@@ -13,7 +13,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from throwaway_mysql import ServerError
 from throwaway_mysql.databases.place import Place
+from throwaway_mysql.servers import kept as servers_kept
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.servers.program import FOLDERS
@@ -53,6 +55,18 @@ def test_it(create_db, mysql_server, number):
     print("folder", mysql_server.folder, flush=True)
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
+"""
+# While the run goes on, someone lists and ends what it has kept so far.
+GOES_ON = """
+import subprocess, sys
+import pytest
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(create_db, mysql_server, number):
+    for words in (["kept"], ["end", str(mysql_server.folder)]) if number == 2 else ():
+        argv = [sys.executable, "-m", "throwaway_mysql", *words]
+        print(*words, subprocess.run(argv, capture_output=True, text=True, timeout=30))
+    mysql_server.connect().close()
 """
 
 
@@ -204,6 +218,32 @@ def test_the_list_tells_of_a_server_that_was_killed_with_its_guard(project: Proj
         assert line.endswith(f": `throwaway-mysql end {one.folder}` removes what is left")
         assert end(one.folder).returncode == 0
         assert not one.folder.exists()
+
+
+def test_what_a_run_has_kept_that_goes_on_is_marked_and_not_ended(project: Project) -> None:
+    said = project.run(GOES_ON, "--db-keep=all")
+    assert "2 passed" in said
+    one, _ = kept(project, said)
+    lists, ends = re.findall(r"^(?:kept|end) .*CompletedProcess.*$", said, re.M)
+    line = f"{one.folder} is still in use by the run that made it"
+    assert f"\\n      {line}\\n" in lists
+    assert f"returncode=1, stdout='', stderr='{line}: end that first\\n'" in ends
+    assert line not in str(listed(one.folder))
+    assert end(one.folder).returncode == 0
+
+
+def test_a_server_that_does_not_end_is_not_awaited_for_ever(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [one] = kept(project, project.run(WRITES, "--db-keep=failed"))
+    os.kill(one.server, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr("throwaway_mysql.servers.kept.ENDED_WITHIN", 0.1)
+        with pytest.raises(ServerError, match=r"has not ended within 0 s: see .*/server\.log"):
+            servers_kept.end(one.folder)
+    finally:
+        os.kill(one.server, signal.SIGCONT)
+    wait_until(lambda: not one.folder.exists() and not processes(one.folder))
 
 
 def test_its_own_end_leaves_nothing_either(project: Project) -> None:

@@ -76,6 +76,8 @@ def _server(options: argparse.Namespace) -> int:
 def _kept(_: argparse.Namespace) -> int:
     for login in kept.servers():
         print(*_ways(login), sep="\n")
+        if kept.has_run(login):
+            print(f"      {login.folder} is still in use by the run that made it")
     return 0
 
 

@@ -4,14 +4,18 @@ A run has a record lock on the file `alive`, which ends with its process and is 
 forked children; the guard has one of flock(2) on the file `guard`, from its parent on.
 """
 
+import errno
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
+LOOK_WITHIN = 1.0  # seconds for which a guard or a sweep may have a run's lock, to look at it
+POLL = 0.005
 
 _held: set[tuple[int, int]] = set()  # the files that this process has Holds on
 _alone = threading.Lock()
@@ -64,15 +68,37 @@ def abandoned(folder: Path) -> Iterator[bool]:
 
 
 def _is_abandoned(folder: Path, stack: ExitStack) -> bool:
-    stack.enter_context(_alone)
     try:
-        if _identity((folder / "alive").stat()) in _held:
-            return False  # and to open it would end that
-        fcntl.lockf(stack.enter_context((folder / "alive").open("r+b")), AT_ONCE)
+        _take_alive(folder, stack)
         if (folder / "guard").exists():
             fcntl.flock(stack.enter_context((folder / "guard").open("rb")), AT_ONCE)
     except OSError:  # it has one of them, or is just being removed
         return False
+    return True
+
+
+def _take_alive(folder: Path, stack: ExitStack) -> None:
+    """Take a run's lock until the stack ends; raises OSError where someone has it."""
+    alive = folder / "alive"
+    stack.enter_context(_alone)
+    if _identity(alive.stat()) in _held:  # to open it would end that
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(alive))
+    fcntl.lockf(stack.enter_context(alive.open("r+b")), AT_ONCE)
+
+
+def has_run(folder: Path) -> bool:
+    """Tell whether the folder's run lives."""
+    deadline = time.monotonic() + LOOK_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            with ExitStack() as stack:
+                _take_alive(folder, stack)
+        except BlockingIOError:
+            time.sleep(POLL)
+        except FileNotFoundError:  # it has just been removed
+            return False
+        else:
+            return False
     return True
 
 

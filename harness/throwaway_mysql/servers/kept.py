@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGTERM
+from threading import Thread
 from urllib.parse import quote
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.servers import leftovers
+from throwaway_mysql.servers import hold, leftovers
 from throwaway_mysql.servers.guard import KEPT
-from throwaway_mysql.servers.hold import abandoned, await_guard, is_guarded
 from throwaway_mysql.servers.run import one_line, places
 from throwaway_mysql.servers.shared import SharedLogin, login_there
 
+ENDED_WITHIN = 60.0  # seconds
 OPTION_FILE = "client.cnf"
 # As option files have it: MySQL's manual, "Using Option Files".
 ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
@@ -58,22 +59,39 @@ def way_out(login: SharedLogin) -> str:
     return f"throwaway-mysql end {shlex.quote(str(login.folder))}"
 
 
+def has_run(login: SharedLogin) -> bool:
+    """Tell whether the run that keeps something there goes on; until then end() refuses."""
+    return hold.has_run(login.folder)
+
+
 def end(folder: Path) -> str:
     """End a server that a run kept, and remove its folder; return one line that tells."""
     folder = folder.absolute()
     with one_line():
         if not leftovers.is_kept(folder):
             raise ServerError(f"there is no server in {folder} that a run kept")
-        if is_guarded(folder):  # else its id may be another's by now
+        if hold.has_run(folder):
+            raise ServerError(f"{folder} is still in use by the run that made it: end that first")
+        if hold.is_guarded(folder):  # else its id may be another's by now
             os.kill(int((folder / "data/mysqld.pid").read_text()), SIGTERM)
-            await_guard(folder)
-        else:
-            with abandoned(folder) as so:
-                if so:
-                    leftovers.clear(folder)
+            _await_guard(folder)
+        with hold.abandoned(folder) as so:
+            if so:
+                leftovers.clear(folder)
     if folder.exists():
-        raise ServerError(f"{folder} is still in use by the run that made it: end that first")
+        raise ServerError(f"{folder} is just being removed by another process: look again")
     return f"the server in {folder} has ended, and what it kept is gone"
+
+
+def _await_guard(folder: Path) -> None:
+    waiting = Thread(target=hold.await_guard, args=[folder], daemon=True)
+    waiting.start()
+    waiting.join(ENDED_WITHIN)
+    if waiting.is_alive():
+        raise ServerError(
+            f"the server in {folder} has not ended within {ENDED_WITHIN:.0f} s: "
+            f"see {folder}/server.log, and try again"
+        )
 
 
 def _url(login: Login, database: str) -> str:
