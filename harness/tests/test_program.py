@@ -1,5 +1,7 @@
 """The server program: named, or found, or one message that tells how to get one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,58 @@ def test_a_relative_path_is_one_from_here(
     program = Path(mysql_program)
     monkeypatch.chdir(program.parent)
     assert find_program(f"./{program.name}").path == program
+
+
+def executable(path: Path, text: str) -> Path:
+    """Write a program."""
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("\x7fELF of another machine", "cannot be run: Exec format error; name another"),
+        ("#!/nowhere/sh", "cannot be run: No such file or directory; name another"),
+        (
+            "#!/bin/sh\necho lacks libaio.so.1 >&2; echo more >&2; exit 127",
+            "is not a MySQL or MariaDB server program that runs here: lacks libaio.so.1",
+        ),
+        ("#!/bin/sh\n", "is not a MySQL or MariaDB server program that runs here"),
+        ("#!/bin/sh\nprintf '\\377'", "is not a MySQL or MariaDB server program that runs here"),
+    ],
+    ids=["of another machine", "no interpreter", "complains", "silent", "not text"],
+)
+def test_one_that_does_not_run_is_one_line_that_says_why(
+    tmp_path: Path, text: str, line: str
+) -> None:
+    program = executable(tmp_path / "mysqld", text)
+    with pytest.raises(ServerError) as error:
+        find_program(str(program))
+    assert str(error.value) == f"{program} {line}"
+
+
+def test_one_that_hangs_is_not_awaited_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("throwaway_mysql.servers.program.SAYS_WITHIN", 0.1)
+    program = executable(tmp_path / "mysqld", "#!/bin/sh\nexec sleep 600\n")
+    with pytest.raises(ServerError, match="does not say within 0 s what it is: name another"):
+        find_program(str(program))
+
+
+def test_one_that_reads_waits_for_no_one(tmp_path: Path) -> None:
+    program = executable(tmp_path / "mysqld", "#!/bin/sh\ncat\n")
+    find = (
+        "import sys; from throwaway_mysql.servers import program; program.find_program(sys.argv[1])"
+    )
+    argv = [sys.executable, "-c", find, str(program)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as asks:
+        try:
+            assert asks.wait(20) == 1
+        finally:
+            asks.kill()
 
 
 def test_a_script_that_runs_another_program_is_asked_again(

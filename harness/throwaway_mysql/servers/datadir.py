@@ -1,7 +1,6 @@
 """A new server's data folder: the system tables and the first accounts."""
 
 import re
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from throwaway_mysql import LoggedError, ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.guarded import Guarded
-from throwaway_mysql.servers.program import Program
+from throwaway_mysql.servers.program import Program, ask
 from throwaway_mysql.servers.server import (
     LOOK,
     arguments,
@@ -115,11 +114,6 @@ def bootstrap_script(program: Program) -> bytes:
 
 
 def _share(program: Program) -> Path:
-    said = subprocess.run(
-        [program.path, "--no-defaults", "--verbose", "--help"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    said = ask(program, "--verbose", "--help")
     found = re.search(r"^character-sets-dir\s+(\S.*?)/?$", said, re.M)
     return Path(found[1]).parent if found else Path("/usr/share/mysql")

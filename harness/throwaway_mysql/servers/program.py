@@ -24,6 +24,7 @@ FOLDERS = [
 ]
 NAMES = ("mariadbd", "mysqld")
 VARIABLE = "THROWAWAY_MYSQLD"
+SAYS_WITHIN = 30.0  # seconds
 INSTALL = (
     "install one (Debian and Ubuntu: mariadb-server-core, Fedora: mariadb-server, Homebrew: "
     f"mariadb), or set {VARIABLE} to its path"
@@ -73,10 +74,8 @@ def _identify(path: Path) -> Program:
             program = _parse(path, memory.read_text())
             cache.used(memory)
             return program
-    said = subprocess.run(
-        [path, "--no-defaults", "--version"], capture_output=True, text=True, check=False
-    ).stdout
-    program = _parse(path, said)
+    said, complaint = _asked(path, "--version")
+    program = _parse(path, said, complaint)
     if memory:
         cache.keep(memory, lambda part: part.write_text(said))
     return program
@@ -90,10 +89,36 @@ def _is_script(path: Path) -> bool:
         return False
 
 
-def _parse(path: Path, said: str) -> Program:
+def ask(program: Program, *options: str) -> str:
+    """Return what a program says on its standard output. Raises ServerError."""
+    return _asked(program.path, *options)[0]
+
+
+def _asked(path: Path, *options: str) -> tuple[str, str]:
+    """Return what a program says, and the first line in which it complains."""
+    try:
+        done = subprocess.run(
+            [path, "--no-defaults", *options],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SAYS_WITHIN,
+            check=False,
+        )
+    except OSError as error:
+        raise ServerError(f"{path} cannot be run: {error.strerror}; name another") from None
+    except subprocess.TimeoutExpired:
+        line = f"{path} does not say within {SAYS_WITHIN:.0f} s what it is: name another"
+        raise ServerError(line) from None
+    return done.stdout, done.stderr.strip().partition("\n")[0]
+
+
+def _parse(path: Path, said: str, complaint: str = "") -> Program:
     version = re.search(r"Ver (\d+(?:\.\d+)+)", said)
     if not version:
-        raise ServerError(f"{path} is not a MySQL or MariaDB server program")
+        why = f": {complaint}" if complaint else ""
+        raise ServerError(f"{path} is not a MySQL or MariaDB server program that runs here{why}")
     family = "MariaDB" if "MariaDB" in said else "MySQL"
     numbers = tuple(map(int, version[1].split(".")))
     return Program(path, family, numbers, said[version.start() :].strip())
