@@ -24,7 +24,7 @@ ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r"
 
 def keep_server(login: SharedLogin) -> None:
     """Let the run's server outlive the run, and write how `mysql` logs in there."""
-    with one_line():
+    with one_line(f"the server in {login.folder} cannot be kept"):
         options = login.folder / OPTION_FILE
         options.touch(mode=0o600)
         options.write_text(_options(login), encoding="utf-8")
@@ -67,7 +67,7 @@ def has_run(login: SharedLogin) -> bool:
 def end(folder: Path) -> str:
     """End a server that a run kept, and remove its folder; return one line that tells."""
     folder = folder.absolute()
-    with one_line():
+    with one_line(f"{folder} cannot be ended"):
         if not leftovers.is_kept(folder):
             raise ServerError(f"there is no server in {folder} that a run kept")
         if hold.has_run(folder):

@@ -208,8 +208,11 @@ def places() -> list[Path]:
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Tell in one line what the system refuses, or a server's log, which goes with the run."""
+def one_line(what: str = "no server can be made for the tests") -> Iterator[None]:
+    """Tell in one line what the system refuses, or a server's log, which goes with the run.
+
+    `what` is what cannot be done then.
+    """
     try:
         yield
     except LoggedError as error:
@@ -217,8 +220,8 @@ def one_line() -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = FULL if full else error.strerror
-        line = f"no server can be made for the tests: {reason} ({error.filename})"
-        raise ServerError(line) from None
+        where = f" ({error.filename})" if error.filename else ""
+        raise ServerError(f"{what}: {reason}{where}") from None
 
 
 def roomy() -> Path | None:

@@ -125,7 +125,7 @@ def login_there(folder: Path) -> SharedLogin:
 
 def _tell(address: Path, what: dict[str, object]) -> None:
     """Write for the others where the server is, or what is wrong; whole, or not at all."""
-    with one_line():
+    with one_line("the run's processes cannot be told where the server is"):
         cache.replace(address, lambda part: part.write_text(json.dumps(what)))
 
 
