@@ -78,7 +78,7 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
         *more,
     ]
     if program.family == "MySQL":
-        argv.append("--mysqlx=OFF")
+        argv.append("--loose-mysqlx=OFF")  # 5.7, and some builds, have no such plugin
     if os.geteuid() == 0:  # both refuse to run as root unless they are told to
         argv.append(f"--user={pwd.getpwuid(0).pw_name}")
     return argv
