@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.databases.place import Place
+from throwaway_mysql.login import Login
 from throwaway_mysql.servers import kept as servers_kept
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.leftovers import sweep
@@ -290,8 +292,8 @@ def test_the_command_that_is_printed_leads_inside(project: Project, tcp: str) ->
     options = one.folder / "client.cnf"
     assert options.stat().st_mode & 0o777 == 0o600
     client = client_beside(project.program)
-    place = r"127\.0\.0\.1:\d+/\w+" if tcp else rf"localhost/\w+\?unix_socket={one.folder}/sock"
-    assert re.fullmatch(rf"mysql://root@{place}", one.url)
+    place = r"127\.0\.0\.1:\d+/\w+\?" if tcp else rf"localhost/\w+\?unix_socket={one.folder}/sock&"
+    assert re.fullmatch(rf"mysql://root@{place}charset=utf8mb4", one.url)
     [password] = re.findall(r'^password="(.{16})', options.read_text(), re.M)
     assert password not in said
     argv = one.command.split()
@@ -303,6 +305,23 @@ def test_the_command_that_is_printed_leads_inside(project: Project, tcp: str) ->
         check=False,
     )
     assert (found.stdout, found.stderr) == ("42\n", "")
+
+
+@pytest.mark.parametrize(
+    ("login", "url"),
+    [
+        (Login("::1", 3306, "a b", "p"), "a%20b@[::1]:3306/d?charset=utf8mb4"),
+        (
+            Login("localhost", 0, "a:@b", "p", unix_socket="/a b/sock"),
+            "a%3A%40b@localhost/d?unix_socket=/a%20b/sock&charset=utf8mb4",
+        ),
+    ],
+    ids=["port", "socket"],
+)
+def test_what_is_awkward_is_quoted_and_no_password_is_told(login: Login, url: str) -> None:
+    line, command = servers_kept.ways_in(login, "d")
+    assert line == f"kept: mysql://{url}"
+    assert shlex.split(command)[-4:] == ["-u", login.user, "-p", "d"]
 
 
 def client_beside(program: str) -> str:

@@ -4,10 +4,10 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
 from threading import Thread
-from urllib.parse import quote
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
@@ -45,7 +45,7 @@ def ways_in(login: Login, database: str) -> list[str]:
         where = f"-S {shlex.quote(login.unix_socket)}"
     lines = [f"kept: {_url(login, database)}"]
     if not isinstance(login, SharedLogin):
-        return [*lines, f"      mysql {where} -u {login.user} -p {database}"]
+        return [*lines, f"      mysql {where} -u {shlex.quote(login.user)} -p {database}"]
     folder = shlex.quote(str(login.folder))
     return [
         *lines,
@@ -95,10 +95,8 @@ def _await_guard(folder: Path) -> None:
 
 
 def _url(login: Login, database: str) -> str:
-    if login.unix_socket:
-        socket = quote(login.unix_socket)
-        return f"mysql://{login.user}@localhost/{database}?unix_socket={socket}"
-    return f"mysql://{login.user}@{login.address}/{database}"
+    url = replace(login, password="").url("mysql", database)
+    return url.replace(":@", "@", 1)  # the end of the user's name: nothing in it has these
 
 
 def _options(login: Login) -> str:
