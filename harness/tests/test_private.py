@@ -12,8 +12,9 @@ import pytest
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.guard import GONE
 from throwaway_mysql.servers.hold import Hold
+from throwaway_mysql.servers.lasting import UNFINISHED
 from throwaway_mysql.servers.leftovers import REST
-from throwaway_mysql.servers.private import UNFINISHED, PrivateServer
+from throwaway_mysql.servers.private import PrivateServer
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.testing.killing import descendants
 from throwaway_mysql.testing.looking import alive, processes, wait_until

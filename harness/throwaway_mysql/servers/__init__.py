@@ -12,7 +12,8 @@ Each module is built on those that are named before it:
     image      a folder in one file
     template   data folders of new servers, kept
     leftovers  folders of killed runs whose guard was killed as well
-    private    the server of development
+    lasting    a server that outlives its starter and keeps its data
+    private    the server of development: such a one, or what else answers there
     run        the server of a test run
     shared     the same one for all processes of the run
     kept       the same one, going on after the run
