@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.guard import GONE
 from throwaway_mysql.servers.hold import Hold
@@ -16,6 +18,8 @@ from throwaway_mysql.servers.lasting import UNFINISHED
 from throwaway_mysql.servers.leftovers import REST
 from throwaway_mysql.servers.private import PrivateServer
 from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.program import find_program
+from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.killing import descendants
 from throwaway_mysql.testing.looking import alive, processes, wait_until
 
@@ -83,3 +87,18 @@ def test_what_a_start_left_that_was_killed_with_its_guard_goes_at_the_next(
     wait_until(lambda: not alive(left))  # until its parent takes note
     assert not list(server.folder.glob(f"{UNFINISHED}*"))
     assert processes(half) == []
+
+
+def test_a_login_that_lacks_a_package_is_told_and_no_server_started(
+    mysql_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_program(mysql_program).family == "MariaDB":
+        pytest.skip("it takes a password without RSA")
+    with closing(RunServer(mysql_program)) as there:
+        with there.root.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE USER shop IDENTIFIED BY '{PASSWORD}'")  # which logs in first
+        monkeypatch.setattr("pymysql._auth._have_cryptography", False)
+        user = Login("127.0.0.1", there.root.port, "shop", PASSWORD, database="shop")
+        with pytest.raises(ServerError, match=r"needs cryptography: pip install .*\[rsa\]'$"):
+            PrivateServer(tmp_path, user, PASSWORD).start(mysql_program)
+    assert not (tmp_path / "data").exists()

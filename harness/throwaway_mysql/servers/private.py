@@ -112,7 +112,7 @@ class PrivateServer:
                 f"{self.user.address} is taken by something that is not a MySQL server: "
                 f"stop it, or set another {port}"
             )
-        if met.answer is Answer.FULL:
+        if met.answer in (Answer.FULL, Answer.UNABLE):
             raise ServerError(str(met))
         if met.answer is Answer.NOTHING and runs:
             raise ServerError(
@@ -138,7 +138,7 @@ class PrivateServer:
             try:
                 return self._answering()
             except LoginError as error:
-                if not ours or error.answer in (Answer.REFUSAL, Answer.FULL):
+                if not ours or error.answer in (Answer.REFUSAL, Answer.FULL, Answer.UNABLE):
                     return error
             if time.monotonic() > deadline:
                 raise ServerError(f"the private server does not answer: see {self._own.log}")
