@@ -9,8 +9,9 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.servers.kept import end, keep_server
-from throwaway_mysql.servers.run import claim, one_line
+from throwaway_mysql.servers.run import claim
 from throwaway_mysql.servers.shared import SharedLogin
+from throwaway_mysql.servers.trouble import one_line
 
 
 def test_a_server_that_cannot_be_kept_is_named(tmp_path: Path) -> None:

@@ -33,6 +33,12 @@ def set_root_password(connection: "Connection[Cursor]", password: str) -> None:
         cursor.execute("ALTER USER 'root'@'localhost' IDENTIFIED BY %s", (password,))
 
 
+def first_statements(password: str) -> str:
+    """Return the SQL that gives root a password before the server lets anyone in."""
+    literal = password.replace("\\", r"\\").replace("'", r"\'")
+    return f"SET NAMES utf8mb4;\nALTER USER 'root'@'localhost' IDENTIFIED BY '{literal}';\n"
+
+
 def set_up(connection: "Connection[Cursor]", database: str, user: str, password: str) -> None:
     """Create the database and the user, or give an existing user this password.
 

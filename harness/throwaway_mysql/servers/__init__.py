@@ -8,6 +8,7 @@ Each module is built on those that are named before it:
     hold       the locks that tell whether a folder's run and guard live
     guarded    a folder with such a guard
     server     a server's process
+    trouble    what the system refuses, in one line
     datadir    a new server's data
     image      a folder in one file
     template   data folders of new servers, kept

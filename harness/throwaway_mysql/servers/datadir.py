@@ -1,5 +1,6 @@
 """A new server's data folder: the system tables and the first accounts."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -58,6 +59,16 @@ def initialise(
     if guarded.wait(STOPPED_WITHIN) != 0:
         why = cause(guarded.log, since)
         raise LoggedError(f"the data folder was not finished: {why}", guarded.log)
+
+
+def flush(data: Path) -> None:
+    """See that all is on the disk, as what a server makes by itself is."""
+    for path in (data, *data.rglob("*")):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def socket_login(guarded: Guarded, password: str = "") -> Login:

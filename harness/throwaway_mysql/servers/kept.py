@@ -13,8 +13,9 @@ from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers import hold, leftovers
 from throwaway_mysql.servers.guard import KEPT
-from throwaway_mysql.servers.run import one_line, places
+from throwaway_mysql.servers.run import places
 from throwaway_mysql.servers.shared import SharedLogin, login_there
+from throwaway_mysql.servers.trouble import one_line
 
 ENDED_WITHIN = 60.0  # seconds
 OPTION_FILE = "client.cnf"

@@ -1,25 +1,24 @@
 """A server for one test run: fast, in memory where there is room, gone with the run."""
 
-import errno
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from signal import Signals
 
-from throwaway_mysql import LoggedError, ServerError
+from throwaway_mysql import ServerError
+from throwaway_mysql.accounts import first_statements
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.datadir import STOPPED_WITHIN, socket_flags, socket_login
+from throwaway_mysql.servers.datadir import STOPPED_WITHIN, flush, socket_flags, socket_login
 from throwaway_mysql.servers.guarded import Guarded, guarding
 from throwaway_mysql.servers.hold import Hold
 from throwaway_mysql.servers.leftovers import BEGIN
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.program import Program, find_program
 from throwaway_mysql.servers.server import (
-    FULL,
     TAKEN,
     arguments,
     listen_flags,
@@ -29,6 +28,7 @@ from throwaway_mysql.servers.server import (
     wait_until_ready,
 )
 from throwaway_mysql.servers.template import install
+from throwaway_mysql.servers.trouble import one_line
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (mkdtemp makes the names)
 ROOM = 512 * 1024 * 1024  # bytes that must be free there; containers often have 64 MiB in all
@@ -67,7 +67,7 @@ class RunServer:
                 self._settle(folder, inside, Path(tempfile.gettempdir()) if durable else None)
                 self.copied = install(self.program, self._flags, self._guarded, self._data)
                 if durable or inside:
-                    _flush(self._data)
+                    flush(self._data)
                 self._start_first(tcp=tcp)
         except BaseException:
             self.close()
@@ -141,29 +141,24 @@ class RunServer:
 
     def _start_first(self, *, tcp: bool) -> None:
         """Start the server with a password for its root, which has none before."""
-        password = self._password
         # Read before the server lets anyone in: MySQL's manual, "How to Reset the Root Password".
         first = self.folder / "first.sql"
         first.touch(mode=0o600)
-        literal = password.replace("\\", r"\\").replace("'", r"\'")
-        statements = (
-            f"SET NAMES utf8mb4;\nALTER USER 'root'@'localhost' IDENTIFIED BY '{literal}';\n"
-        )
-        first.write_text(statements, encoding="utf-8")
+        first.write_text(first_statements(self._password), encoding="utf-8")
         flags, self._flags = self._flags, (*self._flags, f"--init-file={first}")
         if tcp:
-            self._start_at_free_port(password)
+            self._start_at_free_port()
         else:
-            self.root = socket_login(self._guarded, password)
+            self.root = socket_login(self._guarded, self._password)
             self._address = socket_flags(self._guarded)
             self.start()
         self._flags = flags
         first.unlink()
 
-    def _start_at_free_port(self, password: str) -> None:
+    def _start_at_free_port(self) -> None:
         """Start the server at a free port, or at another if that is taken meanwhile."""
         for tries_left in reversed(range(PORTS)):
-            self.root = Login("127.0.0.1", free_port(), "root", password)
+            self.root = Login("127.0.0.1", free_port(), "root", self._password)
             self._address = listen_flags(self.root.host, self.root.port)
             try:
                 self.start()
@@ -172,16 +167,6 @@ class RunServer:
                     raise
             else:
                 return
-
-
-def _flush(folder: Path) -> None:
-    """See that all is on the disk, as what a server makes by itself is."""
-    for path in (folder, *folder.rglob("*")):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _remove(folder: Path, owner: int) -> None:
@@ -205,23 +190,6 @@ def claim(place: Path | None = None) -> tuple[Path, Hold]:
 def places() -> list[Path]:
     """Return where claim() may have made folders."""
     return [TMPFS, Path(tempfile.gettempdir())]
-
-
-@contextmanager
-def one_line(what: str = "no server can be made for the tests") -> Iterator[None]:
-    """Tell in one line what the system refuses, or a server's log, which goes with the run.
-
-    `what` is what cannot be done then.
-    """
-    try:
-        yield
-    except LoggedError as error:
-        raise ServerError(error.what) from None
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = FULL if full else error.strerror
-        where = f" ({error.filename})" if error.filename else ""
-        raise ServerError(f"{what}: {reason}{where}") from None
 
 
 def roomy() -> Path | None:

@@ -20,8 +20,9 @@ from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
 from throwaway_mysql.servers.hold import await_guard
-from throwaway_mysql.servers.run import RunServer, claim, one_line
+from throwaway_mysql.servers.run import RunServer, claim
 from throwaway_mysql.servers.server import POLL, cause, log_size
+from throwaway_mysql.servers.trouble import one_line
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
