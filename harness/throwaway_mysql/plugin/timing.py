@@ -56,7 +56,9 @@ class Recorder:
         node.config.stash.setdefault(STEPS, []).extend(Step(*step) for step in steps)
 
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+        self,
+        terminalreporter: "pytest.TerminalReporter",  # which pytest names since 8.4
+        config: pytest.Config,
     ) -> None:
         """Show the table, where it is asked for."""
         if config.getoption("--db-report"):
