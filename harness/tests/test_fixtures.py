@@ -167,17 +167,3 @@ def test_another(worse):
     said = run_pytest("-o", "mysql_isolation=delete", it=module).stdout
     assert said.count("raise LookupError") == 2
     assert "throwaway_mysql/" not in said
-
-
-@pytest.mark.parametrize("settings", ["create_db", "{**create_db}", "create_db | {'X': 1}"])
-def test_a_comparison_of_settings_that_fails_shows_no_password(
-    run_pytest: RunPytest, account: Login, settings: str
-) -> None:
-    module = f"""
-def test_it(create_db):
-    settings = {settings}
-    assert settings == {{"DB_HOST": "another"}}
-"""
-    said = run_pytest("-vv", "-l", "--tb=long", it=module).stdout
-    assert "'DB_PASSWORD': '***'" in said
-    assert account.password not in said

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-SECRET = ("PASSWORD", "SECRET", "URI", "TOKEN", "KEY")
+SECRET = ("PASSWORD", "PASSWD", "_PWD", "SECRET", "URI", "TOKEN", "KEY")
 
 
 class Hidden(str):
@@ -19,12 +19,19 @@ class Hidden(str):
 
 
 class HiddenBytes(bytes):
-    """What Hidden is for strings. A sum is plain: asyncmy sends nothing else."""
+    """What Hidden is for strings.
+
+    A sum that begins with it is plain: asyncmy sends nothing else.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "b'***'"
+
+    def __radd__(self, other: bytes) -> "HiddenBytes":
+        """Hide `NAME=` and a value, as subprocess has them in its frames."""
+        return HiddenBytes(other + bytes(self))
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> Hidden:
         """Return a string that hides itself, too."""

@@ -27,7 +27,7 @@ class Coordinates(Masked):
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
         names = ("DB_HOST", "DB_PORT", "DB_SOCKET", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
-        return {name: str(self[name]) for name in names}
+        return dict(Masked({name: str(self[name]) for name in names}))  # uvloop takes no other
 
     def url(self, driver: str = "") -> str:
         """Return the URL of the database, with the password, such as `mysql://...`.

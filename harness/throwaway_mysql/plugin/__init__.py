@@ -2,6 +2,7 @@
 
 Its modules, each built on those that are named before it:
 
+    comparing         what the report of a failed comparison shows of secrets
     report            what a run says at its end
     timing            how long each step took
     isolation         what keeps tests apart that share a database
@@ -25,6 +26,7 @@ from typing import Any
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin import comparing
 from throwaway_mysql.plugin.fixtures import (
     RUN_INPUT,
     SCOPES,
@@ -130,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what is set, and let the report tell of databases."""
     database_scope("create_db", config)  # here, an error is one line
     isolation(config)  # too
+    config.pluginmanager.register(comparing)
     config.pluginmanager.register(Isolation())
     config.pluginmanager.register(Report())
     config.pluginmanager.register(Recorder(config))
