@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,11 @@ def be_slow_once(listener: socket.socket, server: Login) -> None:
         back.join()
 
 
+def nobody() -> Login:
+    """Return an account of this machine where nothing answers."""
+    return Login("127.0.0.1", free_port(), "root", "")
+
+
 def test_a_server_that_is_slow_to_greet_is_let_in(mysql_server: Login) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     slow = replace(mysql_server, host="127.0.0.1", port=listener.getsockname()[1])
@@ -47,10 +53,14 @@ def test_a_server_that_is_slow_to_greet_is_let_in(mysql_server: Login) -> None:
         relay.result()
 
 
-def test_a_server_elsewhere_is_waited_for() -> None:
-    elsewhere = Login("127.0.0.2", free_port(), "root", "")  # loopback, yet not by its usual name
-    with pytest.raises(ServerError, match=f"no server answers at 127.0.0.2:{elsewhere.port}"):
-        configured_login([elsewhere], wait=0.3)
+def test_a_server_elsewhere_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = Login("127.1", free_port(), "root", "")  # loopback, yet by no name that tells so
+    monkeypatch.setenv(REMOTE, elsewhere.host)
+    began = time.monotonic()
+    for logins in ([elsewhere, nobody()], [nobody(), elsewhere]):
+        with pytest.raises(ServerError, match=f"no server answers at {elsewhere.address}"):
+            configured_login(logins, wait=0.3)
+    assert time.monotonic() - began > 0.6
 
 
 @pytest.mark.parametrize("told", ["", "db.example, 192.0.2.2"])
@@ -66,9 +76,19 @@ def test_a_server_elsewhere_that_nobody_allowed_is_refused_at_once(
     assert time.monotonic() - began < 1  # an attempt to connect takes two seconds
 
 
-def test_a_server_of_this_machine_is_not_waited_for() -> None:
-    assert configured_login([Login("127.0.0.1", free_port(), "root", "")], wait=60) is None
+@pytest.mark.parametrize(
+    "where", [{}, {"host": "127.0.0.2"}, {"host": "db", "unix_socket": "/nowhere/sock"}]
+)
+def test_a_server_of_this_machine_is_not_waited_for(where: dict[str, Any]) -> None:
+    assert configured_login([replace(nobody(), **where)], wait=60) is None
     assert configured_login([], wait=60) is None
+
+
+def test_a_refusal_is_told_where_another_meets_nothing(mysql_server: Login) -> None:
+    wrong = replace(mysql_server, password="wrong")  # noqa: S106
+    for logins in ([wrong, nobody()], [nobody(), wrong]):
+        with pytest.raises(ServerError, match=f"the server at {wrong.address} refused"):
+            configured_login(logins, wait=60)
 
 
 def test_the_first_account_that_is_let_in_is_taken(mysql_server: Login) -> None:

@@ -139,21 +139,33 @@ def configured_login(logins: Sequence[Login], wait: float) -> Login | None:
     ServerError where it stays away, where it may not be used, or where a server refuses every
     account.
     """
-    from throwaway_mysql.databases.place import check_allowed
-    from throwaway_mysql.login import LOOPBACK, Answer
+    from throwaway_mysql.databases.place import check_allowed, near
+    from throwaway_mysql.login import Answer
 
     for login in logins:
         check_allowed(login)
+    far = [login for login in logins if not near(login)]
     deadline = time.monotonic() + wait
     while True:
-        answers = [login.answer() for login in logins]
-        for login, answer in zip(logins, answers, strict=True):
-            if answer is Answer.SERVICE:
-                return login
-        gone = all(answer is Answer.NOTHING for answer in answers)
-        if gone and all(login.host in LOOPBACK for login in logins):
+        answers = {login: login.answer() for login in logins}
+        if taken := [login for login in logins if answers[login] is Answer.SERVICE]:
+            return taken[0]
+        met = [login for login in logins if answers[login] is not Answer.NOTHING]
+        if not met and not far:
             return None
-        if not gone or time.monotonic() > deadline:
-            logins[-1].connect().close()  # raises, with the reason, unless it was only slow
-            return logins[-1]
+        if met or time.monotonic() > deadline:
+            return _slow_login(met or far[:1])
         time.sleep(0.2)
+
+
+def _slow_login(logins: Sequence[Login]) -> Login:
+    """Return the first that is taken with patience; raises what the first of them meets."""
+    errors = []
+    for login in logins:
+        try:
+            login.connect().close()
+        except ServerError as error:
+            errors.append(error)
+        else:
+            return login
+    raise errors[0]
