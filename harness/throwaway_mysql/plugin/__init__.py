@@ -7,6 +7,7 @@ Its modules, each built on those that are named before it:
     timing            how long each step took
     isolation         what keeps tests apart that share a database
     scheduler         which worker of pytest-xdist runs which module; needs pytest-xdist
+    keeping           which databases stay after their tests
     given             what a project's own fixtures give, checked
     server_fixtures   the server of tests, as fixtures
     fixtures          the databases of tests, as fixtures
@@ -41,6 +42,7 @@ from throwaway_mysql.plugin.fixtures import (
     run_token,
 )
 from throwaway_mysql.plugin.isolation import WAYS, Isolation, isolation
+from throwaway_mysql.plugin.keeping import TearDown
 from throwaway_mysql.plugin.report import Report
 from throwaway_mysql.plugin.server_fixtures import (
     FOLDER_INPUT,
@@ -133,6 +135,8 @@ def pytest_configure(config: pytest.Config) -> None:
     database_scope("create_db", config)  # here, an error is one line
     isolation(config)  # too
     config.pluginmanager.register(comparing)
+    if config.getoption("--db-keep") == "failed":
+        config.pluginmanager.register(TearDown())
     config.pluginmanager.register(Isolation())
     config.pluginmanager.register(Report())
     config.pluginmanager.register(Recorder(config))

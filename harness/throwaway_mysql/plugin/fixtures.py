@@ -15,6 +15,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.plugin import given
+from throwaway_mysql.plugin.keeping import failures, is_kept
 from throwaway_mysql.plugin.report import say
 from throwaway_mysql.plugin.server_fixtures import run_folder
 from throwaway_mysql.plugin.timing import journal_of
@@ -156,7 +157,7 @@ def _database(request: pytest.FixtureRequest, login: Login, run: Run) -> Iterato
     from throwaway_mysql.servers.kept import keep_server, ways_in
     from throwaway_mysql.servers.shared import SharedLogin
 
-    failed = request.session.testsfailed
+    before = failures(request.session)
     print("Creating db")
     with throwaway_database(login, "", run) as coordinates:
         name = coordinates["DATABASE_NAME"]
@@ -164,10 +165,10 @@ def _database(request: pytest.FixtureRequest, login: Login, run: Run) -> Iterato
         try:
             yield coordinates
         except BaseException:
-            failed = -1  # a failure that pytest has not counted yet
+            before = -1  # a failure that nobody has counted yet
             raise
         finally:
-            if _is_kept(request, failed):
+            if is_kept(request.session, before):
                 keep(login, name, run)
                 if isinstance(login, SharedLogin):
                     keep_server(login)
@@ -191,8 +192,3 @@ def _note(filled: Filled, journal: Journal, name: str) -> None:
     journal.add(f"schema: {how}", sum(filled.seconds.values()) - waited, name)
     if waited:
         journal.add("schema: wait for another", waited, name)
-
-
-def _is_kept(request: pytest.FixtureRequest, failed_before: int) -> bool:
-    chosen = request.config.getoption("--db-keep")
-    return chosen == "all" or (chosen == "failed" and request.session.testsfailed > failed_before)
