@@ -167,3 +167,20 @@ def test_another(worse):
     said = run_pytest("-o", "mysql_isolation=delete", it=module).stdout
     assert said.count("raise LookupError") == 2
     assert "throwaway_mysql/" not in said
+
+
+def test_of_two_databases_that_cannot_be_dropped_each_is_one_line(run_pytest: RunPytest) -> None:
+    module = """
+from throwaway_mysql.databases.marker import Marker, write
+from throwaway_mysql.databases.place import Place
+from throwaway_mysql.testing.scene import ELSEWHERE
+
+def test_it(create_db, empty_database, mysql_server):
+    with Place(mysql_server) as place:
+        for name in (create_db["DATABASE_NAME"], empty_database["DATABASE_NAME"]):
+            write(place, name, Marker(name, ELSEWHERE, 0))
+"""
+    said = run_pytest(it=module).stdout
+    assert "1 passed, 1 error" in said
+    assert len(re.findall(r"^\w+ is not dropped: ", said, re.M)) == 2
+    assert "throwaway_mysql/" not in said

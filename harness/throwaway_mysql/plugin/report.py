@@ -77,5 +77,18 @@ def _one_line() -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
-    except ServerError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    except (ServerError, BaseExceptionGroup) as error:
+        said = list(_said(error))
+        if not all(isinstance(one, ServerError) for one in said):
+            raise
+        lines = dict.fromkeys(map(str, said))
+        raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None
+
+
+def _said(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a tear-down in which several fixtures failed, or the one."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _said(one)
+    else:
+        yield error
