@@ -109,6 +109,24 @@ def test_another(create_db):
     assert "original.py" not in done.stdout
 
 
+def test_what_cannot_be_put_back_hides_no_other_error(run_pytest: RunPytest) -> None:
+    drops = """
+@pytest.fixture
+def broken(create_db):
+    yield
+    raise LookupError("of its own")
+
+def test_it(create_db, mysql_server, broken):
+    run(mysql_server, create_db["DATABASE_NAME"], "DROP TABLE t")
+
+def test_another(create_db):
+    pass
+"""
+    said = run_pytest(*DELETE, it=HEAD + SCHEMA + drops).stdout
+    assert 'raise LookupError("of its own")' in said, said
+    assert len(re.findall(r"^the table t of \w+ is gone", said, re.M)) == 1, said
+
+
 @pytest.mark.parametrize(
     "statements",
     [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.plugin.report import say
 
 if TYPE_CHECKING:
     from throwaway_mysql.databases.ownership import Run
@@ -53,22 +54,25 @@ class Isolation:
         """Put rows back once the test's own fixtures are gone, in databases that go on."""
         __tracebackhide__ = True
         try:
-            return (yield)
-        finally:
-            # No test follows where it stops, and rows can be looked at: pytest has torn down all
-            # by then, but for 8.2, which does so later.
-            if not (item.session.shouldfail or item.session.shouldstop):
-                for original in item.config.stash.get(ORIGINALS, []):
-                    _put_back(original)
+            result = yield
+        except BaseException:
+            say(item.config, *_put_back(item))
+            raise  # what the report of the test is to show
+        if problems := list(_put_back(item)):
+            pytest.fail("\n".join(problems), pytrace=False)
+        return result
 
 
-def _put_back(original: Original) -> None:
-    began = time.perf_counter()
-    problem = ""
-    try:
-        step = "rows: put back" if original.put_back() else "rows: unchanged"
-        original.run.journal.add(step, time.perf_counter() - began, original.database)
-    except ServerError as error:
-        problem = str(error)
-    if problem:  # no longer while another error is handled, which a report would show too
-        pytest.fail(problem, pytrace=False)
+def _put_back(item: pytest.Item) -> Iterator[str]:
+    """Put back the rows of all databases that go on; yield what keeps one from it."""
+    # No test follows where it stops, and rows can be looked at: pytest has torn down all by then,
+    # but for 8.2, which does so later.
+    if item.session.shouldfail or item.session.shouldstop:
+        return
+    for original in item.config.stash.get(ORIGINALS, []):
+        began = time.perf_counter()
+        try:
+            step = "rows: put back" if original.put_back() else "rows: unchanged"
+            original.run.journal.add(step, time.perf_counter() - began, original.database)
+        except ServerError as error:
+            yield str(error)
