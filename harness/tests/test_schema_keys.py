@@ -1,9 +1,13 @@
 """What the keys of schemas depend on, under which copies are kept."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial, wraps
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +17,7 @@ from throwaway_mysql.schemas.schema import RECORD, AlembicSchema, CallableSchema
 
 WriteProject = Callable[..., Path]
 NewDatabase = Callable[[], str]
+Step = Callable[..., None]
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
 
 
@@ -134,7 +139,7 @@ def test_what_no_file_tells_of_has_no_key(write_project: WriteProject) -> None:
     assert AlembicSchema(write_project(SHOP), partial(seed), also=()).key("11") is None
 
 
-def closure(table: str) -> Callable[[Login, str], None]:
+def closure(table: object) -> Step:
     """Return what depends on more than its file."""
 
     def make(_login: Login, _database: str) -> None:
@@ -154,6 +159,13 @@ class Maker:
         """Do nothing."""
 
 
+class Shop:
+    """What is called itself."""
+
+    def __call__(self, _login: Login, _database: str) -> None:
+        """Do nothing."""
+
+
 @wraps(seed)
 def wrapper(_login: Login, _database: str) -> None:
     """Do more than what it wraps."""
@@ -166,16 +178,101 @@ class Other(CallableSchema):
         """Do nothing."""
 
 
+def typed(text: str) -> Step:
+    """Return a function of which there is no file."""
+    made: dict[str, Any] = {}
+    exec(f"def make(login, database): {text}", made)  # noqa: S102 (as a shell does)
+    make: Step = made["make"]
+    return make
+
+
+def elsewhere(folder: Path, text: str) -> Step:
+    """Return a function `make` of another file, which has that text besides."""
+    folder.mkdir()
+    (folder / "making.py").write_text(f"def make(login, database, *more): pass\n{text}\n")
+    spec = spec_from_file_location("making", folder / "making.py")
+    assert spec
+    assert spec.loader
+    spec.loader.exec_module(module := module_from_spec(spec))
+    make: Step = module.make
+    return make
+
+
+def versioned(call: Step, seed: Step | None = None) -> str | None:
+    return CallableSchema(call, seed, version="1").key("11")
+
+
+def test_of_what_has_a_version_all_that_is_known_is_in_the_key(tmp_path: Path) -> None:
+    one, other = elsewhere(tmp_path / "one", "1"), elsewhere(tmp_path / "other", "2")
+    keys = [
+        versioned(one),
+        versioned(other),
+        versioned(partial(one, more="shop")),
+        versioned(partial(one, more="blog")),
+        versioned(partial(other, more="blog")),
+        versioned(partial(one, more=Path("blog"))),
+        versioned(partial(one, more=["blog"])),
+        versioned(one, partial(seed)),
+        versioned(other, partial(seed)),
+        versioned(wrapper),
+        versioned(seed),
+        versioned(closure("shop")),
+        versioned(closure("blog")),
+        versioned(Maker().make),
+        versioned(Shop()),
+        versioned(Shop().__call__),
+        versioned(partial(one, more=Maker())),
+        versioned(partial(one, more=Shop())),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert None not in keys
+
+
+def test_what_has_a_version_has_the_same_key_in_another_process() -> None:
+    with_values = closure([Maker(), frozenset({"a", "b"})])
+    code = (
+        "from test_schema_keys import *\n"
+        "print(versioned(closure([Maker(), frozenset({'a', 'b'})])))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == versioned(with_values)
+
+
+def test_what_calls_itself_has_a_key() -> None:
+    def make(login: Login, database: str) -> None:
+        make(login, database)
+
+    assert versioned(make)
+
+
+@pytest.mark.parametrize(
+    "call", [typed("1"), partial(typed("1")), partial(typed("1"), "shop"), partial(print)]
+)
+def test_what_no_file_tells_of_has_no_key_though_it_has_a_version(
+    call: Step,
+) -> None:
+    assert versioned(call) is None
+    assert versioned(seed, call) is None
+
+
 @pytest.mark.parametrize(
     "schema",
     [
         CallableSchema(closure("a"), also=()),
+        CallableSchema(Shop(), also=()),
+        CallableSchema(typed("1"), also=()),
         CallableSchema(with_default, also=()),
         CallableSchema(Maker().make, also=()),
         CallableSchema(wrapper, also=()),
         Other(seed, also=()),
     ],
-    ids=["a closure", "a default", "a method", "a wrapper", "another class"],
+    ids=["a closure", "an object", "typed", "a default", "a method", "a wrapper", "another class"],
 )
 def test_what_depends_on_more_than_its_file_has_no_key(schema: CallableSchema) -> None:
     assert schema.key("11") is None

@@ -4,7 +4,6 @@ Only files are read for a key: Alembic and SQLAlchemy are imported when a schema
 """
 
 import hashlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ from throwaway_mysql import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.imports import own_imports
+from throwaway_mysql.schemas.sources import is_told, sources
 
 # Makes tables or rows in the database of that name.
 Step = Callable[[Login, str], None]
 Named = str | Path  # a path; a relative one is from the folder where the program runs
-# Where a callable has values that its file does not tell.
-MORE = ("__closure__", "__self__", "__wrapped__", "__defaults__", "__kwdefaults__")
 ENV = "env.py"
 RECORD = "recorded-revisions.txt"  # beside env.py: see throwaway_mysql.schemas.recorded
 
@@ -70,14 +68,13 @@ class AlembicSchema:
             return None
         path = Path(self.ini)
         folders = ini.folders(path)
-        seeded = _sources([self.seed])
-        if folders is None or seeded is None or (self.seed and self.also is None):
+        if folders is None or (self.seed and (self.also is None or not is_told(self.seed))):
             return None
         toml = path.with_name("pyproject.toml")  # may have a part of the ini
         imports = own_imports(_revisions(folders), path.parent)
         made_by = [path, *([toml] if toml.exists() else []), *folders, *sorted(imports)]
         roots = [*made_by, *_paths(self.also)]
-        return _hash(["alembic", server, _versions(), *seeded], roots)
+        return _hash(["alembic", server, _versions(), *(sources(self.seed) or [])], roots)
 
     def make(self, login: Login, database: str) -> str | None:
         """Upgrade to the newest revisions, then call the seed.
@@ -104,8 +101,9 @@ class CallableSchema:
     They are called for each database, unless it is known what they depend on: then once for
     each content of the files that they are written in and of `also`, the other files and
     folders that they read or import, such as that of the models (() where there are none); or
-    once for each `version`, which stands for all else, and which closures, methods and callables
-    with default arguments need.
+    once for each `version`, which stands for all else that decides what comes out, and which
+    closures, methods, partials and callables with default arguments need. Their files and plain
+    values count with a version, too; what has no file is called for each database.
     """
 
     call: Step
@@ -117,10 +115,15 @@ class CallableSchema:
         """Hash the callables' files; None where nobody said what they depend on."""
         if _is_other(self, CallableSchema):
             return None
-        sources = _sources([self.call, self.seed])
-        if not self.version and (sources is None or self.also is None):
+        steps = [self.call, self.seed] if self.seed else [self.call]
+        if not self.version and (self.also is None or not all(map(is_told, steps))):
             return None
-        texts = ["callable", server, self.version, _versions(), *(sources or [])]
+        texts = ["callable", server, self.version, _versions()]
+        for step in steps:
+            known = sources(step)
+            if known is None:
+                return None
+            texts += known
         return _hash(texts, _paths(self.also))
 
     def make(self, login: Login, database: str) -> None:
@@ -133,23 +136,6 @@ class CallableSchema:
 def _is_other(schema: Schema, kind: type[Schema]) -> bool:
     """Tell whether it is a subclass that may make something else, and has no key of its own."""
     return type(schema) is not kind and type(schema).key is kind.key
-
-
-def _sources(steps: Iterable[Step | None]) -> list[str] | None:
-    """Return name and file's content of each callable, or None where that does not tell all."""
-    found = []
-    for step in steps:
-        if step is None:
-            found.append("")
-            continue
-        if any(getattr(step, name, None) for name in MORE):
-            return None
-        try:
-            file = inspect.getsourcefile(step)
-            found += [step.__qualname__, Path(file or "").read_text(encoding="utf-8")]
-        except (TypeError, AttributeError, OSError):  # an object, a partial, typed in a shell
-            return None
-    return found
 
 
 def _paths(also: Named | Sequence[Named] | None) -> list[Path]:
