@@ -1,6 +1,7 @@
 """The command, as a person runs it."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -117,26 +118,27 @@ def test_what_is_kept_goes_when_it_says_so(
     assert command("sweep", "--kept").stdout == f"{name}  dropped\n"
 
 
-def test_a_transaction_that_it_ended_is_told(
+def test_a_transaction_in_what_was_left_goes_on(
     command: Command, account: Login, prefix: str, start_run: Start
 ) -> None:
     process, name = start_run(account, prefix)
-    with Place(account) as forgotten, ThreadPoolExecutor() as pool:
-        forgotten.rows(f"CREATE TABLE {name}.t (n INT)")
+    with Place(account) as persons, ThreadPoolExecutor() as pool:
+        persons.rows(f"CREATE TABLE {name}.t (n INT)")
         process.kill()
         process.wait()
         wait_until(lambda: "left" in command("list").stdout)
-        forgotten.rows("BEGIN")
-        forgotten.rows(f"SELECT * FROM {name}.t")
+        persons.rows("BEGIN")
+        persons.rows(f"SELECT * FROM {name}.t")
         sweeping = pool.submit(command, "sweep")
         with Place(account) as place:  # after it has seen that nobody uses it
             wait_until(lambda: [row for row in place.rows("SHOW PROCESSLIST") if drops(row, name)])
-        forgotten.connection.select_db(name)
+        persons.connection.select_db(name)
         done = sweeping.result()
-    lines = done.stdout.splitlines()
-    assert lines[0] == f"{name}  dropped"
-    assert f"connection {forgotten.id} of {account.user}@" in lines[1]
-    assert lines[1].endswith(": it was ended")
+        assert re.fullmatch(rf"{name}  live: .+ has locks in it\n", done.stdout)
+        assert persons.rows("SELECT * FROM t") == []
+        assert command("sweep").stdout.startswith(f"{name}  live: connection {persons.id} of ")
+    wait_until(lambda: "left" in command("list").stdout)
+    assert command("sweep").stdout == f"{name}  dropped\n"
 
 
 def drops(row: tuple[Any, ...], name: str) -> bool:

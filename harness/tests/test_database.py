@@ -136,6 +136,23 @@ def test_a_run_says_whom_it_had_to_end(
     assert f"connection {forgotten.id} of" in run.leaks[0]
 
 
+def test_a_transaction_that_the_account_cannot_see_is_one_clear_error(
+    mysql_root: Login, account: Login, prefix: str
+) -> None:
+    if account.user == mysql_root.user:
+        pytest.skip("root sees all connections")
+    with closing(Run.begin(prefix)) as run, throwaway_database(account, "", run) as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        with Place(mysql_root) as hidden, Place(account) as place:
+            hidden.rows(f"CREATE TABLE {name}.t (n INT)")
+            hidden.rows("BEGIN")
+            hidden.rows(f"SELECT * FROM {name}.t")
+            with pytest.raises(ServerError, match="cannot see or end has locks in it: end it"):
+                drop(place, name, run)
+            hidden.rows("COMMIT")
+    assert name not in databases(mysql_root)
+
+
 def test_on_a_server_that_records_it_the_last_query_is_named(mysql_program: str) -> None:
     flags = [
         "--performance-schema=1",

@@ -49,11 +49,7 @@ def _nothing(login: Login, run: Run) -> str:
 
 def _sweep(options: argparse.Namespace) -> int:
     swept = sweep.sweep(_login(options), _run(options), kept=options.kept)
-    for line in [
-        *(f"{name}  dropped" for name in swept.dropped),
-        *(f"{leak}: it was ended" for leak in swept.leaks),
-        *swept.stay,
-    ]:
+    for line in [*(f"{name}  dropped" for name in swept.dropped), *swept.stay]:
         print(line)
     if swept.note:
         print(swept.note, file=sys.stderr)

@@ -9,7 +9,7 @@ import pymysql
 from throwaway_mysql import ServerError
 from throwaway_mysql.accounts import identifier, throwaway_prefix
 from throwaway_mysql.databases import marker
-from throwaway_mysql.databases.holders import LOCKED, insist
+from throwaway_mysql.databases.holders import LOCKED, holders, insist, wait_for_locks
 from throwaway_mysql.databases.identity import lock_of
 from throwaway_mysql.databases.marker import Marker
 from throwaway_mysql.databases.ownership import Run, default_run
@@ -111,28 +111,43 @@ def keep(login: Login, name: str, run: Run) -> None:
 def drop(place: Place, name: str, run: Run, *, kept: bool = False) -> list[str]:
     """Drop a database of `run`'s, or one that nobody owns any more; `kept` ones where told to.
 
-    All drops go this way. Ends connections that still hold locks in it, and returns one line
-    for each, which `run.leaks` gets too. Raises StaysError for any other database.
+    All drops go this way. Ends connections that still hold locks in one of the run's own, and
+    returns one line for each, which `run.leaks` gets too. Raises StaysError for any other
+    database, and where someone holds locks in one that nobody owns.
     """
+    leaks: list[str] = []
     with saying(f"{name} is not dropped"):
         if run.owns(name):
             _check(judge_own(place, name, run), kept=kept)
-            leaks = _drop(place, name, run)
+            leaks = _drop_own(place, name, run)
             run.made.discard(name)
         else:
-            leaks = _drop_left(place, name, run, kept=kept)
+            _drop_left(place, name, run, kept=kept)
     run.leaks += leaks
     return leaks
 
 
-def _drop_left(place: Place, name: str, run: Run, *, kept: bool) -> list[str]:
+def _drop_left(place: Place, name: str, run: Run, *, kept: bool) -> None:
     # Judged before as well: a run that lives is not to find its lock taken.
     _check(judge(place, name, run), kept=kept)
     with place.locked(lock_of(name, run.prefix)) as free:
         if not free:
             raise StaysError(Verdict(name, State.LIVE, "its run has its lock again"))
         _check(judge(place, name, run), kept=kept)
-        return _drop(place, name, run)
+        wait_for_locks(place)
+        try:
+            _drop_now(place, name)
+        except pymysql.OperationalError as error:
+            if error.args[0] not in LOCKED:
+                raise
+            # Nobody is ended: it may be a person, who looks at what was left.
+            why = f"{_holder(place, name)} has locks in it"
+            raise StaysError(Verdict(name, State.LIVE, why)) from None
+
+
+def _holder(place: Place, name: str) -> str:
+    seen = [str(other) for other in holders(place, name) if other.id != place.id]
+    return seen[0] if seen else "a transaction"
 
 
 def _check(verdict: Verdict, *, kept: bool) -> None:
@@ -140,8 +155,7 @@ def _check(verdict: Verdict, *, kept: bool) -> None:
         raise StaysError(verdict)
 
 
-def _drop(place: Place, name: str, run: Run) -> list[str]:
-    place.rows("SET SESSION foreign_key_checks = 0")
+def _drop_own(place: Place, name: str, run: Run) -> list[str]:
     try:
         return insist(place, name, run.journal, lambda: _drop_now(place, name))
     except pymysql.OperationalError as error:
@@ -154,6 +168,7 @@ def _drop(place: Place, name: str, run: Run) -> list[str]:
 
 
 def _drop_now(place: Place, name: str) -> None:
+    place.rows("SET SESSION foreign_key_checks = 0")
     if tables := _tables_before(place, name):
         place.rows(f"DROP TABLE IF EXISTS {tables}")
     place.rows(f"DROP DATABASE IF EXISTS {identifier(name)}")

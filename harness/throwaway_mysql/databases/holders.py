@@ -87,7 +87,7 @@ def insist(place: Place, database: str, journal: Journal, do: Callable[[], objec
         leaks += [
             f"{journal.of(database)}: {end(place, other, journal, database)}" for other in others
         ]
-        place.rows(f"SET SESSION lock_wait_timeout = {wait}, innodb_lock_wait_timeout = {wait}")
+        wait_for_locks(place, wait)
         try:
             do()
         except pymysql.OperationalError as error:
@@ -100,6 +100,12 @@ def insist(place: Place, database: str, journal: Journal, do: Callable[[], objec
         raise failure
     finally:
         del failure  # else it and this frame keep each other, and a socket open
+
+
+def wait_for_locks(place: Place, seconds: int = LOCK_WAITS[0]) -> None:
+    """Let the connection's statements fail, with one of LOCKED, that wait for a lock so long."""
+    names = ("lock_wait_timeout", "innodb_lock_wait_timeout")
+    place.rows(f"SET SESSION {', '.join(f'{name} = {seconds}' for name in names)}")
 
 
 def end(place: Place, holder: Connection, journal: Journal, database: str) -> str:

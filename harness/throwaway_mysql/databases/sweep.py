@@ -14,14 +14,13 @@ from throwaway_mysql.login import Login
 
 @dataclass
 class Swept:
-    """What a sweep did: the names that it dropped, what stays, and whom it had to end.
+    """What a sweep did: the names that it dropped, and what stays.
 
     `note` says why it did not drop anything, where it did not try.
     """
 
     dropped: list[str] = field(default_factory=list)
     stay: list[Verdict] = field(default_factory=list)
-    leaks: list[str] = field(default_factory=list)
     note: str = ""
 
 
@@ -65,7 +64,7 @@ def kept(login: Login) -> list[str]:
 
 def _drop(place: Place, name: str, run: Run, swept: Swept, *, kept: bool) -> None:
     try:
-        swept.leaks += drop(place, name, run, kept=kept)
+        drop(place, name, run, kept=kept)
         swept.dropped.append(name)
     except StaysError as error:
         swept.stay.append(error.verdict)
