@@ -68,6 +68,7 @@ def test_a_live_run_keeps_its_own_though_a_restart_freed_its_lock(
 ) -> None:
     process, name = start_run(server.root, "restart_test_")
     run = Run.begin("restart_test_")
+    process.send_signal(signal.SIGSTOP)  # else it has its lock again at once
     server.stop(signal.SIGKILL)
     server.start()
     with Place(server.root) as place:

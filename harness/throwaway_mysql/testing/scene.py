@@ -22,12 +22,15 @@ class Scene:
     def __init__(self, account: Login, prefix: str) -> None:
         self.login, self.run = account, Run.begin(prefix)
         self.place = Place(account)
+        self._random = self.run.token[-6:]  # tests at the same time have other locks
         self._number = 0
 
     def name(self, begun: datetime = NOW) -> str:
         """Return the name of a database of a run that began then."""
         self._number += 1
-        return str(Name(self.run.prefix, f"{begun:%y%m%d%H%M%S}_abcdef", "gw0", self._number))
+        return str(
+            Name(self.run.prefix, f"{begun:%y%m%d%H%M%S}_{self._random}", "gw0", self._number)
+        )
 
     def made(self, name: str, *statements: str) -> str:
         """Make a database without a marker, and what is in it."""
