@@ -78,7 +78,7 @@ def test_one_spared_name_need_not_be_in_a_list(
 ) -> None:
     spared = Run.begin(prefix, token="200101000000_abcdef").next_name()  # noqa: S106 (no secret)
     with Place(mysql_root) as place:
-        create(place, Marker(spared, Maker("elsewhere", 1, 1), 0))
+        create(place, Marker(spared, Maker("elsewhere", 1, 1)))
     conftest = GIVES.format(fixture="mysql_spared", value=repr(spared))
     assert "1 passed" in run_project(conftest=conftest, test_it=USES).stdout
     assert spared in databases(mysql_root)

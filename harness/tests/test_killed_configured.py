@@ -61,8 +61,8 @@ def a_persons(account: Login, prefix: str, gone: Maker) -> set[str]:
             place.rows(f"CREATE DATABASE {name}")
         for name in (f"{prefix}mine", with_table, copied, spared):
             place.rows(f"CREATE TABLE {name}.t (n INT)")
-        write(place, copied, Marker(empty, gone, 0))
-        write(place, spared, Marker(spared, gone, 0))
+        write(place, copied, Marker(empty, gone))
+        write(place, spared, Marker(spared, gone))
     return {f"{prefix}mine", *names}
 
 

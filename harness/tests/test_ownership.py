@@ -166,27 +166,6 @@ def test_one_is_enough_for_a_server_with_two_addresses_and_two_accounts(
     wait_until(lambda: holder(account, run.lock) is None)
 
 
-def test_a_server_is_known_by_the_second_of_its_start(server: RunServer) -> None:
-    with Place(server.root) as place:
-        started = place.started
-        wait_until(lambda: place.now > started)
-    with closing(RunLock(server.root, LOCK)) as lock:
-        assert lock.hold() == started
-    with Place(server.root) as place:
-        assert place.started == started
-
-
-def test_but_not_by_one_in_which_it_may_start_again(server: RunServer) -> None:
-    same_second = False
-    while not same_second:
-        server.stop(signal.SIGKILL)
-        server.start()
-        with closing(RunLock(server.root, LOCK)) as lock, Place(server.root) as place:
-            same_second = place.now == place.started
-            assert lock.hold() in (0, place.started)
-            assert not (same_second and lock.hold())
-
-
 def test_a_forked_process_neither_drops_nor_frees_what_its_parent_has(
     account: Login, prefix: str
 ) -> None:

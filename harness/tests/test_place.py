@@ -21,7 +21,7 @@ from throwaway_mysql.databases.sweep import survey, sweep
 from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import databases
+from throwaway_mysql.testing.looking import databases, wait_until
 
 Change = Callable[[bytes], bytes]
 PASSWORD = "the same"  # noqa: S105 (a test's own)
@@ -44,7 +44,7 @@ def left_by_another(login: Login, prefix: str) -> str:
     """Make a database as a run on another machine did, long ago; return its name."""
     name = Run.begin(prefix, "gw0", "200101000000_abcdef").next_name()
     with Place(login) as place:
-        create(place, Marker(name, Maker("elsewhere", 1, 1), 0))
+        create(place, Marker(name, Maker("elsewhere", 1, 1)))
     return name
 
 
@@ -182,6 +182,14 @@ def test_a_server_that_is_reached_as_it_is_is_trusted(account: Login) -> None:
         assert place.distrust == ""
     with between(account) as port, Place(replace(account, port=port)) as place:
         assert place.distrust == ""
+
+
+def test_when_a_server_started_is_the_same_whenever_it_is_asked(account: Login) -> None:
+    with Place(account) as one:
+        first, then = one.started, one.now
+        wait_until(lambda: one.now > then)
+        with Place(account) as other:
+            assert other.started == first
 
 
 def test_behind_a_proxy_nothing_is_swept(mysql_root: Login, prefix: str) -> None:

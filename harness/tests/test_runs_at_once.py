@@ -43,7 +43,7 @@ def left_by_killed_runs(account: Login, prefix: str) -> list[str]:
     names = [str(Name(prefix, new_token(), "main", number)) for number in range(1, 11)]
     with Place(account) as place:
         for name in names:
-            marker = Marker(name, gone, place.started)
+            marker = Marker(name, gone)
             create(place, marker)
             write(place, name, marker)
     return names

@@ -19,7 +19,7 @@ from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.looking import databases, wait_until
-from throwaway_mysql.testing.scene import ELSEWHERE, Scene
+from throwaway_mysql.testing.scene import Scene
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
@@ -80,18 +80,6 @@ def test_a_live_run_keeps_its_own_though_a_restart_freed_its_lock(
     process.kill()
     process.wait()
     assert sweep(server.root, run).dropped == [name]
-
-
-def test_after_a_restart_what_was_made_elsewhere_stays(server: RunServer) -> None:
-    scene = Scene(server.root, "elsewhere_test_")
-    name = scene.marked(ELSEWHERE)
-    wait_until(lambda: scene.place.now > scene.place.started)
-    scene.place.close()
-    server.stop(signal.SIGKILL)
-    server.start()
-    scene.place = Place(server.root)
-    assert scene.stays(name, "may have restarted")
-    scene.place.close()
 
 
 def test_what_a_killed_run_left_goes(account: Login, prefix: str, start_run: Start) -> None:

@@ -90,7 +90,7 @@ def test_what_is_begun_goes_as_its_run_was_killed_before_it_made_the_marker(
 
 
 def test_what_is_begun_and_older_than_the_server_stays_for_a_day(scene: Scene) -> None:
-    assert scene.stays(scene.begun(ELSEWHERE, NOW - timedelta(hours=23)), "may have restarted")
+    assert scene.stays(scene.begun(ELSEWHERE, NOW - timedelta(hours=23)), "left after a day")
     assert scene.goes(scene.begun(ELSEWHERE, NOW - DAY))
 
 
@@ -105,32 +105,27 @@ def test_what_is_begun_and_has_tables_stays_where_no_comment_tells_who_made_it(
 
 def test_a_copy_stays_as_its_marker_is_that_of_another(scene: Scene, gone: Maker) -> None:
     name, original = scene.made(scene.name()), scene.name()
-    write(scene.place, name, Marker(original, gone, scene.place.started))
+    write(scene.place, name, Marker(original, gone))
     assert scene.stays(name, f"its marker is that of {original}")
 
 
-def test_what_was_made_elsewhere_goes_where_no_restart_can_have_freed_its_lock(
-    scene: Scene,
+@pytest.mark.parametrize("maker", [ELSEWHERE, Maker("", 1, 1)], ids=["elsewhere", "no /proc"])
+def test_what_was_made_where_nobody_here_can_look_stays_for_a_day(
+    scene: Scene, maker: Maker
 ) -> None:
-    assert scene.goes(scene.marked(ELSEWHERE))
-    assert scene.goes(scene.marked(Maker("", 1, 1)))  # on a system without /proc
-
-
-def test_what_was_made_elsewhere_before_a_restart_stays_for_a_day(scene: Scene) -> None:
-    before = scene.place.started - 60
-    assert scene.stays(scene.marked(ELSEWHERE, server=before), "may have restarted")
-    assert scene.stays(scene.marked(ELSEWHERE, server=0), "may have restarted")
-    assert scene.goes(scene.marked(ELSEWHERE, NOW - DAY, server=before))
+    for begun in (NOW, NOW - timedelta(hours=23)):
+        assert scene.stays(scene.marked(maker, begun), "its process cannot be seen from here")
+    assert scene.goes(scene.marked(maker, NOW - DAY))
 
 
 def test_what_is_kept_goes_only_when_told_to(scene: Scene, gone: Maker) -> None:
-    name = scene.marked(gone, kept=1)
+    name = scene.marked(gone, kept=True)
     assert scene.stays(name, "wanted it kept")
     assert scene.goes(name, kept=True)
 
 
 def test_what_a_live_run_keeps_stays_even_when_told_to(scene: Scene) -> None:
-    name = scene.marked(Maker.me(), kept=1)
+    name = scene.marked(Maker.me(), kept=True)
     assert not scene.goes(name, kept=True)
 
 

@@ -88,8 +88,8 @@ def throwaway_database(
 def create(login: Login, name: str, run: Run) -> None:
     """Create one of a run's databases: its lock first, then the database, then its marker."""
     with Place(login) as place:
-        server = run.hold(login)
-        mark = Marker(name, run.maker, server)
+        mark = Marker(name, run.maker)
+        run.hold(login)
         run.made.add(name)  # before: after Ctrl-C it may be there
         with saying(f"{name} was not made at {login.address}"):
             try:
@@ -104,7 +104,8 @@ def create(login: Login, name: str, run: Run) -> None:
 def keep(login: Login, name: str, run: Run) -> None:
     """Let one of a run's databases stay: only a sweep that is told to drops it after the run."""
     with Place(login) as place, saying(f"{name} is not kept"):
-        marker.write(place, name, Marker(name, run.maker, run.hold(login), kept=True))
+        run.hold(login)
+        marker.write(place, name, Marker(name, run.maker, kept=True))
     run.made.discard(name)
 
 

@@ -9,7 +9,7 @@ long as there is no view.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.databases.identity import Maker
@@ -35,24 +35,17 @@ OBJECTS = (
 
 @dataclass(frozen=True)
 class Marker:
-    """What a marker says; `server` is when the server started, in seconds since 1970, or 0."""
+    """What a marker says."""
 
     name: str
     maker: Maker
-    server: int
-    kept: bool = False
+    kept: bool = field(default=False, kw_only=True)
 
 
 def create(place: Place, marker: Marker) -> None:
     """Create a database that is to be marked."""
     name = identifier(marker.name).replace("%", "%%")
-    machine, pid, started = marker.maker
-    text = (
-        f"{FORM} AS `form`,{_quoted(marker.name)} AS `name`,{_quoted(machine)} AS `machine`,"
-        f"{pid} AS `pid`,{started} AS `process_started`,{marker.server} AS `server_started`,"
-        f"{int(marker.kept)} AS `kept`"
-    )
-    place.rows(CREATE.format(name, UNMARKED), text)
+    place.rows(CREATE.format(name, UNMARKED), _columns(marker))
 
 
 def settle(place: Place, database: str) -> None:
@@ -63,16 +56,8 @@ def settle(place: Place, database: str) -> None:
 
 def write(place: Place, database: str, marker: Marker) -> None:
     """Mark a database, or mark it anew."""
-    view = f"{identifier(database)}.{VIEW}".replace("%", "%%")
-    place.rows(
-        f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT {FORM} AS form,"
-        " %s AS name, %s AS machine, %s AS pid, %s AS process_started, %s AS server_started,"
-        " %s AS kept",
-        marker.name,
-        *marker.maker,
-        marker.server,
-        int(marker.kept),
-    )
+    view = f"{identifier(database)}.{VIEW}"
+    place.rows(f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT {_columns(marker)}")
 
 
 def read(place: Place, database: str) -> Marker | None:
@@ -106,16 +91,28 @@ def _signs(place: Place, database: str) -> tuple[str, str]:
     return (str(found[0][0]), str(found[0][-1])) if found else ("", "")
 
 
+def _columns(marker: Marker) -> str:
+    """Return what a marker says as a server tells of a view, and as read() finds it."""
+    machine, pid, started = marker.maker
+    values = {
+        "form": FORM,
+        "name": _quoted(marker.name),
+        "machine": _quoted(machine),
+        "pid": pid,
+        "process_started": started,
+        "kept": int(marker.kept),
+    }
+    return ",".join(f"{value} AS `{column}`" for column, value in values.items())
+
+
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _marker(columns: dict[str, str]) -> Marker | None:
     try:
-        pid, started, server, kept = (
-            int(columns[name]) for name in ("pid", "process_started", "server_started", "kept")
-        )
+        pid, started, kept = (int(columns[name]) for name in ("pid", "process_started", "kept"))
         name = re.sub(r"\\(.)|'(')", r"\1\2", columns["name"])
-        return Marker(name, Maker(columns["machine"], pid, started), server, bool(kept))
+        return Marker(name, Maker(columns["machine"], pid, started), kept=bool(kept))
     except (KeyError, ValueError):
         return None

@@ -35,7 +35,6 @@ class RunLock:
         self._place: Place | None = None
         self._alone = threading.Lock()
         self._closed = threading.Event()
-        self.server = 0
         self._take()
         self._waker, self._woken = socket.socketpair()
         for end in (self._waker, self._woken):
@@ -48,17 +47,12 @@ class RunLock:
         """The server's number for the connection."""
         return self._place.id if self._place else 0
 
-    def hold(self) -> int:
-        """Make sure that the lock is held; return when the server started, as Place says.
-
-        In its first second a server may end and start again, and this be the same for both,
-        so what is held since then has 0.
-        """
+    def hold(self) -> None:
+        """Make sure that the lock is held."""
         with self._alone:
             if not self._held():
                 self._take()
                 self._wake()  # to watch the new connection
-        return self.server
 
     def close(self) -> None:
         """Free the lock."""
@@ -83,7 +77,6 @@ class RunLock:
         self._place = Place(self._login)
         try:
             self._place.rows(f"SET SESSION wait_timeout = {MOST_IDLE}")
-            self.server = self._place.started if self._place.now > self._place.started else 0
             got = self._place.declared or self._place.value(
                 "SELECT GET_LOCK(%s, %s)", self._name, TAKEN_WITHIN
             )
@@ -173,15 +166,15 @@ class Run:
         """Tell whether this very process made a database, and not one that it was forked from."""
         return name in self.made and os.getpid() == self.maker.pid
 
-    def hold(self, login: Login) -> int:
-        """Hold this worker's lock on a server; return what RunLock.hold() does."""
+    def hold(self, login: Login) -> None:
+        """Hold this worker's lock on a server."""
         if os.getpid() != self.maker.pid:  # else two processes would share its connection
             raise ServerError("this process was forked from the run's: begin a run of its own")
         address = login.host, login.port, login.unix_socket
         with self._alone:
             if address not in self._locks:
                 self._locks[address] = self._known(login) or RunLock(login, self.lock)
-            return self._locks[address].hold()
+            self._locks[address].hold()
 
     @property
     def lock(self) -> str:

@@ -10,7 +10,7 @@ from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place, near
 
 SYSTEM = frozenset({"information_schema", "mysql", "ndbinfo", "performance_schema", "sys"})
-GRACE = 24 * 60 * 60  # seconds; a run whose lock a restart of the server took is not older
+GRACE = 24 * 60 * 60  # seconds; a run elsewhere that lost its lock for a moment is not older
 SKEW = 60  # seconds that the clocks of two machines may differ
 STEP = 2  # seconds that two clocks of one machine may: both show whole ones
 
@@ -97,14 +97,18 @@ def _lives(place: Place, database: str, name: Name, marker: Marker | None) -> st
 
 
 def _may_live(place: Place, name: Name, marker: Marker | None) -> str:
-    """Say why a run without a lock may yet live: a restart of the server may have taken it."""
+    """Say why a run without its lock may yet live: it is away with the connection that had it.
+
+    That is a moment where the server ended the connection, a minute where the network did, and
+    as long as the server is.
+    """
     if marker and marker.maker.here:  # where its process has ended
         return ""
     begun = name.begun.timestamp()
     if place.now - begun > GRACE:
         return ""
     if marker:
-        restarted = marker.server != place.started
-    else:
-        restarted = begun - (STEP if near(place.login) else SKEW) < place.started
+        return "its process cannot be seen from here, nor now its lock; it is left after a day"
+    # Of MySQL, and empty: a run that lives marks it at once, with its lock just held.
+    restarted = begun - (STEP if near(place.login) else SKEW) < place.started
     return "the server may have restarted since; it is left after a day" if restarted else ""

@@ -42,17 +42,16 @@ class Scene:
         self.place = Place(self.login)
         return name
 
-    def marked(self, maker: Maker, begun: datetime = NOW, **marker: int) -> str:
+    def marked(self, maker: Maker, begun: datetime = NOW, *, kept: bool = False) -> str:
         """Make a database as a run does, with a table."""
         name = self.made(self.name(begun), "CREATE TABLE t (n INT)")
-        server = marker.get("server", self.place.started)
-        write(self.place, name, Marker(name, maker, server, bool(marker.get("kept"))))
+        write(self.place, name, Marker(name, maker, kept=kept))
         return name
 
     def begun(self, maker: Maker, begun: datetime) -> str:
         """Make a database as a run does that is killed before it made the marker."""
         name = self.name(begun)
-        create(self.place, Marker(name, maker, self.place.started - 60))
+        create(self.place, Marker(name, maker))
         return name
 
     def goes(self, name: str, *, kept: bool = False) -> bool:
