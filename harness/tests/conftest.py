@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
 
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.databases.database import throwaway_database
@@ -111,6 +113,20 @@ def account(request: pytest.FixtureRequest, mysql_root: Login, prefix: str) -> I
         cursor.execute(f"GRANT ALL ON `{pattern}`.* TO {user}")
         yield Login(mysql_root.host, mysql_root.port, user, password)
         cursor.execute(f"DROP USER {user}")
+
+
+class Hasty(Login):
+    """An account that gives the server two seconds for all that is not known to take long."""
+
+    def connect(self, timeout: float = 2, client_flag: int = 0) -> "Connection[Cursor]":
+        """Return a connection as Login.connect() does."""
+        return super().connect(timeout, client_flag)
+
+
+@pytest.fixture
+def hasty(account: Login) -> Login:
+    """Return the account, for tests of what takes longer."""
+    return Hasty(account.host, account.port, account.user, account.password, account.unix_socket)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.databases import holders
 from throwaway_mysql.databases.database import Coordinates, drop, throwaway_database
 from throwaway_mysql.databases.holders import LOCK_WAITS, connections
 from throwaway_mysql.databases.ownership import Run
@@ -112,6 +113,22 @@ def test_a_transaction_that_keeps_it_is_ended_and_reported(account: Login, prefi
     # Only a performance_schema remembers the query of one that does nothing.
     guesses = " s with an open transaction", " s perhaps with locks"
     assert of_idle.endswith((*guesses, " s with 'SELECT * FROM t'"))
+
+
+def test_a_drop_may_take_longer_than_other_statements(
+    account: Login, hasty: Login, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holders, "LOCK_WAITS", (3, 2, 5))
+    with closing(Run.begin(prefix)) as run, throwaway_database(account, "", run) as coordinates:
+        name = coordinates["DATABASE_NAME"]
+        with Place(account) as busy, Place(hasty) as place:
+            busy.connection.select_db(name)
+            busy.rows("CREATE TABLE t (n INT)")
+            busy.rows("BEGIN")
+            busy.rows("SELECT * FROM t")
+            [leak] = drop(place, name, run)
+    assert f"connection {busy.id} of" in leak
+    assert name not in databases(account)
 
 
 def ended(place: Place, query: str) -> None:

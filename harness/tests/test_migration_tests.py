@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
 
+from throwaway_mysql import AlembicSchema, migration_tests
+from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.schema import RECORD
 
 WriteProject = Callable[..., Path]
@@ -224,6 +228,24 @@ def test_without_its_packages_it_is_one_line(
 
 def test_fifty_revisions_pass(run_tests: RunTests, fifty: Path) -> None:
     assert "3 passed" in run_tests(fifty, "-k", "down or head")
+
+
+class Impatient(Login):
+    """An account that gives the server no time for what is not known to take long."""
+
+    def connect(self, timeout: float = 0, client_flag: int = 0) -> "Connection[Cursor]":
+        """Return a connection as Login.connect() does."""
+        return super().connect(timeout, client_flag)
+
+
+def test_the_look_at_a_schema_may_take_long(
+    mysql_root: Login, write_project: WriteProject, new_database: Callable[[], str]
+) -> None:
+    root = mysql_root
+    login = Impatient(root.host, root.port, root.user, root.password, root.unix_socket)
+    migration_tests.test_up_down_up_leaves_the_same_schema(
+        AlembicSchema(write_project(SHOP)), login, {"DATABASE_NAME": new_database()}
+    )
 
 
 OTHER = """

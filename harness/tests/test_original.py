@@ -8,6 +8,7 @@ import pymysql
 import pytest
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.databases import holders
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place
@@ -178,6 +179,25 @@ def test_who_keeps_tables_locked_is_ended_and_reported(
         assert f"connection {forgotten.id} of" in leak
         assert rows(account, name) == before
         assert original.put_back() == []
+
+
+def test_rows_may_be_put_back_for_longer_than_other_statements_take(
+    account: Login, hasty: Login, database: tuple[Run, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holders, "LOCK_WAITS", (3, 2, 5))
+    owner, name = database
+    run(account, name, *SEEDED)
+    before = rows(account, name)
+    with (
+        Original(hasty, name, owner) as original,
+        Place(account) as forgotten,
+    ):
+        run(account, name, "UPDATE seeded SET name = 'x'")
+        forgotten.connection.select_db(name)
+        forgotten.rows("LOCK TABLES seeded READ")
+        assert original.put_back() == ["seeded"]
+    assert len(owner.leaks) == 1
+    assert rows(account, name) == before
 
 
 def test_a_lost_connection_is_told(account: Login, database: tuple[Run, str]) -> None:

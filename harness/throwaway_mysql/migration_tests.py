@@ -17,6 +17,7 @@ import pytest
 from pymysql.constants import CLIENT
 
 from throwaway_mysql import ServerError
+from throwaway_mysql.databases.place import SLOWEST
 from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.report import RECORDED, say
 from throwaway_mysql.schemas.digest import differences, lines
@@ -169,7 +170,7 @@ def _ini(schema: Schema) -> Path:
 
 def _lines(login: Login, database: Mapping[str, Any]) -> list[str]:
     name = database["DATABASE_NAME"]
-    with replace(login, database=name).connect(client_flag=CLIENT.MULTI_STATEMENTS) as connection:
+    with replace(login, database=name).connect(SLOWEST, CLIENT.MULTI_STATEMENTS) as connection:
         return lines(connection, name)
 
 

@@ -169,10 +169,11 @@ def _drop_own(place: Place, name: str, run: Run) -> list[str]:
 
 
 def _drop_now(place: Place, name: str) -> None:
-    place.rows("SET SESSION foreign_key_checks = 0")
-    if tables := _tables_before(place, name):
-        place.rows(f"DROP TABLE IF EXISTS {tables}")
-    place.rows(f"DROP DATABASE IF EXISTS {identifier(name)}")
+    with place.patient():
+        place.rows("SET SESSION foreign_key_checks = 0")
+        if tables := _tables_before(place, name):
+            place.rows(f"DROP TABLE IF EXISTS {tables}")
+        place.rows(f"DROP DATABASE IF EXISTS {identifier(name)}")
 
 
 def _tables_before(place: Place, name: str) -> str:

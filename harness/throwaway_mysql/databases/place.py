@@ -15,6 +15,7 @@ from throwaway_mysql.login import LOOPBACK, Login
 
 CLOSED = "the connection to the server is closed"  # the one error that PyMySQL says nothing of
 REMOTE = "THROWAWAY_MYSQL_REMOTE"
+SLOWEST = 600.0  # seconds that a statement may work, such as the drop of many tables on a slow disk
 # What the server says of itself where a lock is only one node's.
 OF_ONE_NODE = {
     "wsrep_on": "Galera",
@@ -94,6 +95,17 @@ class Place:
     def value(self, statement: str, *values: object) -> Any:
         """Return the one value that a query gives."""
         return self.rows(statement, *values)[0][0]
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Give each statement of the block SLOWEST seconds; it waits for locks as it did."""
+        connection: Any = self.connection  # the stubs lack what PyMySQL reads with
+        before = connection._read_timeout  # noqa: SLF001
+        connection._read_timeout = SLOWEST  # noqa: SLF001
+        try:
+            yield
+        finally:
+            connection._read_timeout = before  # noqa: SLF001
 
     @contextmanager
     def locked(self, name: str) -> Iterator[bool]:

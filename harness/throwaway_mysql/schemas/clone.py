@@ -13,6 +13,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
 from throwaway_mysql.cache import UNUSED_FOR
+from throwaway_mysql.databases.place import SLOWEST
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.ddl import CloneError, Contents
 from throwaway_mysql.schemas.digest import differences, lines
@@ -20,7 +21,6 @@ from throwaway_mysql.schemas.dump import DigestError, Dump, take
 from throwaway_mysql.schemas.schema import Schema
 
 RECIPE = "4"  # to be raised when other dumps or digests are made of the same database
-SLOWEST = 600.0  # seconds that one packet may take
 # What of a server, besides its version, decides what the same SQL makes there.
 SERVER = (
     "version",

@@ -40,7 +40,7 @@ class Original:
         self._seen: dict[str, str] = {}
         self._place = Place(replace(login, database=database))
         try:
-            with saying(f"the rows of {database} cannot be kept"):
+            with saying(f"the rows of {database} cannot be kept"), self._place.patient():
                 self._place.rows(
                     f"{SESSION}, wait_timeout = {MOST_IDLE}, lock_wait_timeout = {LOCK_WAITS[-1]}"
                 )
@@ -71,7 +71,7 @@ class Original:
         Ends connections whose locks keep it waiting, as a drop does: see `Run.leaks`.
         """
         touched: list[str] = []
-        with saying(f"the rows of {self.database} were not put back"):
+        with saying(f"the rows of {self.database} were not put back"), self._place.patient():
             self.run.leaks += insist(
                 self._place,
                 self.database,
