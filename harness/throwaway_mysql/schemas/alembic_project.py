@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from alembic import command
@@ -13,8 +14,8 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, inspect
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, inspect
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from throwaway_mysql import ServerError
@@ -42,18 +43,17 @@ class AlembicProject:
     """The commands of the Alembic project of `path` on the database of that name.
 
     `outside` names the first statement that reached beyond the database, as "CREATE USER" does.
-    Raises ServerError where its env.py would go to another database than that, before it is let,
+    Raises ServerError where its env.py would go to another database than that, before it does,
     and where the server refuses what a revision executes.
     """
 
     def __init__(self, path: Path, login: Login, database: str) -> None:
         self._config = config_of(path)
         self.outside = ""
+        self._configured = False
         self._engine = _engine(login, database, self._hear)
         self.script = ScriptDirectory.from_config(self._config)
         self._env = Path(self.script.dir) / "env.py"
-        if "attributes" not in self._env.read_text(encoding="utf-8"):
-            raise self._other_database()
 
     def upgrade(self, revision: str = "heads") -> None:
         """Upgrade to a revision."""
@@ -82,7 +82,7 @@ class AlembicProject:
         with _logging_kept(), self._guarded(), self._engine.connect() as connection:
             self._config.attributes["connection"] = connection
             try:
-                with in_one_line(self.script):
+                with in_one_line(self.script), self._watched():
                     do(self._config, *arguments)
             except NoSuchModuleError:  # the URL of Alembic's own template, driver://
                 problem = self._other_database()
@@ -100,6 +100,7 @@ class AlembicProject:
         ) -> None:
             if connection is None or connection.engine.pool is not self._engine.pool:
                 raise self._other_database(connection)
+            self._configured = True
             configure(context, connection, **more)
 
         EnvironmentContext.configure = checked  # type: ignore[method-assign, assignment]
@@ -107,6 +108,32 @@ class AlembicProject:
             yield
         finally:
             EnvironmentContext.configure = configure  # type: ignore[method-assign]
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Refuse any other connection until env.py, where it does not name the given, has that."""
+        self._configured = "attributes" in self._env.read_text(encoding="utf-8")  # or will be
+        here = get_ident()  # what the tests do meanwhile is not env.py's
+
+        def connecting(dialect: Dialect, *_: object) -> None:
+            if not self._configured and dialect is not self._engine.dialect and get_ident() == here:
+                raise self._other_database()
+
+        event.listen(Engine, "do_connect", connecting)
+        try:
+            yield
+        except ArgumentError:  # its URL, which may be Alembic's own template's, is none
+            if self._configured:
+                raise
+        except Exception as error:
+            if not self._configured and not isinstance(error, ServerError):
+                error.add_note(f"{self._env}: {USE_IT}")
+            raise
+        else:
+            return
+        finally:
+            event.remove(Engine, "do_connect", connecting)
+        raise self._other_database()
 
     def _other_database(self, connection: Connection | None = None) -> ServerError:
         """Return the error that tells where env.py would go; a URL's text has no password."""
