@@ -39,7 +39,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _nothing(login: Login, run: Run) -> str:
     """Say that no run has a database, and of how many others the names begin with the prefix."""
-    if others := sweep.alone(login, run):
+    if others := sweep.count_others(login, run):
         return (
             f"no database at {login.address} that begins with {run.prefix} is a run's: "
             f"{others} without a run's name and marker stay as they are"

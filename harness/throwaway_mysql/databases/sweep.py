@@ -30,7 +30,7 @@ def survey(login: Login, run: Run) -> list[Verdict]:
         return _survey(place, run)
 
 
-def alone(login: Login, run: Run) -> int:
+def count_others(login: Login, run: Run) -> int:
     """Count the databases with the prefix whose names no run gives, and which no sweep touches."""
     with Place(login) as place, saying(f"the databases at {login.address} cannot be seen"):
         names = _all(place)
@@ -47,8 +47,8 @@ def sweep(login: Login, run: Run, *, kept: bool = False) -> Swept:
     with Place(login) as place, saying(f"no sweep at {login.address}"):
         if place.distrust:
             return Swept(stay=_survey(place, run), note=f"nothing is dropped: {place.distrust}")
-        with place.locked(f"throwaway-mysql sweep {run.prefix}") as alone:
-            if not alone:
+        with place.locked(f"throwaway-mysql sweep {run.prefix}") as first:
+            if not first:
                 return Swept(note="another sweep is under way")
             for name in _names(place, run):
                 _drop(place, name, run, swept, kept=kept)
