@@ -243,11 +243,12 @@ def test_a_dump_is_its_owners_alone_and_old_ones_go(
 ) -> None:
     old = tmp_path / "cache/schema-old.dump"
     old.parent.mkdir()
-    old.touch()
-    os.utime(old, (0, 0))
+    for file in (old, old.with_suffix(".lock")):
+        file.touch()
+        os.utime(file, (0, 0))
     fill(mysql_server, new_database(), CallableSchema(make_one, also=()), old.parent)
     assert only_dump(old.parent).stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in old.parent.glob(".*")] == []
+    assert sorted(path.suffix for path in old.parent.iterdir()) == [".dump", ".lock"]
 
 
 def test_the_marker_is_neither_copied_nor_removed(

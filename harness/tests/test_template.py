@@ -146,7 +146,7 @@ def test_what_calls_itself_another_build_has_its_own_though_the_file_is_the_same
 
 def test_one_that_nobody_used_for_long_is_removed(mysql_program: str, cache: Path) -> None:
     serve(mysql_program)
-    old, recent, other = (cache / name for name in ("o.template", "r.template", "o.lock"))
+    old, recent, other = (cache / name for name in ("o.template", "r.template", "o.other"))
     ages = {old: UNUSED_FOR + 60, recent: UNUSED_FOR - 3600, other: UNUSED_FOR + 60}
     for file, age in ages.items():
         file.touch()

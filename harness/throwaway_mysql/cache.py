@@ -1,4 +1,4 @@
-"""The user's folder for what takes long to make: templates, versions of programs.
+"""The user's folder for what takes long to make: templates, versions of programs, schemas.
 
 XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. Whatever is there
 may be removed at any time; what is unused for 30 days is removed here.
@@ -13,9 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-UNUSED_FOR = 30 * 24 * 3600  # seconds after which a file is removed
+UNUSED_FOR = 30 * 24 * 3600  # seconds
 PART = ".part"
-LIMITS = {".template": UNUSED_FOR, ".program": UNUSED_FOR, PART: 3600}  # seconds
+# Seconds after which a file is removed, by its suffix; a half, where no lock tells of its writer.
+LIMITS = dict.fromkeys((".template", ".program", ".dump", ".lock"), UNUSED_FOR) | {PART: 3600}
 
 
 def entry(suffix: str, *what: object) -> Path | None:
@@ -57,7 +58,7 @@ def keep(file: Path, write: Callable[[Path], object]) -> None:
     """Have `write` make a file, which is moved into place whole; where that fails, do without."""
     with suppress(OSError):
         replace(file, write)
-        _remove_unused(file.parent)
+        remove_unused(file.parent)
 
 
 def replace(file: Path, write: Callable[[Path], object]) -> None:
@@ -99,10 +100,11 @@ def used(file: Path) -> None:
         os.utime(file)
 
 
-def _remove_unused(cache: Path) -> None:
-    """Remove what is old, and half files where no lock tells whether someone writes them."""
+def remove_unused(cache: Path) -> None:
+    """Remove what has not been used for long; another process may do the same."""
     now = time.time()
     for file in cache.iterdir():
-        limit = LIMITS.get(file.suffix)  # another module's files have none
-        if limit and file.stat().st_mtime < now - limit:
-            file.unlink(missing_ok=True)
+        limit = LIMITS.get(file.suffix)
+        with suppress(OSError):
+            if limit and file.stat().st_mtime < now - limit:
+                file.unlink()

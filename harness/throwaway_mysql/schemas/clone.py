@@ -12,7 +12,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
-from throwaway_mysql.cache import UNUSED_FOR
+from throwaway_mysql.cache import remove_unused
 from throwaway_mysql.databases.place import SLOWEST
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.ddl import CloneError, Contents
@@ -160,7 +160,7 @@ class _Filling:
         with self.filled.step("dump"):
             try:
                 dump.save(path)
-                _remove_old(path.parent)
+                remove_unused(path.parent)
             except OSError as error:
                 self.filled.note = f"no copy was kept: {error.strerror} ({path.parent})"
 
@@ -191,11 +191,3 @@ def _server(connection: "Connection[Cursor]") -> tuple[str, str]:
         cursor.execute("SHOW GLOBAL VARIABLES WHERE variable_name IN %s", (SERVER,))
         found = sorted(cursor.fetchall())
     return f"{found} {collation}", collation
-
-
-def _remove_old(cache: Path) -> None:
-    """Remove what has not been used for long; another process may do the same."""
-    for path in cache.glob("schema-*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > UNUSED_FOR:
-                path.unlink()
