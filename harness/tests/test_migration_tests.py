@@ -1,5 +1,7 @@
 """The tests that a project imports, run on projects with a fault each."""
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,31 +14,18 @@ from pymysql.cursors import Cursor
 from throwaway_mysql import AlembicSchema, migration_tests
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.schema import RECORD
+from throwaway_mysql.testing.looking import as_given
+from throwaway_mysql.testing.nested import CONFIGURED
 
 WriteProject = Callable[..., Path]
 RunTests = Callable[..., str]
 
-# What the plugin will give.
 CONFTEST = """
-import os
-import pytest
-from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.login import Login
 from throwaway_mysql import AlembicSchema
-
-@pytest.fixture(scope="session")
-def mysql_server():
-    return Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
-        os.environ["DB_PASSWORD"])
 
 @pytest.fixture(scope="session")
 def mysql_schema():
     return AlembicSchema("alembic.ini")
-
-@pytest.fixture
-def empty_database(mysql_server):
-    with throwaway_database(mysql_server, "moves") as coordinates:
-        yield coordinates
 """
 TESTS = "from throwaway_mysql.migration_tests import *\n"
 
@@ -47,17 +36,18 @@ MODELS = "Table('shop', metadata, Column('id', Integer), Column('name', String(9
 
 
 @pytest.fixture
-def run_tests(server_environ: dict[str, str]) -> RunTests:
+def run_tests(mysql_root: Login, prefix: str) -> RunTests:
     """Return a function that runs the tests on the project of an ini and returns its report."""
+    given = {"TEST_LOGIN": json.dumps(as_given(mysql_root)), "TEST_PREFIX": prefix}
 
     def run(path: Path, *arguments: str, module: str = TESTS) -> str:
-        (path.parent / "conftest.py").write_text(CONFTEST)
+        (path.parent / "conftest.py").write_text(CONFIGURED + CONFTEST)
         (path.parent / "test_moves.py").write_text(module)
         (path.parent / "pytest.ini").write_text("[pytest]\n")
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", *arguments],
             cwd=path.parent,
-            env=server_environ,
+            env=os.environ | given,
             capture_output=True,
             text=True,
             check=False,
@@ -191,7 +181,7 @@ def test_what_a_server_refuses_is_one_line(
     run_tests: RunTests, write_project: WriteProject
 ) -> None:
     path = write_project(SHOP, SHOP)
-    said = run_tests(path, "-k", "down")
+    said = run_tests(path, "-k", "down", "--show-capture=no")
     file = path.parent / "moves/versions/r1.py"
     assert said.count(f"\nrevision r1 ({file}:11, in upgrade): 1050 Table 'shop' already ex") == 2
     assert "2 failed" in said
@@ -201,7 +191,7 @@ def test_what_a_server_refuses_is_one_line(
 def test_an_incomplete_way_down_is_one_line(
     run_tests: RunTests, write_project: WriteProject
 ) -> None:
-    said = run_tests(write_project((SHOP[0], "pass")), "-k", "up_down_up")
+    said = run_tests(write_project((SHOP[0], "pass")), "-k", "up_down_up", "--show-capture=no")
     assert ":11, in upgrade): 1050 Table 'shop' already exists" in said
     assert len(said.splitlines()) < 20, said
 
