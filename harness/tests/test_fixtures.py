@@ -178,7 +178,7 @@ from throwaway_mysql.testing.scene import ELSEWHERE
 def test_it(create_db, empty_database, mysql_server):
     with Place(mysql_server) as place:
         for name in (create_db["DATABASE_NAME"], empty_database["DATABASE_NAME"]):
-            write(place, name, Marker(name, ELSEWHERE, 0))
+            write(place, name, Marker(name, ELSEWHERE))
 """
     said = run_pytest(it=module).stdout
     assert "1 passed, 1 error" in said
