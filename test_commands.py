@@ -19,7 +19,7 @@ from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.masked import Masked
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.program import find_program
-from throwaway_mysql.testing.looking import MOMENTS, processes, server_runs, wait_until
+from throwaway_mysql.testing.looking import MOMENTS, process, processes, server_runs, wait_until
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
@@ -162,15 +162,11 @@ def test_the_status_tells_another_server_from_the_private_one(
 def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Project) -> None:
     startable.mysql("start")
     assert os.getsid(startable.pid()) != os.getsid(0)
-    command = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(startable.pid())],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert "--bind-address=127.0.0.1" in command
+    server = process(startable.pid())
+    assert server
+    assert "--bind-address=127.0.0.1" in server.command
     for secret in (AWKWARD, ROOT_PASSWORD):
-        assert secret not in command
+        assert secret not in server.command
     log = (startable.folder / ".mysql/server.log").read_text(errors="replace")
     assert AWKWARD not in log
 

@@ -17,7 +17,7 @@ from throwaway_mysql.servers.guarded import LONGEST_FOLDER, Guarded, guarding
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, guards, processes, wait_until
 
 FORKER = """
 import os, sys, time
@@ -95,13 +95,6 @@ def test_the_guard_ends_by_no_signal_that_is_for_the_run(
     os.kill(guarded.pid, signal.SIGTERM)
     assert guarded.wait(10) == -signal.SIGTERM  # as the guard says, which is there
     assert folder.exists()
-
-
-def guards(folder: Path) -> list[int]:
-    """Return the ids of the guards of a folder."""
-    argv = ["pgrep", "-f", f"guard.py .*{folder}"]
-    said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
-    return [int(line) for line in said.split()]
 
 
 def test_programs_run_one_after_the_other_and_what_they_read_is_given(

@@ -22,7 +22,7 @@ from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.servers.program import FOLDERS
 from throwaway_mysql.servers.shared import login_there
-from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, guards, processes, wait_until
 from throwaway_mysql.testing.nested import short_folder
 
 CONFTEST = """
@@ -152,8 +152,8 @@ def throwaway_mysql(*arguments: str, **environ: str) -> "subprocess.CompletedPro
 
 def guard_of(folder: Path) -> int:
     """Return the process that guards a folder."""
-    argv = ["pgrep", "-f", f"guard.py .*{folder}"]
-    return int(subprocess.run(argv, capture_output=True, check=True).stdout)
+    [guard] = guards(folder)
+    return guard
 
 
 def listed(folder: Path) -> list[str]:
@@ -292,19 +292,21 @@ def test_the_command_that_is_printed_leads_inside(project: Project, tcp: str) ->
     options = one.folder / "client.cnf"
     assert options.stat().st_mode & 0o777 == 0o600
     client = client_beside(project.program)
-    place = r"127\.0\.0\.1:\d+/\w+\?" if tcp else rf"localhost/\w+\?unix_socket={one.folder}/sock&"
-    assert re.fullmatch(rf"mysql://root@{place}charset=utf8mb4", one.url)
+    place = r"127\.0\.0\.1:\d+/\w+\?" if tcp else r"localhost/\w+\?unix_socket=(/\S+)&"
+    found = re.fullmatch(rf"mysql://root@{place}charset=utf8mb4", one.url)
+    assert found
+    assert tcp or Path(found[1]).is_socket()  # elsewhere than the folder, if that has a long path
     [password] = re.findall(r'^password="(.{16})', options.read_text(), re.M)
     assert password not in said
     argv = one.command.split()
     assert argv[0] == "mysql"
-    found = subprocess.run(
+    done = subprocess.run(
         [client, *argv[1:], "-N", "-e", "SELECT n FROM t"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (found.stdout, found.stderr) == ("42\n", "")
+    assert (done.stdout, done.stderr) == ("42\n", "")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from throwaway_mysql.servers.guarded import LONGEST_FOLDER
 from throwaway_mysql.servers.hold import abandoned, await_guard
 from throwaway_mysql.servers.leftovers import BEGIN, sweep
 from throwaway_mysql.servers.run import claim
-from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, guards, processes, wait_until
 from throwaway_mysql.testing.nested import Project, short_folder
 
 # A run's server with its data in a folder apart, and the names of all its folders.
@@ -73,14 +73,13 @@ GUARD_DIES = """
 import os, signal
 from pathlib import Path
 from throwaway_mysql.servers.hold import await_guard
+from throwaway_mysql.testing.looking import guards
 
 def test_it(mysql_server):
-    folder = Path(mysql_server.unix_socket).parent
+    folder = mysql_server.folder
     Path("pid").write_text((folder / "data/mysqld.pid").read_text())
-    for process in Path("/proc").glob("[0-9]*"):
-        arguments = (process / "cmdline").read_bytes() if process.exists() else b""
-        if b"guard.py" in arguments and bytes(folder) in arguments:
-            os.kill(int(process.name), signal.SIGKILL)
+    [guard] = guards(folder)
+    os.kill(guard, signal.SIGKILL)
     await_guard(folder)
     mysql_server.connect().close()
 """
@@ -100,8 +99,7 @@ def running(script: str, *arguments: str | Path) -> Iterator["tuple[subprocess.P
 
 def kill_guard(folder: Path) -> None:
     """Kill the guard of a folder, once it is there."""
-    argv = ["pgrep", "-f", f"guard.py .*{folder}"]
-    guard = int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+    [guard] = guards(folder)
     os.kill(guard, signal.SIGKILL)
     await_guard(folder)
 

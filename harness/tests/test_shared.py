@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, processes, wait_until, working_in
 
 TELLS = """
 import os
-from pathlib import Path
 
 def tell(login, request):
-    folder = Path(login.unix_socket).parent
+    folder = login.folder
     pid = (folder / "data/mysqld.pid").read_text().strip()
     with open("told", "a") as told:
         print(os.getpid(), pid, folder, file=told)
@@ -55,10 +54,9 @@ def test_it(mysql_server, request):
 """
 SERVER_DIES = """
 import os, signal
-from pathlib import Path
 
 def test_it(mysql_server):
-    pid = int((Path(mysql_server.unix_socket).parent / "data/mysqld.pid").read_text())
+    pid = int((mysql_server.folder / "data/mysqld.pid").read_text())
     os.kill(pid, signal.SIGKILL)
 
 def test_another(mysql_server):
@@ -149,18 +147,8 @@ def test_it_ends_with_a_run_that_is_killed(project: Project, module: str, option
         [told] = project.told(1)
         run.kill()
         wait_until(lambda: gone(told))
-        kill_all(project.folder)
-
-
-def kill_all(folder: Path) -> None:
-    """Kill what still runs in a folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            inside = (process / "cwd").readlink() == folder
-        except OSError:
-            continue
-        if inside:
-            os.kill(int(process.name), signal.SIGKILL)
+        for pid in working_in(project.folder):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_it_outlives_the_worker_that_started_it(project: Project) -> None:

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from pathlib import Path
 
-from throwaway_mysql.testing.looking import WITHIN, processes, wait_until
+from throwaway_mysql.testing.looking import WITHIN, processes, running, wait_until, working_in
 from throwaway_mysql.testing.nested import Project, check
 
 RUNS_AT_ONCE = 4
@@ -53,15 +52,7 @@ def write_modules(project: Project) -> None:
 
 def of_project(project: Project) -> list[int]:
     """Return the processes that work in the project's folder: pytest, and workers of xdist."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            inside = (process / "cwd").readlink() == project.folder
-        except OSError:  # it has just ended
-            continue
-        if inside:
-            found.append(int(process.name))
-    return found
+    return working_in(project.folder)
 
 
 def end_all(project: Project) -> None:
@@ -73,14 +64,12 @@ def end_all(project: Project) -> None:
 
 def descendants(pid: int, name: str = "") -> list[int]:
     """Return a process and those that come from it and have `name` among their arguments."""
-    argv = ["ps", "-ww", "-A", "-o", "pid=,ppid=,args="]
-    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    lines = [line.split(None, 2) for line in said.splitlines()]
+    everyone = list(running())
     found, named = [pid], [pid]
     for number in found:
-        children = [(int(line[0]), line[2]) for line in lines if int(line[1]) == number]
-        found += [child for child, _ in children]
-        named += [child for child, args in children if name in args]
+        children = [one for one in everyone if one.parent == number]
+        found += [child.pid for child in children]
+        named += [child.pid for child in children if name in child.command]
     return named
 
 

@@ -1,16 +1,18 @@
 """A look at processes and databases, for tests that see whether anything was left."""
 
+import os
 import re
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymysql.cursors import DictCursor
 
 from throwaway_mysql.accounts import identifier
+from throwaway_mysql.databases.identity import ENDED
 from throwaway_mysql.login import Login
 
 WITHIN = 60.0  # seconds; no step and no run takes longer, on a busy machine either
@@ -21,11 +23,55 @@ MOMENTS = {
 }
 
 
+class Process(NamedTuple):
+    """A process, its parent's id, and its command line."""
+
+    pid: int
+    parent: int
+    command: str
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it works in, or None where that is not ours to know."""
+        with suppress(OSError):
+            return Path(f"/proc/{self.pid}/cwd").readlink()
+        return None
+
+
+def process(pid: int) -> Process | None:
+    """Return a process; None where it has ended, though its parent may not have taken note."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        said = (folder / "stat").read_text(errors="replace")
+        command = os.fsdecode((folder / "cmdline").read_bytes())
+    except OSError:
+        return None
+    # proc_pid_stat(5): the name, the second field, may hold anything.
+    state, parent, *_ = said.rpartition(")")[2].split()
+    return None if state in ENDED else Process(pid, int(parent), command.replace("\0", " "))
+
+
+def running() -> Iterator[Process]:
+    """Find all processes."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        if found := process(int(folder.name)):
+            yield found
+
+
 def processes(folder: Path) -> list[str]:
     """Return the command lines that name a folder."""
-    argv = ["ps", "-ww", "-A", "-o", "args="]
-    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    return [line for line in said.splitlines() if str(folder) in line]
+    return [one.command for one in running() if str(folder) in one.command]
+
+
+def guards(folder: Path) -> list[int]:
+    """Return the processes that guard a folder."""
+    guarding = re.compile(rf"guard\.py .*{re.escape(str(folder))}")
+    return [one.pid for one in running() if guarding.search(one.command)]
+
+
+def working_in(folder: Path) -> list[int]:
+    """Return the processes that work in a folder."""
+    return [one.pid for one in running() if one.folder == folder]
 
 
 def server_runs(folder: Path, flag: str) -> bool:
@@ -44,10 +90,8 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; in a container one that has ended may be left, as Z."""
-    argv = ["ps", "-o", "stat=", "-p", str(pid)]
-    said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
-    return bool(said) and not said.startswith("Z")
+    """Tell whether a process runs."""
+    return process(pid) is not None
 
 
 def databases(login: Login) -> set[str]:
