@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -303,7 +304,7 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
 ) -> None:
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
-    name = f"setup_test_{os.getpid()}"
+    name = f"setup_test_{secrets.token_hex(4)}"
     project.environ.update(account_settings(mysql_server), DB_USERNAME=name, DATABASE_NAME=name)
     user = Login(mysql_server.host, mysql_server.port, name, AWKWARD)
     try:

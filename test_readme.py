@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import secrets
 import shlex
 import shutil
 import signal
@@ -108,7 +109,7 @@ async def test_the_example_of_a_test_passes(tmp_path: Path, create_test_client: 
 async def test_the_sql_by_hand_makes_an_account_for_the_app_and_for_its_tests(
     mysql_root: Login,
 ) -> None:
-    name = f"readme{os.getpid()}"
+    name = f"readme{secrets.token_hex(4)}"
     own = {"counter": name, "counter_user": name, "counter_password": "by-hand"}
     (sql,) = blocks("sql")
     sql = re.sub("counter_user|counter_password|counter", lambda found: own[found[0]], sql)

@@ -1,6 +1,6 @@
 """Copies of schemas: equal to what was really made, rows and all."""
 
-import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -132,7 +132,7 @@ def test_what_names_its_database_names_the_copys(
 @pytest.fixture
 def narrow(mysql_root: Login) -> Iterator[Login]:
     """Return an account that may do everything in throwaway databases and nothing else."""
-    name = f"narrow_{os.getpid()}"
+    name = f"narrow_{secrets.token_hex(4)}"
     with mysql_root.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'narrow'")
         cursor.execute(rf"GRANT ALL ON `zoo\_test\_%`.* TO {name}")

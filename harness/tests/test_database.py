@@ -1,6 +1,6 @@
 """Throwaway databases: unique, dropped whatever happens, and nothing else is."""
 
-import os
+import secrets
 import threading
 import time
 from contextlib import closing, suppress
@@ -204,7 +204,7 @@ def test_it_goes_with_idle_connections_to_it(account: Login, prefix: str) -> Non
 
 
 def test_an_account_without_the_right_is_one_clear_error(mysql_root: Login) -> None:
-    user, password = f"nobody{os.getpid()}", "hid" + "den"  # which no line of this test shows
+    user, password = f"nobody{secrets.token_hex(4)}", "hid" + "den"  # which no line shows
     with mysql_root.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER {user} IDENTIFIED BY '{password}'")
         try:

@@ -2,9 +2,9 @@
 
 import copy
 import json
-import os
 import pickle
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def test_a_password_hides_itself_and_is_a_string() -> None:
 def test_a_locked_account_is_refused(mysql_server: Login) -> None:
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
-    name = f"locked_{os.getpid()}"
+    name = f"locked_{secrets.token_hex(4)}"
     locked = replace(mysql_server, user=name, password="hidden")  # noqa: S106 (a test's own)
     with mysql_server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'hidden' ACCOUNT LOCK")

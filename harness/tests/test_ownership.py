@@ -1,6 +1,7 @@
 """A run's lock on a server: there as long as the run lives, and no longer."""
 
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -22,7 +23,7 @@ from throwaway_mysql.testing.looking import databases, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
-LOCK = f"test {os.getpid()}"
+LOCK = f"test {secrets.token_hex(8)}"  # other machines use the server, too
 SOON = 0.02  # seconds
 NEVER = 3600.0
 
