@@ -57,6 +57,7 @@ for number in range(20):
             cursor.execute(f"SELECT n FROM {table}")
             assert cursor.fetchall() == ((7,),)
 print("done", flush=True)
+sys.stdin.read()
 """
 SWEEPS = """
 import json, select, sys
@@ -152,6 +153,8 @@ def run_workers(
             if said == f"{moment}\n" and not last:
                 time.sleep(delay)  # any moment is to have its turn
                 process.kill()
+            elif said == "done\n" and last:  # else it waits to be killed, however late that comes
+                process.stdin.close()  # type: ignore[union-attr]  # a PIPE
         ends.append((process.wait(), said))
     return ends
 
