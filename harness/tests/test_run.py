@@ -17,7 +17,8 @@ from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import MOMENTS, alive, processes, server_runs, wait_until
+from throwaway_mysql.testing.killing import is_killed_at
+from throwaway_mysql.testing.looking import MOMENTS, alive, processes, wait_until
 
 PROJECT = Path(__file__).parents[1]
 WITHIN = 10.0  # seconds; no step takes longer
@@ -61,7 +62,12 @@ def server(mysql_program: str) -> Iterator[RunServer]:
     server.close()
 
 
-ELSEWHERE = "throwaway_mysql.servers.run.roomy = lambda: sys.argv[2]"
+BUILDER = """
+import sys
+from throwaway_mysql.servers import run
+run.roomy = lambda: sys.argv[2]
+run.RunServer(sys.argv[1]).close()
+"""
 
 
 def test_close_leaves_nothing(server: RunServer) -> None:
@@ -154,17 +160,13 @@ def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> N
 def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
     mysql_program: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str
 ) -> None:
-    holder = HOLDER.replace(
-        "import sys, time", f"import sys, time, throwaway_mysql.servers.run\n{ELSEWHERE}"
-    )
-    cache = tmp_path_factory.mktemp("cache")  # which has no template
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, mysql_program, str(tmp_path)],
-        cwd=PROJECT,
-        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
-    ) as run:
-        wait_until(lambda: server_runs(tmp_path, MOMENTS[moment]))
-        run.kill()
+    argv = [sys.executable, "-c", BUILDER, mysql_program, str(tmp_path)]
+    is_killed = False
+    while not is_killed:
+        cache = tmp_path_factory.mktemp("cache")  # which has no template
+        environ = os.environ | {"XDG_CACHE_HOME": str(cache)}
+        with subprocess.Popen(argv, cwd=PROJECT, env=environ) as builder:
+            is_killed = is_killed_at(moment, builder, tmp_path)
     wait_until(lambda: not processes(tmp_path) and not list(tmp_path.iterdir()))
     assert list(cache.rglob("*.template")) == []
 

@@ -9,8 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from pathlib import Path
 
-from throwaway_mysql.testing.looking import WITHIN, processes, running, wait_until, working_in
+from throwaway_mysql.testing.looking import (
+    MOMENTS,
+    WITHIN,
+    processes,
+    running,
+    server_runs,
+    wait_until,
+    working_in,
+)
 from throwaway_mysql.testing.nested import Project, check
 
 RUNS_AT_ONCE = 4
@@ -108,6 +117,18 @@ def is_killed(project: Project, who: Who, delay: float, *options: str) -> bool:
             said, _ = process.communicate()  # it was quicker
     check(process.returncode, said)
     return False
+
+
+def is_killed_at(moment: str, process: "subprocess.Popen[bytes]", folder: Path) -> bool:
+    """Kill a process while the server that it makes in a folder is at one of MOMENTS.
+
+    Tell whether it was: else that was over too soon to be seen, and is to be tried again.
+    """
+    wait_until(lambda: server_runs(folder, MOMENTS[moment]) or process.poll() is not None)
+    process.send_signal(signal.SIGSTOP)  # so that it does not go on after a look that takes long
+    so = server_runs(folder, MOMENTS[moment])
+    process.kill()
+    return so
 
 
 def kill_many(
