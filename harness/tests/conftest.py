@@ -16,7 +16,9 @@ from pymysql.cursors import Cursor
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.identity import Maker
+from throwaway_mysql.databases.place import REMOTE
 from throwaway_mysql.login import Login
+from throwaway_mysql.masked import Masked
 from throwaway_mysql.testing.looking import as_given, databases
 from throwaway_mysql.testing.nested import CONFIGURED
 from throwaway_mysql.testing.scene import Scene
@@ -87,6 +89,32 @@ def _same_output_everywhere() -> Iterator[None]:
         for name in OF_OUTPUT:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def mysql_configured() -> list[Login]:
+    """Return root's account where the environment has a password, as beside Docker's images."""
+    password = os.environ.get("MYSQL_ROOT_PASSWORD")
+    host, *_ = os.environ.get(REMOTE, "127.0.0.1").split(",")
+    return [Login(host, 3306, "root", password)] if password else []
+
+
+@pytest.fixture(scope="session")
+def mysql_tcp() -> bool:
+    """Have a private server listen on a port, for what cuts connections on the way."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def mysql_root(mysql_server: Login) -> Login:
+    """Return root's account, which may create others."""
+    return mysql_server
+
+
+@pytest.fixture
+def server_environ(mysql_server: Login, prefix: str) -> dict[str, str]:
+    """Return the environment of another run, which is to use the tests' server by CONFIGURED."""
+    return Masked(os.environ | environ_of(mysql_server, prefix))
 
 
 @pytest.fixture
@@ -167,6 +195,11 @@ def start_run() -> Iterator[Start]:
         yield start
 
 
+def environ_of(login: Login, prefix: str) -> dict[str, str]:
+    """Return what CONFIGURED reads."""
+    return {"TEST_LOGIN": json.dumps(as_given(login)), "TEST_PREFIX": prefix}
+
+
 def run_in(
     folder: Path, login: Login, prefix: str, *argv: str
 ) -> "subprocess.CompletedProcess[str]":
@@ -174,7 +207,7 @@ def run_in(
     return subprocess.run(
         [sys.executable, *argv],
         cwd=folder,
-        env={**os.environ, "TEST_LOGIN": json.dumps(as_given(login)), "TEST_PREFIX": prefix},
+        env={**os.environ, **environ_of(login, prefix)},
         capture_output=True,
         text=True,
         check=False,

@@ -19,7 +19,6 @@ from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.looking import rows, run
 
 HERE = Path(__file__).parent
-PROJECT = HERE.parents[1]
 NewDatabase = Callable[[], str]
 
 
@@ -157,15 +156,6 @@ def test_the_copy_belongs_to_who_makes_it(
     assert not fill(mysql_root, made, schema, tmp_path).cloned
     assert fill(narrow, copied, schema, tmp_path).cloned
     run(narrow, copied, "DO plus_one(1)")
-
-
-def test_the_projects_own_migrations_are_copied(
-    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
-) -> None:
-    schema = AlembicSchema(PROJECT / "alembic.ini")
-    made, copied = fill_two(mysql_server, new_database, schema, tmp_path)
-    assert_equal(mysql_server, made, copied)
-    assert rows(mysql_server, copied)["alembic_version"]
 
 
 def test_fifty_revisions_are_copied(

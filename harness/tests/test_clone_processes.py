@@ -11,15 +11,14 @@ from throwaway_mysql.testing.looking import rows
 NewDatabase = Callable[[], str]
 
 RACER = """
-import os, sys, time
+import json, os, sys, time
 from pathlib import Path
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
 from throwaway_mysql import CallableSchema
 
 folder, database, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-login = Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
-    os.environ["DB_PASSWORD"])
+login = Login(**json.loads(os.environ["TEST_LOGIN"]))
 
 def make(login, database):
     with (folder / "made").open("a") as file:
@@ -58,14 +57,13 @@ def test_two_processes_at_once_make_one_dump(
 
 
 QUICK = """
-import os, sys
+import json, os, sys
 from pathlib import Path
 from throwaway_mysql.schemas.clone import fill
 from throwaway_mysql.login import Login
 from throwaway_mysql import AlembicSchema
 
-login = Login(os.environ["DB_HOST"], int(os.environ["DB_PORT"]), os.environ["DB_USERNAME"],
-    os.environ["DB_PASSWORD"])
+login = Login(**json.loads(os.environ["TEST_LOGIN"]))
 filled = fill(login, sys.argv[1], AlembicSchema(Path(sys.argv[2])), Path(sys.argv[3]))
 print(filled.cloned, *({"alembic", "sqlalchemy"} & set(sys.modules)))
 """

@@ -1,7 +1,7 @@
-"""The fixtures, as a project's test run meets them: real runs of pytest, ended in many ways."""
+"""The project's fixtures, as its test runs meet them: real runs of pytest, ended in many ways."""
 
-import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +15,7 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.testing.looking import databases
 
+NAME = f"plugin_{secrets.token_hex(4)}"  # of the app's database in these runs
 FAILS = """
 def test_it(create_db):
     assert create_db["DATABASE_NAME"] == "another"
@@ -72,7 +73,7 @@ def run_pytest(project_copy: Path, server_environ: dict[str, str]) -> Pytest:
         return subprocess.Popen(
             [sys.executable, "-c", PYTEST, "-s", *arguments],
             cwd=project_copy,
-            env=server_environ | {"DATABASE_NAME": f"plugin_{os.getpid()}"} | environ,
+            env=server_environ | {"DATABASE_NAME": NAME} | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -83,7 +84,7 @@ def run_pytest(project_copy: Path, server_environ: dict[str, str]) -> Pytest:
 
 def leftovers(login: Login) -> set[str]:
     """Return the databases that runs of these tests left."""
-    return {name for name in databases(login) if name.startswith(f"plugin_{os.getpid()}_test_")}
+    return {name for name in databases(login) if name.startswith(f"{NAME}_test_")}
 
 
 @pytest.mark.parametrize("module", [FAILS, FAILS_IN_SETUP], ids=["failure", "error in set-up"])
