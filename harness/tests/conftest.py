@@ -91,6 +91,21 @@ def _same_output_everywhere() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_these_tests(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Keep what these tests leave in a cache out of the user's; templates last for further runs."""
+    kept: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # -p no:cacheprovider
+    try:
+        home = kept.mkdir(f"home-{os.geteuid()}") if kept else tmp_path_factory.mktemp("home")
+    except OSError:  # the project's folder may not be written
+        home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(home))
+        yield
+
+
 @pytest.fixture(scope="session")
 def mysql_configured() -> list[Login]:
     """Return root's account where the environment has a password, as beside Docker's images."""

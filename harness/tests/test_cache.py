@@ -78,6 +78,10 @@ def schemas(said: str) -> dict[str, int]:
     return {how + why: int(number) for how, why, number in found}
 
 
+def test_these_tests_leave_the_users_own_alone() -> None:
+    assert cache.folder() != Path.home() / ".cache/throwaway-mysql"
+
+
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_without_a_cache_a_run_migrates_once(project: Project, options: tuple[str, ...]) -> None:
     status, said = project.run("--db-report", *options, XDG_CACHE_HOME="/dev/null")

@@ -129,7 +129,7 @@ def test_a_run_ends_its_server_though_the_guard_was_killed(
 ) -> None:
     with short_folder() as places:
         project = Project(tmp_path, places, "guard_test_", mysql_program)
-        project.environ.pop("XDG_CACHE_HOME")
+        project.environ["XDG_CACHE_HOME"] = os.environ["XDG_CACHE_HOME"]  # it has a template
         project.write(it=GUARD_DIES)
         status, said = project.run()
         assert status == 0, said

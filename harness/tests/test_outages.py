@@ -122,7 +122,7 @@ def test_a_configured_one(
 
 
 def test_a_private_one(project: Project) -> None:
-    project.environ.pop("XDG_CACHE_HOME")  # it has a template
+    project.environ["XDG_CACHE_HOME"] = os.environ["XDG_CACHE_HOME"]  # it has a template
     project.write(a=PRIVATE + MODULES["a"].replace("test_before(", "test_another("))
     run = project.start()
     wait_until((project.folder / "at-gone").exists)
