@@ -13,8 +13,9 @@ import pytest
 from counter.testing import view
 from testing import PROGRAMS, PROJECT, migrated_database
 from throwaway_mysql.login import LoginError
-from throwaway_mysql.servers.process import Serving, free_port, serving
+from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.testing.serving import Serving, serving
 
 DB_TIMEOUT = 2  # seconds; by default 4, for answers within 5
 WITHIN = DB_TIMEOUT + 1.0

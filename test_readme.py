@@ -27,7 +27,8 @@ from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
 from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.servers.process import free_port, serving
+from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.testing.serving import serving
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]

@@ -2,6 +2,7 @@
 
 Each module is built on those that are named before it:
 
+    serving  a program that listens, while a block runs
     relay    a way to a server that a test can cut
     looking  a look at what is there, for tests that see whether anything was left
     scene    databases made by hand, for sweeps
