@@ -1,4 +1,4 @@
-"""What tests of servers and of whole runs use.
+"""What tests of servers and of whole runs use; they look at processes as Linux shows them.
 
 Each module is built on those that are named before it:
 
