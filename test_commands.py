@@ -18,7 +18,7 @@ from testing import account_settings
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.masked import Masked
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.testing.looking import MOMENTS, process, processes, server_runs, wait_until
 

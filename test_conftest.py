@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.looking import databases
 
 NAME = f"plugin_{secrets.token_hex(4)}"  # of the app's database in these runs

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from counter.testing import count_of
 from testing import PROGRAMS, PROJECT, connected
 from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import Serving, serving
 
 HITS = "/api/v1/counters/ending/one/hits"

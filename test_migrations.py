@@ -22,7 +22,7 @@ from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects the
     test_up_down_up_leaves_the_same_schema,
 )
 from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 
 TUTORIAL = "2abbbb3287d2"
 ONE_ROW = "8d1f6c0a4b27"

@@ -13,7 +13,7 @@ import pytest
 from counter.testing import view
 from testing import PROGRAMS, PROJECT, migrated_database
 from throwaway_mysql.login import LoginError
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.serving import Serving, serving
 

@@ -16,7 +16,7 @@ from counter.testing import view
 from testing import PROGRAMS, PROJECT
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.login import Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import serving
 
 README = (PROJECT / "README.md").read_text()

@@ -27,7 +27,7 @@ from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
 from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import serving
 
 README = (PROJECT / "README.md").read_text()

@@ -19,7 +19,7 @@ import settings
 from counter.testing import stored_count, view
 from testing import PROGRAMS, PROJECT, connected
 from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import LISTENS_WITHIN, Serving, serving
 
 SERVERS = {

@@ -17,7 +17,7 @@ from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Co
 from counter.tally.packet import ALL
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.serving import serving
 

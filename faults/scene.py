@@ -17,7 +17,7 @@ from faults.ledger import Ledger
 from testing import PROJECT, connected, migrated_database
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.relay import Relay
 from throwaway_mysql.testing.serving import Serving, serving

@@ -10,7 +10,7 @@ import pytest
 from faults.asking import HOME, send
 from faults.ledger import Answer, Hit, Outcome
 from faults.link import Link
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 
 HIT = Hit("a/b")
 

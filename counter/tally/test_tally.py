@@ -14,7 +14,7 @@ from counter.tally.tally import Tally
 from counter.testing import Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.login import Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
 
 RunProject = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -18,7 +18,7 @@ from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.testing.looking import databases, wait_until
 

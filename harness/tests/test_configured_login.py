@@ -14,7 +14,7 @@ from throwaway_mysql import ServerError
 from throwaway_mysql.databases.place import REMOTE
 from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.server_fixtures import configured_login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 
 
 def pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.private import PrivateServer
-from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.run import RunServer
 
 

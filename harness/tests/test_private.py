@@ -1,4 +1,4 @@
-"""The private server of development, in a folder that may have other things."""
+"""The private server of development: its folder has its own things only, and all of them."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ from throwaway_mysql.servers.guard import GONE
 from throwaway_mysql.servers.hold import Hold
 from throwaway_mysql.servers.lasting import UNFINISHED
 from throwaway_mysql.servers.leftovers import REST
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.private import PrivateServer
-from throwaway_mysql.servers.process import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.killing import descendants
@@ -52,13 +52,21 @@ def server(tmp_path: Path) -> Iterator[PrivateServer]:
 
 
 def test_a_start_removes_no_folder_of_a_person(server: PrivateServer, mysql_program: str) -> None:
-    names = ("unfinished-novel", f"{UNFINISHED}novel", f"{UNFINISHED}novel{GONE}")
-    stays = [server.folder / name / "page" for name in names]
+    stays = [server.folder / f"{UNFINISHED}novel{end}" / "page" for end in ("", GONE)]
     for page in stays:
         page.parent.mkdir(mode=0o700)
         page.touch()
     server.start(mysql_program)
     assert all(page.exists() for page in stays)
+
+
+def test_no_server_is_made_among_things_of_a_person(
+    server: PrivateServer, mysql_program: str
+) -> None:
+    (server.folder / "novel").touch()
+    with pytest.raises(ServerError, match="has novel in it, which is not a server's: move"):
+        server.start(mysql_program)
+    assert {path.name for path in server.folder.iterdir()} == {"novel", "lock"}
 
 
 def test_what_another_start_is_making_stays(server: PrivateServer, mysql_program: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.killing import is_killed_at

@@ -2,7 +2,7 @@
 
 Each module is built on those that are named before it:
 
-    process    a port for a process that is about to start
+    port       a port for a process that is about to start
     program    the server program of this machine
     guard      a process that ends a server with the run that wanted it
     hold       the locks that tell whether a folder's run and guard live

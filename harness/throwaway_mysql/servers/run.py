@@ -16,7 +16,7 @@ from throwaway_mysql.servers.datadir import STOPPED_WITHIN, flush, socket_flags,
 from throwaway_mysql.servers.guarded import Guarded, guarding
 from throwaway_mysql.servers.hold import Hold
 from throwaway_mysql.servers.leftovers import BEGIN
-from throwaway_mysql.servers.process import free_port
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import Program, find_program
 from throwaway_mysql.servers.server import (
     TAKEN,
