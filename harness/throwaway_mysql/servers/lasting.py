@@ -30,10 +30,11 @@ from throwaway_mysql.servers.server import (
 SETTLED_WITHIN = 60.0  # seconds
 POLL = 0.02
 UNFINISHED = ".throwaway-mysql-unfinished-"  # a name that nothing of a person's has
+OWN = {"data", "lock", "running", "server.log", "tmp"}
 
 
 class Lasting:
-    """The server of the folder `folder`, which may have other things.
+    """The server of the folder `folder`, which is new or empty at the first start.
 
     While it runs it holds a lock on the file `running`, inherited at its start, which ends with
     the process however that ends: a pid file alone may name someone else's process. The file
@@ -46,7 +47,17 @@ class Lasting:
         self._running = self.folder / "running"
 
     def make(self, program: Program, prepare: Callable[["Connection[Cursor]"], None]) -> None:
-        """Make the data; `prepare` makes the accounts."""
+        """Make the data; `prepare` makes the accounts.
+
+        Raises ServerError where the folder has anything else: a person's file may have one of
+        the names that are written here.
+        """
+        for path in self.folder.iterdir():
+            if path.name not in OWN and not path.name.startswith(UNFINISHED):
+                raise ServerError(
+                    f"{self.folder} has {path.name} in it, which is not a server's: move it away, "
+                    "or name a new folder"
+                )
         # Made beside and then renamed: a start that is cut short leaves no half of a folder.
         leftovers.sweep([self.folder], UNFINISHED)
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
