@@ -19,6 +19,7 @@ from throwaway_mysql.databases.identity import Maker
 from throwaway_mysql.databases.place import REMOTE
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
+from throwaway_mysql.testing import keeping, moves
 from throwaway_mysql.testing.looking import as_given, databases
 from throwaway_mysql.testing.nested import CONFIGURED
 from throwaway_mysql.testing.scene import Scene
@@ -38,38 +39,6 @@ with throwaway_database(Login(**login), "", Run.begin(prefix)) as coordinates:
 """
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
-
-INI = """[alembic]
-script_location = %(here)s/moves
-path_separator = os
-"""
-ENV = """
-from alembic import context
-from sqlalchemy import Column, Integer, MetaData, String, Table
-
-metadata = MetaData()
-{models}
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()
-"""
-REVISION = '''"""{name}"""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{name}"
-down_revision = {below!r}
-branch_labels = depends_on = None
-
-
-def upgrade():
-    {up}
-
-
-def downgrade():
-    {down}
-'''
 
 QUIET = ("-s", "-p", "no:cacheprovider")
 # What changes the output of the runs that tests read: where CI is set, pytest cuts no line short.
@@ -258,34 +227,13 @@ def new_database(mysql_server: Login) -> Iterator[NewDatabase]:
 @pytest.fixture
 def write_project(tmp_path: Path) -> WriteProject:
     """Return a function that writes an Alembic project and returns the path of its ini."""
-
-    def write(*revisions: tuple[str, str], models: str = "") -> Path:
-        folder = tmp_path / "project"
-        (folder / "moves/versions").mkdir(parents=True, exist_ok=True)
-        (folder / "alembic.ini").write_text(INI)
-        (folder / "moves/env.py").write_text(ENV.format(models=models))
-        for number, (up, down) in enumerate(revisions):
-            name, below = f"r{number}", f"r{number - 1}" if number else None
-            text = REVISION.format(name=name, below=below, up=up, down=down)
-            (folder / f"moves/versions/{name}.py").write_text(text)
-        return folder / "alembic.ini"
-
-    return write
+    return lambda *revisions, models="": moves.write(tmp_path / "project", revisions, models)
 
 
 @pytest.fixture
 def fifty(write_project: WriteProject) -> Path:
     """Write a project of fifty revisions: five tables, to which columns are added."""
-    columns = "sa.Column('id', sa.Integer, primary_key=True), sa.Column('name', sa.String(9))"
-    tables = [(f"op.create_table('t{n}', {columns})", f"op.drop_table('t{n}')") for n in range(5)]
-    added = [
-        (
-            f"op.add_column('t{n % 5}', sa.Column('c{n}', sa.Integer, index=True))",
-            f"op.drop_column('t{n % 5}', 'c{n}')",
-        )
-        for n in range(5, 50)
-    ]
-    return write_project(*tables, *added)
+    return write_project(*moves.fifty())
 
 
 @pytest.fixture
@@ -309,3 +257,12 @@ def run_project(tmp_path: Path, mysql_root: Login, prefix: str) -> RunProject:
         return run_in(folder, mysql_root, prefix, "-c", code, *QUIET, *options)
 
     return run
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, mysql_program: str) -> Iterator[keeping.Keeper]:
+    """Return a project whose runs have a private server; what they kept is ended."""
+    keeper = keeping.Keeper(tmp_path, mysql_program)
+    yield keeper
+    for folder in keeping.folders(keeper):
+        keeping.end(folder)

@@ -8,4 +8,6 @@ Each module is built on those that are named before it:
     scene    databases made by hand, for sweeps
     nested   a small project whose tests another test runs, for the same
     killing  runs of it that are killed
+    keeping  a project whose runs keep databases on their private server
+    moves    made-up Alembic projects
 """
