@@ -12,7 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import settings
 from application import create_app
-from testing import ALEMBIC_INI, PROJECT, account_settings, migrated_database
+from testing import (
+    ALEMBIC_INI,
+    PROJECT,
+    MysqlCommand,
+    account_settings,
+    migrated_database,
+    own_server,
+)
 from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.accounts import throwaway_prefix
 from throwaway_mysql.databases.database import Coordinates
@@ -85,6 +92,20 @@ def project_copy(tmp_path: Path) -> Path:
     folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder
+
+
+@pytest.fixture
+def project(project_copy: Path) -> Iterator[MysqlCommand]:
+    """Return a copy of the project that may have a private server."""
+    with own_server(project_copy) as project:
+        yield project
+
+
+@pytest.fixture
+def startable(project: MysqlCommand, mysql_program: str) -> MysqlCommand:
+    """Return the project with a server program to start."""
+    project.environ["MYSQLD"] = mysql_program
+    return project
 
 
 @pytest.fixture

@@ -4,101 +4,21 @@ import fcntl
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from testing import account_settings
+from testing import AWKWARD, ROOT_PASSWORD, MysqlCommand, account_settings, only_line
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.masked import Masked
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.testing.looking import MOMENTS, process, processes, server_runs, wait_until
 
-AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
-MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
-ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
 
-
-@dataclass
-class Project:
-    """A copy of the project, whose private server is not this checkout's."""
-
-    folder: Path
-    environ: Masked = field(default_factory=Masked)
-
-    def mysql(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run `quart mysql`, without the app, which takes thrice as long to load."""
-        return subprocess.run(
-            [*MYSQL, *arguments],
-            cwd=self.folder,
-            env=self.environ | environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Begin to run `quart mysql`."""
-        return subprocess.Popen([*MYSQL, *arguments], cwd=self.folder, env=self.environ)
-
-    def login(self, user: str = "counter_user", password: str = AWKWARD) -> Login:
-        """Return an account at the project's address."""
-        return Login("127.0.0.1", int(self.environ["DB_PORT"]), user, password)
-
-    def query(self, statement: str) -> Sequence[Sequence[object]]:
-        """Run a statement as the app's user."""
-        with self.login().connect() as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-
-    def pid(self) -> int:
-        """Return the private server's process id."""
-        return int((self.folder / ".mysql/data/mysqld.pid").read_text())
-
-
-@pytest.fixture
-def project(project_copy: Path) -> Iterator[Project]:
-    """Give a project a port and passwords of its own; stop its server at the end."""
-    mine = {
-        "DB_HOST": "127.0.0.1",
-        "DB_PORT": str(free_port()),
-        "DB_USERNAME": "counter_user",
-        "DB_PASSWORD": AWKWARD,
-        "DATABASE_NAME": "counter",
-        "MYSQL_ROOT_PASSWORD": ROOT_PASSWORD,
-    }
-    project = Project(project_copy, Masked(os.environ | mine))
-    yield project
-    if (project_copy / ".mysql/running").exists():
-        project.mysql("stop")
-
-
-@pytest.fixture
-def startable(project: Project, mysql_program: str) -> Project:
-    """Return the project with a server program to start."""
-    project.environ["MYSQLD"] = mysql_program
-    return project
-
-
-def only_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Check that a command failed with one line that holds no password; return it."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert AWKWARD not in done.stderr
-    assert ROOT_PASSWORD not in done.stderr
-    return done.stderr.removeprefix("Error: ")
-
-
-def test_the_app_starts_without_the_harness(project: Project) -> None:
+def test_the_app_starts_without_the_harness(project: MysqlCommand) -> None:
     show = "import manage, sys; print([name for name in sys.modules if 'throwaway' in name])"
     done = subprocess.run(
         [sys.executable, "-c", show],
@@ -111,7 +31,7 @@ def test_the_app_starts_without_the_harness(project: Project) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Project) -> None:
+def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: MysqlCommand) -> None:
     started = startable.mysql("start")
     assert started.returncode == 0, started.stderr
     assert startable.environ["DB_PORT"] in started.stdout
@@ -134,7 +54,7 @@ def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Proj
     assert startable.query("SELECT n FROM counter.kept") == ((42,),)
 
 
-def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: Project) -> None:
+def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: MysqlCommand) -> None:
     startable.mysql("start")
     with (startable.folder / ".mysql/running").open() as running:
         os.kill(startable.pid(), 9)
@@ -148,7 +68,7 @@ def test_a_start_awaits_the_end_of_a_server_that_was_killed(startable: Project) 
 
 
 def test_the_status_tells_another_server_from_the_private_one(
-    startable: Project, mysql_server: Login
+    startable: MysqlCommand, mysql_server: Login
 ) -> None:
     elsewhere = account_settings(mysql_server) | {"DATABASE_NAME": "information_schema"}
     own = f"a server of your own answers at {mysql_server.address}"
@@ -160,7 +80,7 @@ def test_the_status_tells_another_server_from_the_private_one(
     assert said.endswith("; the private server runs with other settings\n")
 
 
-def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Project) -> None:
+def test_the_server_outlives_the_terminal_and_shows_no_password(startable: MysqlCommand) -> None:
     startable.mysql("start")
     assert os.getsid(startable.pid()) != os.getsid(0)
     server = process(startable.pid())
@@ -172,7 +92,7 @@ def test_the_server_outlives_the_terminal_and_shows_no_password(startable: Proje
     assert AWKWARD not in log
 
 
-def test_starts_at_once_make_one_server(startable: Project, mysql_program: str) -> None:
+def test_starts_at_once_make_one_server(startable: MysqlCommand, mysql_program: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda _: startable.mysql("start"), range(4)))
     assert [run.returncode for run in runs] == [0] * 4, [run.stderr for run in runs]
@@ -181,7 +101,7 @@ def test_starts_at_once_make_one_server(startable: Project, mysql_program: str) 
 
 
 def test_where_a_server_answers_none_is_started(
-    project: Project, server_environ: dict[str, str]
+    project: MysqlCommand, server_environ: dict[str, str]
 ) -> None:
     names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD")
     environ = {name: server_environ[name] for name in names}
@@ -190,46 +110,7 @@ def test_where_a_server_answers_none_is_started(
     assert not (project.folder / ".mysql").exists()
 
 
-def test_a_port_taken_by_something_else_is_one_line(startable: Project) -> None:
-    with socket.create_server(("127.0.0.1", int(startable.environ["DB_PORT"]))):
-        line = only_line(startable.mysql("start"))
-    assert "taken by something that is not a MySQL server: stop it, or set another DB_PORT" in line
-
-
-def test_a_refused_password_is_one_line(project: Project, mysql_server: Login) -> None:
-    port = str(mysql_server.port)
-    for command in ("start", "setup"):
-        line = only_line(project.mysql(command, DB_HOST=mysql_server.host, DB_PORT=port))
-        assert "refuse" in line
-        assert port in line
-
-
-@pytest.mark.parametrize("made_by", ["MariaDB 99.1.2", "MySQL 99.1.2"])
-def test_data_of_another_version_is_one_line(startable: Project, made_by: str) -> None:
-    data = startable.folder / ".mysql/data"
-    data.mkdir(parents=True)
-    (data / "made-by").write_text(made_by)
-    line = only_line(startable.mysql("start"))
-    assert f"was made by {made_by}" in line
-    assert "set MYSQLD" in line
-
-
-def test_no_server_program_is_one_line(project: Project) -> None:
-    line = only_line(project.mysql("start", MYSQLD="/nowhere/mysqld"))
-    assert "no server program at /nowhere/mysqld: install one" in line
-
-
-def test_a_program_of_another_kind_is_one_line(project: Project) -> None:
-    line = only_line(project.mysql("start", MYSQLD=sys.executable))
-    assert "is not a MySQL or MariaDB server program" in line
-
-
-def test_a_database_elsewhere_is_not_started_here(project: Project) -> None:
-    line = only_line(project.mysql("start", DB_HOST="127.0.0.2"))
-    assert "DB_HOST is not this machine" in line
-
-
-def test_changed_settings_are_taken_over_at_the_next_start(startable: Project) -> None:
+def test_changed_settings_are_taken_over_at_the_next_start(startable: MysqlCommand) -> None:
     startable.mysql("start")
     line = only_line(startable.mysql("start", DB_PORT=str(free_port())))
     assert "`quart mysql stop`" in line  # and no second server
@@ -248,7 +129,7 @@ def test_changed_settings_are_taken_over_at_the_next_start(startable: Project) -
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_nothing_outlives_a_first_start_that_is_killed_while_the_server_gets(
-    startable: Project, moment: str
+    startable: MysqlCommand, moment: str
 ) -> None:
     with startable.begin("start") as starter:
         wait_until(lambda: server_runs(startable.folder, MOMENTS[moment]))
@@ -260,47 +141,8 @@ def test_nothing_outlives_a_first_start_that_is_killed_while_the_server_gets(
     assert startable.login().answer() is Answer.SERVICE
 
 
-def test_damaged_notes_are_one_line(startable: Project) -> None:
-    startable.mysql("start")
-    made_by, pid = (startable.folder / ".mysql/data" / name for name in ("made-by", "mysqld.pid"))
-    saved = pid.read_text()
-    pid.write_text("")
-    assert "has no process id" in only_line(startable.mysql("stop"))
-    pid.write_text(saved)
-    made_by.rename(startable.folder / "made-by")
-    assert only_line(startable.mysql("status")).startswith(f"cannot use {made_by}: No")
-    startable.mysql("stop")
-    made_by.write_text("")
-    assert "does not name a version" in only_line(startable.mysql("start"))
-
-
-def test_what_a_server_refuses_to_set_up_is_one_line(project: Project, mysql_server: Login) -> None:
-    if mysql_server.user != "root":
-        pytest.skip("the tests' account is not root")
-    project.environ.update(account_settings(mysql_server), DB_USERNAME="u", DATABASE_NAME="d" * 70)
-    done = project.mysql("setup")
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "refused to set up" in done.stderr
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
-@pytest.mark.parametrize("megabytes", [1, 24])
-def test_a_full_disk_is_one_line(startable: Project, megabytes: int) -> None:
-    folder = startable.folder / ".mysql"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("nothing can be mounted here")
-    try:
-        line = only_line(startable.mysql("start"))
-        assert "the disk is full: make room" in line
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
-
-
 def test_setup_makes_what_the_app_needs_and_may_be_repeated(
-    project: Project, mysql_server: Login
+    project: MysqlCommand, mysql_server: Login
 ) -> None:
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")

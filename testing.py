@@ -1,9 +1,12 @@
-"""What tests of any room use: databases, a look into them, and a connection to cut."""
+"""What tests of any room use: databases, a look into them, a cut connection, `quart mysql`."""
 
 import asyncio
+import os
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine
@@ -13,12 +16,17 @@ import settings
 from db import url
 from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
+from throwaway_mysql.masked import Masked
 from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.relay import CutError
 
 PROJECT = Path(__file__).parent
 ALEMBIC_INI = PROJECT / "alembic.ini"
 PROGRAMS = Path(sys.executable).parent
+AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
+ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
 
 
 def account_settings(login: Login) -> dict[str, str]:
@@ -62,3 +70,69 @@ def cut_once(
             raise CutError
 
     return watch
+
+
+@dataclass
+class MysqlCommand:
+    """`quart mysql` in a copy of the project, whose private server is not this checkout's."""
+
+    folder: Path
+    environ: Masked
+
+    def mysql(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run `quart mysql`, without the app, which takes thrice as long to load."""
+        return subprocess.run(
+            [*MYSQL, *arguments],
+            cwd=self.folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Begin to run `quart mysql`."""
+        return subprocess.Popen([*MYSQL, *arguments], cwd=self.folder, env=self.environ)
+
+    def login(self, user: str = "counter_user", password: str = AWKWARD) -> Login:
+        """Return an account at the project's address."""
+        return Login("127.0.0.1", int(self.environ["DB_PORT"]), user, password)
+
+    def query(self, statement: str) -> Sequence[Sequence[object]]:
+        """Run a statement as the app's user."""
+        with self.login().connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def pid(self) -> int:
+        """Return the private server's process id."""
+        return int((self.folder / ".mysql/data/mysqld.pid").read_text())
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[MysqlCommand]:
+    """Give a copy of the project a port and passwords of its own; stop its server at the end."""
+    mine = {
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": str(free_port()),
+        "DB_USERNAME": "counter_user",
+        "DB_PASSWORD": AWKWARD,
+        "DATABASE_NAME": "counter",
+        "MYSQL_ROOT_PASSWORD": ROOT_PASSWORD,
+    }
+    project = MysqlCommand(folder, Masked(os.environ | mine))
+    try:
+        yield project
+    finally:
+        if (folder / ".mysql/running").exists():
+            project.mysql("stop")
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Check that a command failed with one line that holds no password; return it."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert AWKWARD not in done.stderr
+    assert ROOT_PASSWORD not in done.stderr
+    return done.stderr.removeprefix("Error: ")

@@ -90,13 +90,18 @@ def test_an_env_that_fails_before_it_has_the_connection_is_told_of_it(
     assert error.value.__notes__ == [f"{env}: {USE_IT}"]
 
 
+def lead_elsewhere(path: Path, before: str = "") -> None:
+    """Have a project's env.py execute `before`, and then another file that has all it did."""
+    env = path.parent / "moves/env.py"
+    env.rename(other := env.with_name("shared_env.txt"))
+    env.write_text(f"from pathlib import Path\n{before}exec(Path({str(other)!r}).read_text())\n")
+
+
 def test_an_env_may_have_another_module_use_the_connection(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path = write_project(SHOP)
-    env = path.parent / "moves/env.py"
-    env.rename(other := env.with_name("shared_env.txt"))
-    env.write_text(f"from pathlib import Path\nexec(Path({str(other)!r}).read_text())\n")
+    lead_elsewhere(path)
     AlembicSchema(path).make(mysql_server, database := new_database())
     assert "shop" in rows(mysql_server, database)
 
@@ -105,15 +110,12 @@ def test_what_tests_do_in_another_thread_meanwhile_is_not_refused(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path, url = write_project(SHOP), str(mysql_server.url())
-    env = path.parent / "moves/env.py"
-    env.rename(other := env.with_name("shared_env.txt"))
-    env.write_text(
+    lead_elsewhere(
+        path,
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "from pathlib import Path\n"
         "from sqlalchemy import create_engine\n"
         "with ThreadPoolExecutor() as tests:\n"
-        f"    tests.submit(create_engine({url!r}).connect).result().close()\n"
-        f"exec(Path({str(other)!r}).read_text())\n"
+        f"    tests.submit(create_engine({url!r}).connect).result().close()\n",
     )
     AlembicSchema(path).make(mysql_server, database := new_database())
     assert "shop" in rows(mysql_server, database)
@@ -123,9 +125,8 @@ def test_a_revision_may_connect_as_it_likes(
     mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
 ) -> None:
     path, url = write_project(SHOP), str(mysql_server.url())
-    env, revision = path.parent / "moves/env.py", path.parent / "moves/versions/r0.py"
-    env.rename(other := env.with_name("shared_env.txt"))
-    env.write_text(f"from pathlib import Path\nexec(Path({str(other)!r}).read_text())\n")
+    lead_elsewhere(path)
+    revision = path.parent / "moves/versions/r0.py"
     connects = f"def upgrade():\n    sa.create_engine({url!r}).connect().close()\n"
     revision.write_text(revision.read_text().replace("def upgrade():\n", connects))
     AlembicSchema(path).make(mysql_server, database := new_database())
