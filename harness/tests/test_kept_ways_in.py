@@ -13,6 +13,7 @@ import pytest
 
 from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
+from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.kept import ways_in
 from throwaway_mysql.servers.program import FOLDERS
 from throwaway_mysql.servers.shared import login_there
@@ -105,6 +106,7 @@ def test_the_list_tells_of_a_server_that_was_killed_with_its_guard(keeper: Keepe
         server = one.server
         for pid in (guard_of(one.folder), server):
             os.kill(pid, signal.SIGKILL)
+        await_guard(one.folder)
         wait_until(lambda: not alive(server))
         [line] = listed(one.folder)
         assert line.startswith("kept, but the private server of this run has ended: ")

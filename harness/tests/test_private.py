@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from throwaway_mysql import ServerError
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.guard import GONE
-from throwaway_mysql.servers.hold import Hold
+from throwaway_mysql.servers.hold import Hold, await_guard
 from throwaway_mysql.servers.lasting import UNFINISHED
 from throwaway_mysql.servers.leftovers import REST
 from throwaway_mysql.servers.port import free_port
@@ -51,6 +51,15 @@ def server(tmp_path: Path) -> Iterator[PrivateServer]:
     server.stop()
 
 
+@contextmanager
+def beginning(server: PrivateServer, program: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Begin to make a server; yields the starter, which the block ends, and the server's id."""
+    argv = [sys.executable, "-c", BEGINS, str(server.folder), program, str(server.user.port)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        yield starter, int(starter.stdout.readline())
+
+
 def test_a_start_removes_no_folder_of_a_person(server: PrivateServer, mysql_program: str) -> None:
     stays = [server.folder / f"{UNFINISHED}novel{end}" / "page" for end in ("", GONE)]
     for page in stays:
@@ -78,18 +87,24 @@ def test_what_another_start_is_making_stays(server: PrivateServer, mysql_program
     hold.close()
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["", "which ends a little later"])
 def test_what_a_start_left_that_was_killed_with_its_guard_goes_at_the_next(
-    server: PrivateServer, mysql_program: str
+    server: PrivateServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch, *, late: bool
 ) -> None:
-    argv = [sys.executable, "-c", BEGINS, str(server.folder), mysql_program, str(server.user.port)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
-        assert starter.stdout
-        left = int(starter.stdout.readline())
-        for pid in reversed(descendants(starter.pid, "guard.py")):  # its guard first
-            os.kill(pid, signal.SIGKILL)
+    with beginning(server, mysql_program) as (starter, left):
+        [_, guard] = descendants(starter.pid, "guard.py")
+        os.kill(guard, signal.SIGSTOP if late else signal.SIGKILL)
+        starter.kill()
+
+    def killed(folder: Path) -> None:
+        os.kill(guard, signal.SIGKILL)
+        await_guard(folder)
+
     assert alive(left)
     [half] = server.folder.glob(f"{UNFINISHED}*")
     assert REST.fullmatch(half.name.removeprefix(UNFINISHED))
+    if late:
+        monkeypatch.setattr("throwaway_mysql.servers.lasting.await_guard", killed)
     server.start(mysql_program)
     assert server.user.answer() is Answer.SERVICE
     wait_until(lambda: not alive(left))  # until its parent takes note

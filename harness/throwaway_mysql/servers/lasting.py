@@ -17,6 +17,7 @@ from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.datadir import initialise
 from throwaway_mysql.servers.guarded import guarding
+from throwaway_mysql.servers.hold import await_guard, has_run
 from throwaway_mysql.servers.program import Program
 from throwaway_mysql.servers.server import (
     arguments,
@@ -59,12 +60,19 @@ class Lasting:
                     "or name a new folder"
                 )
         # Made beside and then renamed: a start that is cut short leaves no half of a folder.
-        leftovers.sweep([self.folder], UNFINISHED)
+        self._sweep()
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
         with guarding(unfinished, self.log) as guarded:
             initialise(guarded, program, unfinished / "data", prepare)
             (unfinished / "data/made-by").write_text(str(program))
             (unfinished / "data").rename(self.data)
+
+    def _sweep(self) -> None:
+        """Remove what starts left that were killed; a guard that has yet to end is awaited."""
+        for unfinished in self.folder.glob(f"{UNFINISHED}*"):
+            if not has_run(unfinished):
+                await_guard(unfinished)
+        leftovers.sweep([self.folder], UNFINISHED)
 
     def launch(self, program: Program, user: Login) -> None:
         """Start the server on the data, and return once it answers `user`, if by a refusal."""
