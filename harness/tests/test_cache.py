@@ -24,6 +24,13 @@ WriteProject = Callable[..., Path]
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
 PASSES = "def test_it(create_db): pass\n"
 SETPRIV = shutil.which("setpriv")
+# Names that are much like ours, in which a person may have anything.
+OF_A_PERSON = {
+    *("poetry.lock", "prod.dump", "mail.template", "film.part", "it.program", "tmpabcd1234.part"),
+    *("schema-old.dump", "throwaway-mysql-film.part", f"{'0' * 31}.template", f"{'0' * 32}.dump"),
+    *(f"schema-{'g' * 32}.lock", f"my-schema-{'0' * 32}.dump", f"schema-{'0' * 32}.dump.lock"),
+    *(f"{'0' * 32}.template\n", f"throwaway-mysql-{'_' * 8}.part.part"),
+}
 # What lets root write where nobody may: capabilities(7).
 WITHOUT = "--bounding-set=-dac_override,-dac_read_search"
 
@@ -116,6 +123,17 @@ def test_the_order_of_events_tells_a_copy(project: Project) -> None:
 def make(login: Login, database: str) -> None:
     """Make a table."""
     run(login, database, "CREATE TABLE one (a INT)")
+
+
+def test_old_files_of_a_person_stay_in_a_folder_of_copies(
+    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    for name in OF_A_PERSON:
+        (tmp_path / name).write_text("precious")
+        os.utime(tmp_path / name, (0, 0))
+    fill(mysql_server, new_database(), CallableSchema(make, also=()), tmp_path)
+    cache.remove_halves(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.stat().st_mtime == 0} == OF_A_PERSON
 
 
 def test_its_use_need_not_be_noted(

@@ -241,7 +241,7 @@ def test_an_error_of_the_schemas_own_comes_through_and_keeps_nothing(
 def test_a_dump_is_its_owners_alone_and_old_ones_go(
     mysql_server: Login, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    old = tmp_path / "cache/schema-old.dump"
+    old = tmp_path / f"cache/schema-{'0' * 32}.dump"
     old.parent.mkdir()
     for file in (old, old.with_suffix(".lock")):
         file.touch()

@@ -95,7 +95,7 @@ def test_half_of_one_is_none_and_is_removed_when_it_is_old(
     mysql_program: str, cache: Path, built: list[Path]
 ) -> None:
     cache.mkdir(parents=True)
-    half, new = cache / "half.part", cache / "new.part"
+    half, new = (cache / f"throwaway-mysql-{name:_<8}.part" for name in ("half", "new"))
     for file in (half, new):
         file.write_bytes(b"half")
     os.utime(half, (0, 0))
@@ -151,7 +151,8 @@ def test_what_calls_itself_another_build_has_its_own_though_the_file_is_the_same
 
 def test_one_that_nobody_used_for_long_is_removed(mysql_program: str, cache: Path) -> None:
     serve(mysql_program)
-    old, recent, other = (cache / name for name in ("o.template", "r.template", "o.other"))
+    names = (f"{'0' * 32}.template", f"{'1' * 32}.template", f"{'0' * 32}.other")
+    old, recent, other = (cache / name for name in names)
     ages = {old: UNUSED_FOR + 60, recent: UNUSED_FOR - 3600, other: UNUSED_FOR + 60}
     for file, age in ages.items():
         file.touch()

@@ -1,12 +1,14 @@
 """The user's folder for what takes long to make: templates, versions of programs, schemas.
 
 XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. Whatever is there
-may be removed at any time; what is unused for 30 days is removed here.
+may be removed at any time; what is unused for 30 days is removed here. Only files whose whole name
+is of our making are: copies may be kept in any folder, among a person's own files.
 """
 
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,9 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 UNUSED_FOR = 30 * 24 * 3600  # seconds
-PART = ".part"
-# Seconds after which a file is removed, by its suffix; a half, where no lock tells of its writer.
-LIMITS = dict.fromkeys((".template", ".program", ".dump", ".lock"), UNUSED_FOR) | {PART: 3600}
+DIGEST = r"[0-9a-f]{32}"
+WHOLE = re.compile(rf"{DIGEST}\.(template|program)|schema-{DIGEST}\.(dump|lock)")
+HALF = re.compile(r"throwaway-mysql-[a-z0-9_]{8}\.part")  # as tempfile fills it in
+# Seconds after which a file is removed, by its name; a half, where no lock tells of its writer.
+LIMITS = {WHOLE: UNUSED_FOR, HALF: 3600}
 
 
 def entry(suffix: str, *what: object) -> Path | None:
@@ -78,7 +82,7 @@ def replace(file: Path, write: Callable[[Path], object]) -> None:
 def _part(cache: Path) -> tuple[int, str]:
     """Make a file that is locked; another process may take it for a half before it is."""
     while True:
-        descriptor, name = tempfile.mkstemp(suffix=PART, dir=cache)
+        descriptor, name = tempfile.mkstemp(prefix="throwaway-mysql-", suffix=".part", dir=cache)
         with suppress(OSError):  # a medium without locks: then its age has to tell
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if Path(name).exists():
@@ -88,7 +92,7 @@ def _part(cache: Path) -> tuple[int, str]:
 
 def remove_halves(cache: Path) -> None:
     """Remove what a killed process left half."""
-    for part in cache.glob(f"*{PART}"):
+    for part in _named(cache, HALF):
         with suppress(OSError), part.open("rb") as file:  # someone writes it, or has removed it
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
@@ -103,8 +107,12 @@ def used(file: Path) -> None:
 def remove_unused(cache: Path) -> None:
     """Remove what has not been used for long; another process may do the same."""
     now = time.time()
-    for file in cache.iterdir():
-        limit = LIMITS.get(file.suffix)
-        with suppress(OSError):
-            if limit and file.stat().st_mtime < now - limit:
-                file.unlink()
+    for name, limit in LIMITS.items():
+        for file in _named(cache, name):
+            with suppress(OSError):
+                if file.stat().st_mtime < now - limit:
+                    file.unlink()
+
+
+def _named(cache: Path, name: re.Pattern[str]) -> list[Path]:
+    return [file for file in cache.glob("*") if name.fullmatch(file.name)]
