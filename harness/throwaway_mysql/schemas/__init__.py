@@ -6,6 +6,7 @@ Each module is built on those that are named before it:
     digest           what makes two schemas the same
     ini              where an Alembic project has its files
     imports          what revisions import of a project's own
+    codes            what tells the code of a callable from that of others in its file
     sources          what tells a callable from others without calling it
     outside          what statements do outside of their database
     refusals         what a server refuses in a revision, as one line; needs Alembic and SQLAlchemy

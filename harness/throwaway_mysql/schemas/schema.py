@@ -49,7 +49,7 @@ class AlembicSchema:
     `config.attributes["connection"]` where there is one (Alembic's cookbook, "Sharing a
     Connection"). The key is made of the content of the ini, of all files beside env.py and in
     the version locations, of the modules that revisions import and that are not installed
-    packages, of the file that `seed` is written in, and of the versions of Alembic and SQLAlchemy.
+    packages, of `seed` and its file, and of the versions of Alembic and SQLAlchemy.
 
     What env.py imports, such as models and settings, is not in it, as revisions and not models
     make a schema. Where a revision, env.py or the seed reads anything else that decides what
@@ -102,8 +102,8 @@ class CallableSchema:
     each content of the files that they are written in and of `also`, the other files and
     folders that they read or import, such as that of the models (() where there are none); or
     once for each `version`, which stands for all else that decides what comes out, and which
-    closures, methods, partials and callables with default arguments need. Their files and plain
-    values count with a version, too; what has no file is called for each database.
+    closures, methods, partials and callables with default arguments need. Their files, code and
+    plain values count with a version, too; what has no file is called for each database.
     """
 
     call: Step

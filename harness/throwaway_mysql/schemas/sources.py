@@ -1,15 +1,16 @@
-"""What tells a callable from others without calling it: its name, its files, its plain values."""
+"""What tells a callable from others without calling it: its name, files, code, plain values."""
 
 import inspect
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import CellType
 from typing import Any
 
+from throwaway_mysql.schemas.codes import PLAIN, code_of, told
+
 # Where a callable has values that its file does not tell.
 MORE = ("__closure__", "__self__", "__wrapped__", "__defaults__", "__kwdefaults__")
-PLAIN = (str, bytes, int, float, complex, PurePath, type(None))
 Seen = dict[int, object]  # by id(), which is theirs as long as they are kept
 
 
@@ -21,7 +22,7 @@ def is_told(step: object) -> bool:
 
 
 def sources(step: object) -> list[str] | None:
-    """Return what is known of a callable: names, the contents of files, values that are plain.
+    """Return what is known of a callable: names, the contents of files, code, plain values.
 
     It is looked into closures, partials, defaults, and what is bound or wrapped. Of another
     object there is its class. Returns None where no file of all that is found.
@@ -33,7 +34,7 @@ def sources(step: object) -> list[str] | None:
 
 def _walk(thing: object, seen: Seen) -> Iterator[str]:
     if isinstance(thing, PLAIN):
-        yield f"{type(thing).__name__} {thing!r}"
+        yield told(thing)
         return
     if id(thing) in seen:  # as a function is in its own closure
         yield "again"
@@ -42,6 +43,7 @@ def _walk(thing: object, seen: Seen) -> Iterator[str]:
     parts = list(_parts(thing))
     yield f"{_named(thing).__qualname__} of {len(parts)}"
     yield _content(thing)
+    yield code_of(_named(thing))
     for part in parts:
         yield from _walk(part, seen)
 
@@ -58,6 +60,10 @@ def _parts(thing: object) -> Iterator[object]:
         case CellType():
             if thing != CellType():  # it may be empty yet
                 yield thing.cell_contents
+        case type():
+            own = [value for name, value in sorted(vars(thing).items()) if name[:2] != "__"]
+            yield from (value for value in own if isinstance(value, PLAIN))
+            yield from thing.__bases__
         case _ if inspect.isroutine(thing):
             yield from (getattr(thing, name, None) for name in MORE)
 
