@@ -38,6 +38,7 @@ def test_a_revision_has_its_transaction(
         ("script_location = nowhere:moves", None),
         ("script_location = throwaway_mysql:there", ["there"]),
         ("", None),
+        ("script_location = moves\npath_separator = comma\nversion_locations = one,two", None),
         (
             "script_location = %(here)s/moves\npath_separator = os\n"
             f"version_locations = %(here)s/one{os.pathsep}%(here)s/two",

@@ -1,9 +1,10 @@
 """Files of a project's own that its revisions import: what they make may depend on these."""
 
 import ast
+import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,27 +13,29 @@ INSTALLED = tuple(
     Path(sysconfig.get_path(name)).resolve()
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+Find = Callable[[str], ModuleSpec | None]  # is given the first part of a module's name
 
 
-def own_imports(files: Iterable[Path], beside: Path) -> set[Path]:
+def own_imports(files: Iterable[Path], beside: Path, prepended: Sequence[Path] = ()) -> set[Path]:
     """Return the files of modules that `files` import, and those in turn, but for installed ones.
 
-    Modules are looked for where Python does it, and in the folder `beside`, as Alembic does.
-    What a call imports, such as importlib.import_module(), is not seen.
+    Modules are looked for in the folders `prepended` to sys.path, where Python does it, and in the
+    folder `beside`. What a call imports, such as importlib.import_module(), is not seen.
     """
+    find = partial(_spec, beside, prepended)
     found: set[Path] = set()
     rest = list(files)
     while rest:
-        new = _imported(rest.pop(), beside) - found
+        new = _imported(rest.pop(), find) - found
         found |= new
         rest += [file for file in new if file.suffix == ".py"]
     return found
 
 
-def _imported(file: Path, beside: Path) -> set[Path]:
+def _imported(file: Path, find: Find) -> set[Path]:
     status = file.stat()
     names = _names(file, status.st_mtime_ns, status.st_size)
-    return {path for dots, name in names for path in _modules(dots, name, file, beside)}
+    return {path for dots, name in names for path in _modules(dots, name, file, find)}
 
 
 @cache
@@ -52,13 +55,13 @@ def _names(file: Path, *_state: int) -> set[tuple[int, str]]:
     return names
 
 
-def _modules(dots: int, name: str, file: Path, beside: Path) -> Iterator[Path]:
+def _modules(dots: int, name: str, file: Path, find: Find) -> Iterator[Path]:
     """Yield the files of a module and of its packages; the last part may be no module."""
     top, *parts = name.split(".")
     if dots:
         folders, parts = [file.parents[dots - 1]], [top, *parts]
     else:
-        spec = _spec(top, beside)
+        spec = find(top)
         if not spec or not _is_own(spec):
             return
         if spec.origin:
@@ -71,10 +74,13 @@ def _modules(dots: int, name: str, file: Path, beside: Path) -> Iterator[Path]:
         folders = [folder / part for folder in folders if (folder / part).is_dir()]
 
 
-def _spec(top: str, beside: Path) -> ModuleSpec | None:
+def _spec(beside: Path, prepended: Sequence[Path], top: str) -> ModuleSpec | None:
     """Find a module that is in no package; nothing is imported."""
+    found = None
+    if prepended and top not in sys.modules:
+        found = PathFinder.find_spec(top, [*map(str, prepended), *sys.path])
     try:
-        found = find_spec(top)
+        found = found or find_spec(top)
     except (ImportError, ValueError):  # ValueError: it has none
         found = None
     return found or PathFinder.find_spec(top, [str(beside)])

@@ -4,13 +4,19 @@ import importlib.util
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
 from pathlib import Path
 
 from throwaway_mysql import ServerError
 
+NAMES = (
+    *("script_location", "version_locations", "prepend_sys_path"),
+    *("path_separator", "version_path_separator"),
+)
 SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
+Named = str | list[str] | None  # an option's value
 
 
 def script_location(ini: Path) -> Path | None:
@@ -26,30 +32,40 @@ def folders(ini: Path) -> list[Path] | None:
     .ini File" in Alembic's tutorial.
     """
     options = _options(ini)
-    named = options.get("version_locations") or []
-    if isinstance(named, str):
-        named = _split(named, options)
+    named = _split(options.get("version_locations"), _separator(options), r", *|(?: +)")
     found = [script_location(ini), *(_folder(name, ini) for name in named)]
     known = [folder for folder in found if folder]
     return known if len(known) == len(found) else None
+
+
+def prepended(ini: Path) -> list[Path]:
+    """Return the folders that Alembic puts before sys.path, from where the program runs."""
+    options = _options(ini)
+    named = options.get("prepend_sys_path")
+    found = _split(named, options.get("path_separator"), r", *|(?: +)|:")
+    return [Path(name).absolute() for name in found]
 
 
 def _options(ini: Path) -> dict[str, str | list[str]]:
     """Return what is set of the options that name folders; an ini's word goes before a toml's."""
     if not ini.exists():
         raise ServerError(f"there is no {ini}: correct the path")
-    names = ("script_location", "version_locations", "path_separator", "version_path_separator")
     toml = ini if ini.suffix == ".toml" else ini.with_name("pyproject.toml")
     options = _toml_options(toml)
     if ini != toml:
         parser = ConfigParser({"here": ini.absolute().parent.as_posix()})
         parser.read(ini, encoding="utf-8")
         try:
-            found = {name: parser.get("alembic", name, fallback=None) for name in names}
+            found = {name: parser.get("alembic", name, fallback=None) for name in NAMES}
         except IniError:  # an interpolation of what only a program knows
             return {}
         options |= {name: value for name, value in found.items() if value}
-    return options
+    return options if _separator(options) in {None, *SEPARATORS} else {}  # as Alembic will say
+
+
+def _separator(options: Mapping[str, str | list[str]]) -> str | None:
+    separator = options.get("path_separator") or options.get("version_path_separator")
+    return str(separator) if separator else None
 
 
 def _toml_options(toml: Path) -> dict[str, str | list[str]]:
@@ -61,15 +77,17 @@ def _toml_options(toml: Path) -> dict[str, str | list[str]]:
     for name, value in table.items():
         if isinstance(value, str):
             options[name] = value % here
-        elif name == "version_locations":
+        elif name in {"version_locations", "prepend_sys_path"}:
             options[name] = [item % here for item in value]
     return options
 
 
-def _split(named: str, options: dict[str, str | list[str]]) -> list[str]:
-    separator = options.get("path_separator") or options.get("version_path_separator")
-    if separator is None:  # as Alembic does it without one
-        return re.split(r", *|(?: +)", named)
+def _split(named: Named, separator: Named, otherwise: str) -> list[str]:
+    """Return the parts of an option; `otherwise` is what parts them where no separator is set."""
+    if not isinstance(named, str):
+        return named or []
+    if separator is None:
+        return re.split(otherwise, named)
     return [part.strip() for part in named.split(SEPARATORS[str(separator)]) if part.strip()]
 
 

@@ -71,7 +71,7 @@ class AlembicSchema:
         if folders is None or (self.seed and (self.also is None or not is_told(self.seed))):
             return None
         toml = path.with_name("pyproject.toml")  # may have a part of the ini
-        imports = own_imports(_revisions(folders), path.parent)
+        imports = own_imports(_revisions(folders), path.parent, ini.prepended(path))
         made_by = [path, *([toml] if toml.exists() else []), *folders, *sorted(imports)]
         roots = [*made_by, *_paths(self.also)]
         return _hash(["alembic", server, _versions(), *(sources(self.seed) or [])], roots)
