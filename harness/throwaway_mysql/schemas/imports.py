@@ -4,6 +4,7 @@ import ast
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ INSTALLED = tuple(
     Path(sysconfig.get_path(name)).resolve()
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+SITES = {"site-packages", "dist-packages"}  # as any environment names its folder of packages
 Find = Callable[[str], ModuleSpec | None]  # is given the first part of a module's name
 
 
@@ -87,8 +89,26 @@ def _spec(beside: Path, prepended: Sequence[Path], top: str) -> ModuleSpec | Non
 
 
 def _is_own(spec: ModuleSpec) -> bool:
-    places = [spec.origin] if spec.has_location else spec.submodule_search_locations or ()
+    places: Iterable[str | None] = spec.submodule_search_locations or ()
+    if spec.has_location and not places:
+        places = [spec.origin]
     paths = [Path(place).resolve() for place in places if place]
-    return bool(paths) and not any(
-        path.is_relative_to(there) for path in paths for there in INSTALLED
-    )
+    return bool(paths) and not any(map(_is_installed, paths))
+
+
+def _is_installed(path: Path) -> bool:
+    """Tell whether a file or folder of sys.path is a package that was installed, anywhere."""
+    if path.parent.name in SITES or any(path.is_relative_to(there) for there in INSTALLED):
+        return True
+    return path.name in _recorded(path.parent)
+
+
+@cache
+def _recorded(folder: Path) -> set[str]:
+    """Return what pip has put into a folder, such as that of --target: see PEP 376's RECORD."""
+    found: set[str] = set()
+    for record in folder.glob("*.dist-info/RECORD"):
+        with suppress(OSError):
+            lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
+            found |= {line.partition(",")[0].partition("/")[0] for line in lines}
+    return found
