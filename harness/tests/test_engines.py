@@ -1,4 +1,4 @@
-"""What leads to a database: its URL, SQLAlchemy's engines, a transaction that is rolled back."""
+"""What leads to a database: its URL and SQLAlchemy's engines."""
 
 import asyncio
 import subprocess
@@ -49,56 +49,6 @@ def test_it(create_db, pytestconfig, wrong):
         asyncio.run(connect())
     engine.connect()
 """
-# What an app does that commits, and the same test again, after it was rolled back.
-JOINS = """
-import pytest
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-@pytest.mark.parametrize("number", range(2))
-def test_it(db_connection, number):
-    with Session(db_connection, join_transaction_mode="create_savepoint") as session:
-        session.execute(text("INSERT INTO t VALUES (1)"))
-        session.commit()
-    assert db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
-"""
-JOINS_ASYNC = """
-import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import async_sessionmaker
-
-@pytest.mark.parametrize("number", range(2))
-async def test_it(db_connection, number):
-    sessions = async_sessionmaker(db_connection, join_transaction_mode="create_savepoint")
-    async with sessions.begin() as session:
-        await session.execute(text("INSERT INTO t VALUES (1)"))
-    assert await db_connection.scalar(text("SELECT COUNT(*) FROM t")) == 1
-"""
-# One test that commits, one that does not.
-COMMITS = """
-import pytest
-from sqlalchemy import text
-
-@pytest.mark.parametrize("end", ["commit", "rollback"])
-def test_it(db_connection, end):
-    db_connection.execute(text("INSERT INTO t VALUES (1)"))
-    getattr(db_connection, end)()
-"""
-COMMITS_ASYNC = COMMITS.replace("def", "async def").replace("    db", "    await db")
-COMMITS_ASYNC = COMMITS_ASYNC.replace("getattr", "await getattr")
-TABLE = """
-from dataclasses import replace
-from throwaway_mysql import CallableSchema
-
-def make(login, database):
-    with replace(login, database=database).connect() as connection:
-        connection.cursor().execute("CREATE TABLE t (n INT)")
-
-@pytest.fixture(scope="session")
-def mysql_schema():
-    return CallableSchema(make)
-"""
-AUTO = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["port", "socket"])
@@ -173,31 +123,6 @@ def test_the_url_for_any_client_is_in_utf_8(coordinates: Coordinates, driver: st
 def test_the_engine_of_tests_leads_to_their_database(run_project: RunProject) -> None:
     done = run_project(test_it=USES_ENGINE)
     assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize(
-    ("driver", "plugin"),
-    [*((driver, "asyncio") for driver in DRIVERS), ("aiomysql", "anyio")],
-)
-def test_what_a_test_commits_on_its_connection_is_rolled_back(
-    run_project: RunProject, driver: str, plugin: str
-) -> None:
-    test = JOINS if driver == "pymysql" else JOINS_ASYNC
-    options = {"asyncio": [], "anyio": ["-p", "no:asyncio", "--anyio-mode=auto"]}[plugin]
-    ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
-    done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
-    assert "2 passed" in done.stdout, done.stdout
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_test_that_commits_its_connection_itself_is_told(
-    run_project: RunProject, driver: str
-) -> None:
-    test = COMMITS if driver == "pymysql" else COMMITS_ASYNC
-    ini = f"mysql_driver = {driver}\n{AUTO}"
-    said = run_project("-p", "no:randomly", "-q", ini=ini, conftest=TABLE, test_it=test).stdout
-    assert "2 passed, 1 error" in said, said
-    assert "\ndb_connection was committed: use a session or begin_nested() that joins" in said
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -76,7 +76,10 @@ def db_engine(pytestconfig: pytest.Config, create_db: Coordinates) -> Engine | A
 def db_connection(
     request: pytest.FixtureRequest, db_engine: Any
 ) -> Iterator[Connection | AsyncConnection]:
-    """Connect for one test, in a transaction that is rolled back after it."""
+    """Connect for one test, in a transaction that is rolled back after it.
+
+    The test ends with an error where it has committed anything, itself or by DDL.
+    """
     if chosen_driver(request.config) in ASYNC:
         yield in_loop(request, "db_connection", "function")
         return

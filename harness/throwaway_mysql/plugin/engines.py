@@ -1,7 +1,7 @@
 """SQLAlchemy's engines on a database. SQLAlchemy and the driver are imported where one is made."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,13 @@ ASYNC = ("aiomysql", "asyncmy")
 COMMITTED = (
     "db_connection was committed: use a session or begin_nested() that joins its transaction"
 )
+ENDED = (
+    "a statement ended db_connection's transaction, as DDL (CREATE TABLE, TRUNCATE) does by a "
+    "commit: use db_engine, with mysql_isolation = delete, or mysql_database = test for new tables"
+)
 DRIVERS = ("pymysql", *ASYNC, "mysqldb")
+SAVEPOINT = "throwaway_mysql"
+NO_SAVEPOINT = 1305  # ER_SP_DOES_NOT_EXIST
 
 
 def new_engine(coordinates: "Coordinates", driver: str) -> "Engine | AsyncEngine":
@@ -80,29 +86,57 @@ def _connect(
 def rolled_back(engine: "Engine") -> "Iterator[Connection]":
     """Give the block a connection in a transaction that is rolled back at its end.
 
+    Fails the test where anything was committed, be it by a statement such as CREATE TABLE.
     See SQLAlchemy's "Joining a Session into an External Transaction (such as for test suites)".
     """
-    with engine.connect() as connection, _uncommitted(connection):
+    with engine.connect() as connection:
+        problems = _watched(connection)
         connection.begin()
         yield connection
+    _tell(problems)
 
 
 @asynccontextmanager
 async def rolled_back_async(engine: "AsyncEngine") -> "AsyncIterator[AsyncConnection]":
     """Do as rolled_back() in an event loop."""
     async with engine.connect() as connection:
-        with _uncommitted(connection.sync_connection):
-            await connection.begin()
-            yield connection
+        problems = _watched(connection.sync_connection)
+        await connection.begin()
+        yield connection
+    _tell(problems)
 
 
-@contextmanager
-def _uncommitted(connection: "Connection | None") -> "Iterator[None]":
-    """Fail the test after whose block the next test may see what it has committed."""
+def _watched(connection: "Connection | None") -> list[str]:
+    """Return a list that is to have a line for each commit, by which a later test may see rows.
+
+    A commit removes savepoints, on MySQL and on MariaDB, whoever asks for it.
+    """
     from sqlalchemy import event
 
-    commits: list[object] = []
-    event.listen(connection, "commit", commits.append)
-    yield
-    if commits:
-        pytest.fail(COMMITTED, pytrace=False)
+    problems: list[str] = []
+
+    def ending(connection: "Connection") -> None:
+        if not (connection.invalidated or _has(connection, "RELEASE SAVEPOINT")):
+            problems.append(ENDED)
+
+    event.listen(connection, "begin", lambda connection: _has(connection, "SAVEPOINT"))
+    event.listen(connection, "rollback", ending)
+    event.listen(connection, "commit", lambda _: problems.append(COMMITTED))
+    return problems
+
+
+def _has(connection: "Connection", do: str) -> bool:
+    """Do something with the savepoint, unseen by SQLAlchemy; tell whether there was one."""
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(f"{do} {SAVEPOINT}")
+    except connection.dialect.loaded_dbapi.Error as error:
+        if error.args[:1] != (NO_SAVEPOINT,):
+            raise
+        return False
+    return True
+
+
+def _tell(problems: list[str]) -> None:
+    if problems:
+        pytest.fail(problems[0], pytrace=False)
