@@ -63,6 +63,19 @@ def test_one_that_someone_has_locked_stays_and_does_not_save_the_others(
     assert scene.goes(stuck)
 
 
+@pytest.mark.parametrize("account", ["narrow"], indirect=True)
+def test_what_another_account_uses_stays_with_the_privilege_process_only(
+    mysql_root: Login, scene: Scene, gone: Maker
+) -> None:
+    name = scene.marked(gone)
+    with Place(mysql_root) as persons, Place(mysql_root) as root:
+        persons.connection.select_db(name)
+        root.rows(f"GRANT PROCESS ON *.* TO {scene.login.user}")
+        assert scene.stays(name, f"connection {persons.id} of {mysql_root.user}@")
+        root.rows(f"REVOKE PROCESS ON *.* FROM {scene.login.user}")
+        assert scene.goes(name)
+
+
 def test_a_live_run_keeps_its_own_though_a_restart_freed_its_lock(
     server: RunServer, start_run: Start
 ) -> None:

@@ -114,7 +114,7 @@ def drop(place: Place, name: str, run: Run, *, kept: bool = False) -> list[str]:
 
     All drops go this way. Ends connections that still hold locks in one of the run's own, and
     returns one line for each, which `run.leaks` gets too. Raises StaysError for any other
-    database, and where someone holds locks in one that nobody owns.
+    database, and where someone holds locks in one that nobody owns, or is seen to use it.
     """
     leaks: list[str] = []
     with saying(f"{name} is not dropped"):

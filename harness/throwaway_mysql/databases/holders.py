@@ -57,7 +57,7 @@ class Connection(NamedTuple):
 
 
 def connections(place: Place, database: str) -> list[Connection]:
-    """Return whose default database it is, as far as the account may see."""
+    """Return whose default database it is: of the account's own, without the privilege PROCESS."""
     return [other for other in _all(place) if other.database == database]
 
 
