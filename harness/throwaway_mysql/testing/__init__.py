@@ -1,5 +1,8 @@
 """What tests of servers and of whole runs use; they look at processes as Linux shows them.
 
+It is for the package's own tests and those of its development, and promised to nobody: names here
+come, go and change without notice.
+
 Each module is built on those that are named before it:
 
     serving  a program that listens, while a block runs
