@@ -28,7 +28,6 @@ from throwaway_mysql.testing.scene import Scene
 HOLDER = """
 import json, sys
 from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.databases.identity import Maker
 from throwaway_mysql.login import Login
 from throwaway_mysql.databases.ownership import Run
 

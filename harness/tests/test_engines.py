@@ -37,7 +37,6 @@ def test_it(db_engine):
 CANNOT_CONNECT = """
 import asyncio
 import pytest
-from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.engines import new_engine
 
 @pytest.mark.parametrize("wrong", [{"DB_USERNAME": "nobody"}, {"DB_PORT": 1, "DB_SOCKET": "/gone"}])

@@ -1,6 +1,5 @@
 """pytest killed at any moment on a configured server: nothing is left after the next run."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,13 +42,6 @@ def project(write_project: WriteProject, account: Login, prefix: str) -> Iterato
         write_modules(project)
         yield project
         end_all(project)
-
-
-@pytest.fixture
-def gone() -> Maker:
-    """Return a process that has ended."""
-    with subprocess.Popen(["/bin/true"]) as process:
-        return Maker.of(process.pid)
 
 
 def a_persons(account: Login, prefix: str, gone: Maker) -> set[str]:

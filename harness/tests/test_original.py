@@ -1,7 +1,6 @@
 """Rows are what they were after each test, and only what has changed is touched."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pymysql
@@ -15,8 +14,6 @@ from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.original import Original
 from throwaway_mysql.testing.looking import rows, run
-
-RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 SEEDED = (
     "CREATE TABLE seeded (id INT AUTO_INCREMENT PRIMARY KEY, name VARBINARY(9), "

@@ -78,7 +78,7 @@ def make(login, database):
 def mysql_schema():
     return CallableSchema(make)
 """
-AUTO = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+FUNCTION_LOOPS = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_a_test_commits_on_its_connection_is_rolled_back(
 ) -> None:
     test = JOINS if driver == "pymysql" else JOINS_ASYNC
     options = {"asyncio": [], "anyio": ["-p", "no:asyncio", "--anyio-mode=auto"]}[plugin]
-    ini = f"mysql_driver = {driver}\n" + (AUTO if plugin == "asyncio" else "")
+    ini = f"mysql_driver = {driver}\n" + (FUNCTION_LOOPS if plugin == "asyncio" else "")
     done = run_project(*options, ini=ini, conftest=TABLE, test_it=test)
     assert "2 passed" in done.stdout, done.stdout
 
@@ -100,7 +100,7 @@ def run_for(run_project: RunProject, driver: str, test: str) -> str:
     if driver != "pymysql":
         awaited = re.sub(r"^( +)(db_connection\.|getattr)", r"\1await \2", test, flags=re.M)
         test = awaited.replace("def test", "async def test")
-    ini = f"mysql_driver = {driver}\n{AUTO}"
+    ini = f"mysql_driver = {driver}\n{FUNCTION_LOOPS}"
     return run_project("-p", "no:randomly", "-q", ini=ini, conftest=TABLE, test_it=test).stdout
 
 

@@ -21,7 +21,6 @@ from throwaway_mysql.testing.killing import is_killed_at
 from throwaway_mysql.testing.looking import MOMENTS, alive, processes, wait_until
 
 PROJECT = Path(__file__).parents[1]
-WITHIN = 10.0  # seconds; no step takes longer
 
 HOLDER = """
 import sys, time

@@ -1,7 +1,6 @@
 """Many runs of pytest at once on one configured server."""
 
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,10 +35,8 @@ def test_it_has_a_row(run_sql):
 """
 
 
-def left_by_killed_runs(account: Login, prefix: str) -> list[str]:
+def left_by_killed_runs(account: Login, prefix: str, gone: Maker) -> list[str]:
     """Make databases as if runs had been killed, and return their names."""
-    with subprocess.Popen(["/bin/true"]) as process:
-        gone = Maker.of(process.pid)
     names = [str(Name(prefix, new_token(), "main", number)) for number in range(1, 11)]
     with Place(account) as place:
         for name in names:
@@ -50,8 +47,10 @@ def left_by_killed_runs(account: Login, prefix: str) -> list[str]:
 
 
 @pytest.mark.parametrize("account", ["narrow"], indirect=True)
-def test_eight_pass_and_drop_once_what_is_left(tmp_path: Path, account: Login, prefix: str) -> None:
-    left = left_by_killed_runs(account, prefix)
+def test_eight_pass_and_drop_once_what_is_left(
+    tmp_path: Path, account: Login, prefix: str, gone: Maker
+) -> None:
+    left = left_by_killed_runs(account, prefix, gone)
     project = Project(tmp_path, tmp_path, prefix)
     project.configure(account)
     project.write(a=MODULE, b=MODULE, c=MODULE)

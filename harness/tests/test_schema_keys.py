@@ -16,7 +16,6 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.schemas.schema import RECORD, AlembicSchema, CallableSchema
 
 WriteProject = Callable[..., Path]
-NewDatabase = Callable[[], str]
 Step = Callable[..., None]
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
 

@@ -1,7 +1,5 @@
 """When a database may be dropped: each rule, and its opposite."""
 
-import subprocess
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 
@@ -17,8 +15,6 @@ from throwaway_mysql.databases.sweep import Swept, sweep
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import databases, wait_until
 from throwaway_mysql.testing.scene import ELSEWHERE, NOW, Scene
-
-Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
 DAY = timedelta(days=1, minutes=1)
 

@@ -23,7 +23,6 @@ def mysql_tcp():
 """
 WRITES = """
 import pytest
-from throwaway_mysql.login import Login
 from throwaway_mysql.testing.looking import run
 
 @pytest.mark.parametrize("number", [1, 2])
