@@ -75,8 +75,10 @@ class Login:
         """`host:port` or the socket's path, as messages name the server."""
         return self.unix_socket or f"{self.host}:{self.port}"
 
-    def url(self, driver: str = "mysql+pymysql", database: str = "") -> str:
-        """Return the URL of the server or of a database there, with the password.
+    def url(
+        self, driver: str = "mysql+pymysql", database: str = "", *, password: bool = True
+    ) -> str:
+        """Return the URL of the server or of a database there, with the password or without.
 
         With `mysql` it is one for any client, with a driver, such as `pymysql` or
         `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
@@ -84,15 +86,16 @@ class Login:
         scheme = _scheme(driver)
         # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
         latin = scheme.partition("+")[2] in LATIN
-        password = self.password.encode().decode("latin-1") if latin else self.password
-        user, password, name = (quote(text, safe="") for text in (self.user, password, database))
+        secret = self.password.encode().decode("latin-1") if latin else self.password
+        user, secret, name = (quote(text, safe="") for text in (self.user, secret, database))
+        account = f"{user}:{secret}" if password else user
         host = f"[{self.host}]" if ":" in self.host else self.host
         place = host if self.unix_socket else f"{host}:{self.port}"
         query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
         query += ["charset=utf8mb4"] if database else []
         path = f"/{name}" if query else ""
         address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
-        return Hidden(f"{scheme}://{user}:{password}@{address}")
+        return Hidden(f"{scheme}://{account}@{address}")
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.

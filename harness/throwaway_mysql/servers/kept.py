@@ -4,7 +4,6 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
 from threading import Thread
@@ -44,7 +43,7 @@ def ways_in(login: Login, database: str) -> list[str]:
     where = f"-h {login.host} -P {login.port}"
     if login.unix_socket:
         where = f"-S {shlex.quote(login.unix_socket)}"
-    lines = [f"kept: {_url(login, database)}"]
+    lines = [f"kept: {login.url('mysql', database, password=False)}"]
     if not isinstance(login, SharedLogin):
         return [*lines, f"      mysql {where} -u {shlex.quote(login.user)} -p {database}"]
     folder = shlex.quote(str(login.folder))
@@ -93,11 +92,6 @@ def _await_guard(folder: Path) -> None:
             f"the server in {folder} has not ended within {ENDED_WITHIN:.0f} s: "
             f"see {folder}/server.log, and try again"
         )
-
-
-def _url(login: Login, database: str) -> str:
-    url = replace(login, password="").url("mysql", database)
-    return url.replace(":@", "@", 1)  # the end of the user's name: nothing in it has these
 
 
 def _options(login: Login) -> str:
