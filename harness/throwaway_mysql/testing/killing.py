@@ -126,6 +126,8 @@ def is_killed_at(moment: str, process: "subprocess.Popen[bytes]", folder: Path) 
     """
     wait_until(lambda: server_runs(folder, MOMENTS[moment]) or process.poll() is not None)
     process.send_signal(signal.SIGSTOP)  # so that it does not go on after a look that takes long
+    if process.returncode is None:  # wait until it has stopped, or ended before
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     so = server_runs(folder, MOMENTS[moment])
     process.kill()
     return so
