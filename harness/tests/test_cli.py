@@ -20,7 +20,7 @@ from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.program import find_program
-from throwaway_mysql.testing.looking import databases, wait_until
+from throwaway_mysql.testing.looking import databases, unused, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -114,6 +114,7 @@ def test_what_is_kept_goes_when_it_says_so(
 ) -> None:
     process, name = start_run(account, prefix, KEEPS)
     assert process.wait() == 0
+    wait_until(lambda: unused(account, name, prefix))
     assert command("sweep").stdout == f"{name}  kept: its run has ended, and wanted it kept\n"
     assert command("sweep", "--kept").stdout == f"{name}  dropped\n"
 

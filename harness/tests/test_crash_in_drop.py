@@ -7,13 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from signal import SIGKILL
 
-from throwaway_mysql.databases.identity import lock_of
 from throwaway_mysql.databases.ownership import Run
-from throwaway_mysql.databases.place import Place
 from throwaway_mysql.databases.sweep import Swept, sweep
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import databases, run, wait_until
+from throwaway_mysql.testing.looking import databases, run, unused, wait_until
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
@@ -27,8 +25,7 @@ def left_behind(login: Login, start_run: Start) -> str:
     run(login, name, *(f"CREATE TABLE z{number} (n INT)" for number in range(TABLES)))
     process.kill()
     process.wait()
-    with Place(login) as place:
-        wait_until(lambda: place.value("SELECT IS_FREE_LOCK(%s)", lock_of(name, PREFIX)))
+    wait_until(lambda: unused(login, name, PREFIX))
     return name
 
 

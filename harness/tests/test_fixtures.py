@@ -11,7 +11,7 @@ import pytest
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.sweep import sweep
 from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import databases
+from throwaway_mysql.testing.looking import databases, unused, wait_until
 
 TWO_TESTS = """
 def test_one(create_db):
@@ -87,6 +87,7 @@ def test_databases_of_failed_tests_are_kept_until_told_otherwise(
     assert account.password not in done.stdout
     run_pytest(it=TWO_TESTS)
     assert ours(account, prefix) == {kept}
+    wait_until(lambda: unused(account, kept, prefix))
     run = Run.begin(prefix)
     assert sweep(account, run, kept=True).dropped == [kept]
     run.close()
@@ -99,6 +100,7 @@ def test_a_database_whose_schema_failed_is_kept_where_that_is_asked_for(
     assert "half-way" in done.stdout
     (kept,) = ours(account, prefix)
     assert f"/{kept}" in done.stdout
+    wait_until(lambda: unused(account, kept, prefix))
     run = Run.begin(prefix)
     assert sweep(account, run, kept=True).dropped == [kept]
     run.close()
@@ -123,6 +125,7 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(
 ) -> None:
     assert run_pytest(it=KILLED).returncode == -signal.SIGKILL
     (left,) = ours(account, prefix)
+    wait_until(lambda: unused(account, left, prefix))
     done = run_pytest(it=TWO_TESTS)
     assert f"dropped what a killed run left: {left}" in done.stdout
     assert ours(account, prefix) == set()

@@ -9,7 +9,7 @@ import pytest
 from throwaway_mysql.databases.ownership import Run
 from throwaway_mysql.databases.sweep import sweep
 from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import databases, rows
+from throwaway_mysql.testing.looking import databases, rows, unused, wait_until
 
 RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -88,6 +88,7 @@ def test_rows_of_a_failed_test_can_be_looked_at(
     run_pytest(*DELETE, "--db-keep=failed", "-x", it=HEAD + NO_SCHEMA + TESTS)
     [kept] = [name for name in databases(account) if name.startswith(prefix)]
     assert len(rows(account, kept)["late"]) == 1
+    wait_until(lambda: unused(account, kept, prefix))
     run = Run.begin(prefix)
     assert sweep(account, run, kept=True).dropped == [kept]
     run.close()

@@ -21,7 +21,7 @@ from throwaway_mysql.databases.sweep import survey, sweep
 from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import databases, wait_until
+from throwaway_mysql.testing.looking import databases, unused, wait_until
 
 Change = Callable[[bytes], bytes]
 PASSWORD = "the same"  # noqa: S105 (a test's own)
@@ -222,6 +222,7 @@ def test_a_configured_accounts_own_database_is_spared(
     done = run_project(conftest=CONFIGURED_WITH.format(f"database={own!r}"), test_it=PASSES)
     assert "1 passed" in done.stdout, done.stdout
     assert own in databases(mysql_root)
+    wait_until(lambda: unused(mysql_root, own, prefix))
     assert sweep(mysql_root, Run.begin(prefix)).dropped == [own]
 
 

@@ -18,7 +18,7 @@ from throwaway_mysql.databases.sweep import Swept, survey, sweep
 from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import databases, wait_until
+from throwaway_mysql.testing.looking import databases, unused, wait_until
 from throwaway_mysql.testing.scene import Scene
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
@@ -102,8 +102,7 @@ def test_what_a_killed_run_left_goes(account: Login, prefix: str, start_run: Sta
     assert name in databases(account)
     process.kill()
     process.wait()
-    with Place(account) as place:
-        wait_until(lambda: place.value("SELECT IS_FREE_LOCK(%s)", lock_of(name, prefix)))
+    wait_until(lambda: unused(account, name, prefix))
     assert sweep(account, run).dropped == [name]
     assert survey(account, run) == []
 

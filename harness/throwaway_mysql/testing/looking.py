@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from pymysql.cursors import DictCursor
 
 from throwaway_mysql.accounts import identifier
-from throwaway_mysql.databases.identity import ENDED
+from throwaway_mysql.databases.holders import connections
+from throwaway_mysql.databases.identity import ENDED, lock_of
+from throwaway_mysql.databases.place import Place
 from throwaway_mysql.login import Login
 
 WITHIN = 60.0  # seconds; no step and no run takes longer, on a busy machine either
@@ -99,6 +101,16 @@ def databases(login: Login) -> set[str]:
     with login.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW DATABASES")
         return {name for (name,) in cursor.fetchall()}
+
+
+def unused(login: Login, database: str, prefix: str) -> bool:
+    """Tell whether no connection uses a database, nor has its run's lock.
+
+    That comes a moment after a connection was closed, or its process has ended.
+    """
+    with Place(login) as place:
+        is_free = place.value("SELECT IS_FREE_LOCK(%s)", lock_of(database, prefix))
+        return bool(is_free) and not connections(place, database)
 
 
 def rows(login: Login, database: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from throwaway_mysql.accounts import identifier
+from throwaway_mysql.databases.holders import connections
 from throwaway_mysql.databases.identity import Maker, Name
 from throwaway_mysql.databases.marker import Marker, create, write
 from throwaway_mysql.databases.ownership import Run
@@ -10,7 +11,7 @@ from throwaway_mysql.databases.place import Place
 from throwaway_mysql.databases.sweep import survey, sweep
 from throwaway_mysql.databases.verdict import State
 from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import databases
+from throwaway_mysql.testing.looking import databases, wait_until
 
 NOW = datetime.now(UTC)
 ELSEWHERE = Maker("elsewhere", 1, 1)  # a process of another machine
@@ -40,6 +41,7 @@ class Scene:
             self.place.rows(statement)
         self.place.close()
         self.place = Place(self.login)
+        wait_until(lambda: not connections(self.place, name))
         return name
 
     def marked(self, maker: Maker, begun: datetime = NOW, *, kept: bool = False) -> str:
