@@ -6,11 +6,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -130,11 +129,17 @@ def test_a_transaction_in_what_was_left_goes_on(
         wait_until(lambda: "left" in command("list").stdout)
         persons.rows("BEGIN")
         persons.rows(f"SELECT * FROM {name}.t")
-        sweeping = pool.submit(command, "sweep")
-        with Place(account) as place:  # after it has seen that nobody uses it
-            wait_until(lambda: [row for row in place.rows("SHOW PROCESSLIST") if drops(row, name)])
-        persons.connection.select_db(name)
-        done = sweeping.result()
+        sweeping: list[Future[subprocess.CompletedProcess[str]]] = []
+
+        def is_met() -> bool:
+            """Begin a sweep; tell whether it was seen to drop before it gave that up."""
+            sweeping.append(pool.submit(command, "sweep"))
+            wait_until(lambda: sweeping[-1].done() or drops(account, name))
+            return not sweeping[-1].done()
+
+        wait_until(is_met)
+        persons.connection.select_db(name)  # after it has seen that nobody uses it
+        done = sweeping[-1].result()
         assert re.fullmatch(rf"{name}  live: .+ has locks in it\n", done.stdout)
         assert persons.rows("SELECT * FROM t") == []
         assert command("sweep").stdout.startswith(f"{name}  live: connection {persons.id} of ")
@@ -142,9 +147,11 @@ def test_a_transaction_in_what_was_left_goes_on(
     assert command("sweep").stdout == f"{name}  dropped\n"
 
 
-def drops(row: tuple[Any, ...], name: str) -> bool:
+def drops(account: Login, name: str) -> bool:
     """Tell whether a connection is dropping a database."""
-    return str(row[7]).startswith("DROP") and name in str(row[7])
+    with Place(account) as place:
+        queries = [str(row[7]) for row in place.rows("SHOW PROCESSLIST")]
+    return any(query.startswith("DROP") and name in query for query in queries)
 
 
 def test_a_second_sweep_says_that_there_is_one(
