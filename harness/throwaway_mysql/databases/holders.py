@@ -35,12 +35,17 @@ FROM information_schema.innodb_trx
 """
 # MariaDB's, in thousandths of a second.
 SECONDS_IDLE = "SELECT time_ms / 1000 FROM information_schema.processlist WHERE id = %s"
+EXACT = 0.05  # seconds; an answer that took longer, on a busy machine, is asked for again
+MOST_LOOKS = 10
+
+Row = tuple[Any, ...]
+Window = tuple[float, float]  # two times of time.monotonic()
 
 
 class Connection(NamedTuple):
     """A connection to the server, as SHOW PROCESSLIST tells of it.
 
-    `begun` is how many seconds ago its transaction began, where that is known.
+    `seen` is when it did, `begun` when its transaction began, where that is known.
     """
 
     id: int
@@ -50,7 +55,8 @@ class Connection(NamedTuple):
     command: str
     seconds: int
     query: str | None
-    begun: float | None = None
+    seen: Window
+    begun: Window | None = None
 
     def __str__(self) -> str:
         return f"connection {self.id} of {self.user}@{self.host}"
@@ -64,7 +70,8 @@ def connections(place: Place, database: str) -> list[Connection]:
 def holders(place: Place, database: str) -> list[Connection]:
     """Return who is seen to have locks in a database."""
     ids = {row[0] for row in _if_told(place, METADATA, database)}
-    begun = {number: float(seconds) for number, seconds in _if_told(place, SECONDS_BEGUN)}
+    told, (before, now) = _timed(lambda: _if_told(place, SECONDS_BEGUN))
+    begun = {number: (before - float(ago), now - float(ago) + 1) for number, ago in told}
     return [
         other._replace(begun=begun.get(other.id))
         for other in _all(place)
@@ -111,36 +118,52 @@ def wait_for_locks(place: Place, seconds: int = LOCK_WAITS[0]) -> None:
 def end(place: Place, holder: Connection, journal: Journal, database: str) -> str:
     """Kill a connection; return one line about what it did, and the test that left it so."""
     query = (holder.query or _last(place, holder))[:SHOWN]
-    did = "with an open transaction" if holder.begun is not None else "perhaps with locks"
+    did = "with an open transaction" if holder.begun else "perhaps with locks"
     left = journal.culprit(database, _windows(place, holder))
     with contextlib.suppress(pymysql.MySQLError):  # it has just ended
         place.rows(f"KILL {holder.id}")
     return f"{holder}, for {holder.seconds} s {f'with {query!r}' if query else did}{left}"
 
 
-def _windows(place: Place, holder: Connection) -> list[tuple[float, float]]:
-    """Return between which times (time.monotonic()) it began what it does, by each clue."""
+def _windows(place: Place, holder: Connection) -> list[Window]:
+    """Return between which times it began what it does, by each clue."""
+    before, now = holder.seen
+    whole = (before - holder.seconds - 1, now - holder.seconds + 1)
+    exact = _idle_since(place, holder) or whole
+    return [holder.begun, exact] if holder.begun else [exact]
+
+
+def _idle_since(place: Place, holder: Connection) -> Window | None:
+    """Return between which times a connection did its last, from the quickest answer."""
+    looks: list[Window] = []
+    while len(looks) < MOST_LOOKS:
+        told, (before, now) = _timed(lambda: _if_told(place, SECONDS_IDLE, holder.id))
+        if not told:
+            return None
+        ago = float(told[0][0])
+        looks.append((before - ago, now - ago))
+        if now - before < EXACT:
+            break
+    return min(looks, key=lambda look: look[1] - look[0])
+
+
+def _timed(look: Callable[[], Sequence[Row]]) -> tuple[Sequence[Row], Window]:
+    """Return what a look finds, and between which times it was taken."""
     before = time.monotonic()
-    idle = _if_told(place, SECONDS_IDLE, holder.id)
-    now = time.monotonic()
-    windows = [(now - holder.seconds - 1, now - holder.seconds + 1)]
-    if idle:
-        windows = [(before - float(idle[0][0]), now - float(idle[0][0]))]
-    if holder.begun is not None:
-        windows.insert(0, (now - holder.begun, now - holder.begun + 1))
-    return windows
+    found = look()
+    return found, (before, time.monotonic())
 
 
 def _all(place: Place) -> list[Connection]:
-    found = place.rows("SHOW FULL PROCESSLIST")
-    return [Connection._make((*row[:6], row[7], None)) for row in found]
+    found, seen = _timed(lambda: place.rows("SHOW FULL PROCESSLIST"))
+    return [Connection._make((*row[:6], row[7], seen, None)) for row in found]
 
 
 def _last(place: Place, holder: Connection) -> str:
     return "; ".join(text for (text,) in _if_told(place, LAST, holder.id) if text)
 
 
-def _if_told(place: Place, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+def _if_told(place: Place, query: str, *values: object) -> Sequence[Row]:
     """Return a query's rows; none where there is no such table, or no right to it."""
     with contextlib.suppress(pymysql.MySQLError):
         return place.rows(query, *values)
