@@ -41,7 +41,7 @@ def project(write_project: WriteProject, account: Login, prefix: str) -> Iterato
         project.configure(account)
         write_modules(project)
         yield project
-        end_all(project)
+        end_all(project.folder)
 
 
 def a_persons(account: Login, prefix: str, gone: Maker) -> set[str]:

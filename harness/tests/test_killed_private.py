@@ -38,7 +38,7 @@ def project(write_project: WriteProject, mysql_program: str) -> Iterator[Project
         project = Project(folder, places, "killed_test_", mysql_program)
         write_modules(project)
         yield project
-        end_all(project)
+        end_all(project.folder)
 
 
 @pytest.mark.timeout(LONG)

@@ -1,7 +1,6 @@
 """The one server of a run: for all its processes, and gone with it however it ends."""
 
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.testing.looking import alive, processes, wait_until, working_in
+from throwaway_mysql.testing.killing import end_all
+from throwaway_mysql.testing.looking import alive, processes, wait_until
 
 TELLS = """
 import os
@@ -147,8 +147,7 @@ def test_it_ends_with_a_run_that_is_killed(project: Project, module: str, option
         [told] = project.told(1)
         run.kill()
         wait_until(lambda: gone(told))
-        for pid in working_in(project.folder):
-            os.kill(pid, signal.SIGKILL)
+        end_all(project.folder)
 
 
 def test_it_outlives_the_worker_that_started_it(project: Project) -> None:

@@ -64,9 +64,9 @@ def of_project(project: Project) -> list[int]:
     return working_in(project.folder)
 
 
-def end_all(project: Project) -> None:
-    """Kill what still runs in the project's folder."""
-    for pid in of_project(project):
+def end_all(folder: Path) -> None:
+    """Kill what still runs in a folder."""
+    for pid in working_in(folder):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
