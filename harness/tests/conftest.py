@@ -127,9 +127,9 @@ def account(request: pytest.FixtureRequest, mysql_root: Login, prefix: str) -> I
 
 
 class Hasty(Login):
-    """An account that gives the server two seconds for all that is not known to take long."""
+    """An account that gives the server five seconds for all that is not known to take long."""
 
-    def connect(self, timeout: float = 2, client_flag: int = 0) -> "Connection[Cursor]":
+    def connect(self, timeout: float = 5, client_flag: int = 0) -> "Connection[Cursor]":
         """Return a connection as Login.connect() does."""
         return super().connect(timeout, client_flag)
 

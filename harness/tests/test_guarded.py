@@ -17,7 +17,7 @@ from throwaway_mysql.servers.guarded import LONGEST_FOLDER, Guarded, guarding
 from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import alive, guards, processes, wait_until
+from throwaway_mysql.testing.looking import WITHIN, alive, guards, processes, wait_until
 
 FORKER = """
 import os, sys, time
@@ -93,7 +93,7 @@ def test_the_guard_ends_by_no_signal_that_is_for_the_run(
     os.kill(guard, by)
     assert guarded.poll() is None
     os.kill(guarded.pid, signal.SIGTERM)
-    assert guarded.wait(10) == -signal.SIGTERM  # as the guard says, which is there
+    assert guarded.wait(WITHIN) == -signal.SIGTERM  # as the guard says, which is there
     assert folder.exists()
 
 
@@ -103,9 +103,9 @@ def test_programs_run_one_after_the_other_and_what_they_read_is_given(
     source = folder / "a source"
     source.write_text("said\n")
     guarded.start(["/bin/cat"], source)
-    assert guarded.wait(10) == 0
+    assert guarded.wait(WITHIN) == 0
     guarded.start(["/bin/sh", "-c", "exit 3"])
-    assert guarded.wait(10) == 3
+    assert guarded.wait(WITHIN) == 3
     assert guarded.poll() == 3
     assert (folder / "log").read_text() == "said\n"
 
@@ -113,13 +113,13 @@ def test_programs_run_one_after_the_other_and_what_they_read_is_given(
 def test_a_program_that_a_signal_ended_is_noted_in_the_log(guarded: Guarded, folder: Path) -> None:
     guarded.start(["/bin/sleep", "600"])
     os.kill(guarded.pid, signal.SIGKILL)
-    assert guarded.wait(10) == -signal.SIGKILL
+    assert guarded.wait(WITHIN) == -signal.SIGKILL
     assert (folder / "log").read_text() == "[ERROR] it was ended by signal 9\n"
 
 
 def test_a_program_that_cannot_be_run_has_ended(guarded: Guarded, folder: Path) -> None:
     guarded.start(["/nowhere/program"])
-    assert guarded.wait(10) == 127
+    assert guarded.wait(WITHIN) == 127
     assert (folder / "log").read_text() == "[ERROR] /nowhere/program: No such file or directory\n"
 
 
@@ -140,7 +140,7 @@ def test_a_program_does_not_outlive_its_guard_and_block(folder: Path) -> None:
 
 def test_no_program_is_started_after_its_guards_end(guarded: Guarded, folder: Path) -> None:
     guarded.start(["/bin/true"])
-    assert guarded.wait(10) == 0
+    assert guarded.wait(WITHIN) == 0
     [guard] = guards(folder)
     os.kill(guard, signal.SIGKILL)
     await_guard(folder)

@@ -28,12 +28,13 @@ def test_it(create_db, mysql_server, number):
 GOES_ON = """
 import subprocess, sys
 import pytest
+from throwaway_mysql.testing.looking import WITHIN
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(create_db, mysql_server, number):
     for words in (["kept"], ["end", str(mysql_server.folder)]) if number == 2 else ():
         argv = [sys.executable, "-m", "throwaway_mysql", *words]
-        print(*words, subprocess.run(argv, capture_output=True, text=True, timeout=30))
+        print(*words, subprocess.run(argv, capture_output=True, text=True, timeout=WITHIN))
     mysql_server.connect().close()
 """
 

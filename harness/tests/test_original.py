@@ -181,7 +181,7 @@ def test_who_keeps_tables_locked_is_ended_and_reported(
 def test_rows_may_be_put_back_for_longer_than_other_statements_take(
     account: Login, hasty: Login, database: tuple[Run, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holders, "LOCK_WAITS", (3, 2, 5))
+    monkeypatch.setattr(holders, "LOCK_WAITS", (7, 2, 5))
     owner, name = database
     run(account, name, *SEEDED)
     before = rows(account, name)

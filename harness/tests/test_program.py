@@ -8,6 +8,7 @@ import pytest
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.servers.program import find_program
+from throwaway_mysql.testing.looking import WITHIN
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_one_that_reads_waits_for_no_one(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", find, str(program)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as asks:
         try:
-            assert asks.wait(20) == 1
+            assert asks.wait(WITHIN) == 1
         finally:
             asks.kill()
 
