@@ -13,6 +13,7 @@ from throwaway_mysql.servers.hold import await_guard
 from throwaway_mysql.servers.leftovers import sweep
 from throwaway_mysql.testing.keeping import WRITES, Keeper, end, guard_of, kept, listed
 from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.nested import short_folder
 
 KILLED = """
 import os, signal
@@ -91,16 +92,17 @@ def test_its_own_end_leaves_nothing_either(keeper: Keeper) -> None:
 
 
 def test_one_whose_guard_was_killed_is_spared_and_ends_when_told(keeper: Keeper) -> None:
-    [one] = kept(keeper, keeper.run(WRITES, "--db-keep=failed"))
-    os.kill(guard_of(one.folder), signal.SIGKILL)
-    await_guard(one.folder)
-    server = one.server
-    sweep([one.folder.parent])
-    assert alive(server)
-    done = end(one.folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert not one.folder.exists()
-    wait_until(lambda: not alive(server))
+    with short_folder() as place:  # where no other run sweeps
+        [one] = kept(keeper, keeper.run(WRITES, "--db-keep=failed", TEST_TMPFS=str(place)))
+        os.kill(guard_of(one.folder), signal.SIGKILL)
+        await_guard(one.folder)
+        server = one.server
+        sweep([place])
+        assert alive(server)
+        done = end(one.folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not one.folder.exists()
+        wait_until(lambda: not alive(server))
 
 
 @pytest.mark.parametrize("name", ["project", "throwaway-mysql-mine"])

@@ -1,8 +1,8 @@
 """What the system refuses, where a server is kept or ended, is one line that says which."""
 
 import errno
-import fcntl
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -26,13 +26,16 @@ def test_a_server_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
 def test_a_server_that_cannot_be_ended_is_named(tmp_path: Path) -> None:
     folder, hold = claim(tmp_path)
     hold.close()
-    (folder / "kept").touch()
-    with (folder / "guard").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    for name in ("guard", "kept"):
+        (folder / name).touch()
+    _, most = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    try:
         with pytest.raises(ServerError) as error:
             end(folder)
-    line = f"{folder} cannot be ended: No such file or directory"
-    assert str(error.value) == f"{line} ({folder}/data/mysqld.pid)"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert str(error.value) == f"{folder} cannot be ended: Too many open files ({folder}/alive)"
 
 
 def test_where_no_file_is_known_none_is_named() -> None:

@@ -58,18 +58,32 @@ class Hold:
 
 
 @contextmanager
-def abandoned(folder: Path) -> Iterator[bool]:
+def abandoned(folder: Path, within: float = 0) -> Iterator[bool]:
     """Tell whether the folder's run and guard have both ended; nobody else is told so meanwhile.
 
-    A folder that no run ever had is not abandoned, but new.
+    A folder that no run ever had is not abandoned, but new. The looks of others, such as a
+    sweep's, are awaited for `within` seconds.
     """
     with ExitStack() as stack:
-        yield _is_abandoned(folder, stack)
+        yield _is_abandoned(folder, stack, within)
 
 
-def _is_abandoned(folder: Path, stack: ExitStack) -> bool:
+def has_run(folder: Path) -> bool:
+    """Tell whether the folder's run lives."""
     try:
-        _take_alive(folder, stack)
+        with ExitStack() as stack:
+            _take_alive(folder, stack, LOOK_WITHIN)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # it has just been removed
+        return False
+    return False
+
+
+def _is_abandoned(folder: Path, stack: ExitStack, within: float) -> bool:
+    try:
+        _take_alive(folder, stack, within)
+        # Whoever looks has the other lock before: now only a guard has this one.
         if (folder / "guard").exists():
             fcntl.flock(stack.enter_context((folder / "guard").open("rb")), AT_ONCE)
     except OSError:  # it has one of them, or is just being removed
@@ -77,29 +91,28 @@ def _is_abandoned(folder: Path, stack: ExitStack) -> bool:
     return True
 
 
-def _take_alive(folder: Path, stack: ExitStack) -> None:
-    """Take a run's lock until the stack ends; raises OSError where someone has it."""
+def _take_alive(folder: Path, stack: ExitStack, within: float) -> None:
+    """Take a run's lock until the stack ends; raises OSError where someone keeps it so long."""
+    deadline = time.monotonic() + within
+    while True:
+        with ExitStack() as attempt:
+            try:
+                _try_alive(folder, attempt)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                stack.push(attempt.pop_all())
+                return
+        time.sleep(POLL)
+
+
+def _try_alive(folder: Path, stack: ExitStack) -> None:
     alive = folder / "alive"
     stack.enter_context(_alone)
     if _identity(alive.stat()) in _held:  # to open it would end that
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(alive))
     fcntl.lockf(stack.enter_context(alive.open("r+b")), AT_ONCE)
-
-
-def has_run(folder: Path) -> bool:
-    """Tell whether the folder's run lives."""
-    deadline = time.monotonic() + LOOK_WITHIN
-    while time.monotonic() < deadline:
-        try:
-            with ExitStack() as stack:
-                _take_alive(folder, stack)
-        except BlockingIOError:
-            time.sleep(POLL)
-        except FileNotFoundError:  # it has just been removed
-            return False
-        else:
-            return False
-    return True
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -110,13 +123,3 @@ def await_guard(folder: Path) -> None:
     """Wait until the folder's guard, if it ever had one, has ended."""
     with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-
-
-def is_guarded(folder: Path) -> bool:
-    """Tell whether the folder has a guard."""
-    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

@@ -72,15 +72,33 @@ def end(folder: Path) -> str:
             raise ServerError(f"there is no server in {folder} that a run kept")
         if hold.has_run(folder):
             raise ServerError(f"{folder} is still in use by the run that made it: end that first")
-        if hold.is_guarded(folder):  # else its id may be another's by now
-            os.kill(int((folder / "data/mysqld.pid").read_text()), SIGTERM)
+        if not _is_cleared(folder):
+            for pid in _servers(folder):
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(pid, SIGTERM)
             _await_guard(folder)
-        with hold.abandoned(folder) as so:
-            if so:
-                leftovers.clear(folder)
     if folder.exists():
         raise ServerError(f"{folder} is just being removed by another process: look again")
     return f"the server in {folder} has ended, and what it kept is gone"
+
+
+def _is_cleared(folder: Path) -> bool:
+    """Remove the folder, and end its server, if it has no guard; tell whether that is so."""
+    with hold.abandoned(folder, hold.LOOK_WITHIN) as so:
+        if so:
+            leftovers.clear(folder)
+    return so
+
+
+def _servers(folder: Path) -> list[int]:
+    """Return the processes of a server that has a guard.
+
+    The id in the server's own file, all that there is without /proc, is another's where the
+    server was killed and its guard has yet to remove that.
+    """
+    if Path("/proc/self").exists():
+        return list(leftovers.servers([folder]))
+    return [int((folder / "data/mysqld.pid").read_text())]
 
 
 def _await_guard(folder: Path) -> None:

@@ -59,11 +59,22 @@ def is_kept(path: Path) -> bool:
     return path.name.startswith(BEGIN) and _is_ours(path) and all(file.is_file() for file in files)
 
 
+def servers(folders: Iterable[Path]) -> Iterator[int]:
+    """Find the servers whose data are there; on a system without /proc none is found."""
+    places = tuple(f"{os.path.realpath(folder)}/" for folder in folders)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            data = [text.removeprefix(DATA) for text in arguments if text.startswith(DATA)]
+            if any(os.path.realpath(os.fsdecode(path)).startswith(places) for path in data):
+                yield int(process.name)
+
+
 def _goes_on(folder: Path) -> bool:
     """Tell whether a server that was kept runs there, though its guard was killed."""
     if not (folder / guard.KEPT).exists():
         return False
-    return bool(list(_servers([folder]))) or not Path("/proc/self").exists()
+    return bool(list(servers([folder]))) or not Path("/proc/self").exists()
 
 
 def _ours(places: Iterable[Path], begin: str) -> Iterator[Path]:
@@ -85,21 +96,10 @@ def _is_ours(path: Path) -> bool:
 
 def _end_servers(folders: Iterable[Path]) -> None:
     deadline = time.monotonic() + KILLED_WITHIN
-    while found := list(_servers(folders)):
+    while found := list(servers(folders)):
         for pid in found:
             with suppress(OSError):  # it has just ended
                 os.kill(pid, SIGKILL)
         if time.monotonic() > deadline:
             break
         time.sleep(POLL)
-
-
-def _servers(folders: Iterable[Path]) -> Iterator[int]:
-    """Find the servers whose data are there; on a system without /proc none is found."""
-    places = tuple(f"{os.path.realpath(folder)}/" for folder in folders)
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has just ended
-            arguments = (process / "cmdline").read_bytes().split(b"\0")
-            data = [text.removeprefix(DATA) for text in arguments if text.startswith(DATA)]
-            if any(os.path.realpath(os.fsdecode(path)).startswith(places) for path in data):
-                yield int(process.name)
