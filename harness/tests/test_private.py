@@ -60,6 +60,12 @@ def beginning(server: PrivateServer, program: str) -> Iterator[tuple["subprocess
         yield starter, int(starter.stdout.readline())
 
 
+def is_stopped(pid: int) -> bool:
+    """Tell whether SIGSTOP has reached a process."""
+    _, _, fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+    return fields.split()[0] == "T"
+
+
 def test_a_start_removes_no_folder_of_a_person(server: PrivateServer, mysql_program: str) -> None:
     stays = [server.folder / f"{UNFINISHED}novel{end}" / "page" for end in ("", GONE)]
     for page in stays:
@@ -94,6 +100,8 @@ def test_what_a_start_left_that_was_killed_with_its_guard_goes_at_the_next(
     with beginning(server, mysql_program) as (starter, left):
         [_, guard] = descendants(starter.pid, "guard.py")
         os.kill(guard, signal.SIGSTOP if late else signal.SIGKILL)
+        # Only then it no longer waits for the starter's lock, which it would get.
+        wait_until(lambda: not late or is_stopped(guard))
         starter.kill()
 
     def killed(folder: Path) -> None:
