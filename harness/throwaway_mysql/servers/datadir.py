@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from throwaway_mysql import LoggedError, ServerError
@@ -53,12 +53,23 @@ def initialise(
     since = log_size(guarded.log)
     guarded.start(arguments(program, data, *flags, *socket_flags(guarded)))
     wait_until_ready(guarded, login, guarded.log, since)
+    _refuse_another(guarded, program, data)
     with login.connect() as connection:
         prepare(connection)
     guarded.signal(SIGTERM)
     if guarded.wait(STOPPED_WITHIN) != 0:
         why = cause(guarded.log, since)
         raise LoggedError(f"the data folder was not finished: {why}", guarded.log)
+
+
+def _refuse_another(guarded: Guarded, program: Program, data: Path) -> None:
+    """Raise ServerError where the program, a script, has another process be the server.
+
+    It would end at once by a signal that lets the server finish its work.
+    """
+    if int((data / "mysqld.pid").read_text()) != guarded.pid:
+        guarded.signal(SIGKILL)
+        raise ServerError(f"{program.path} runs the server beside itself: begin that with `exec`")
 
 
 def flush(data: Path) -> None:

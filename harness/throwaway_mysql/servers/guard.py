@@ -10,7 +10,8 @@ parent has locked, and that stays so until then.
 
 A command on standard input is a line with a length and that many bytes: the file that the
 program reads and its arguments, separated by NUL. The program's id, and when it has ended
-its exit status, are each a line on standard output.
+its exit status, are each a line on standard output. The program is a process group of its own,
+which ends as a whole: it may be a script.
 """
 
 # Little is imported: the run waits for this to start.
@@ -48,6 +49,7 @@ class Guard:
             self.pid = spawn(source, argv)
         say(self.pid)
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) if self.pid else 127
+        kill_group(self.pid)  # what it has left
         self.running.release()
         if status < 0:
             print(f"[ERROR] it was ended by signal {-status}", file=sys.stderr, flush=True)
@@ -59,8 +61,7 @@ class Guard:
         self.beginning.acquire()  # for good
         if self.running.locked() and self.pid:
             if not os.path.exists(f"{self.folders[0]}/{KEPT}"):  # noqa: PTH110 (pathlib is slow)
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.kill(self.pid, signal.SIGKILL)
+                kill_group(self.pid)
             self.running.acquire()
         remove(self.folders)
         os._exit(0)
@@ -74,10 +75,19 @@ def spawn(source: bytes, argv: list[bytes]) -> int:
     ]
     back = (*IGNORED, signal.SIGPIPE)
     try:
-        return os.posix_spawn(argv[0], argv, os.environ, file_actions=actions, setsigdef=back)
+        return os.posix_spawn(
+            argv[0], argv, os.environ, file_actions=actions, setpgroup=0, setsigdef=back
+        )
     except OSError as error:
         print(f"[ERROR] {os.fsdecode(argv[0])}: {error.strerror}", file=sys.stderr, flush=True)
         return 0
+
+
+def kill_group(pid: int) -> None:
+    """Kill a program, if there is one, and all that it has started in its group."""
+    if pid:  # else it would be this process's own group
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(pid, signal.SIGKILL)
 
 
 def await_end_of_run(alive: str) -> None:

@@ -132,9 +132,9 @@ class Guarded:
         return status
 
     def _kill(self, number: Signals) -> None:
-        if self.pid > 0:  # else it would be for a whole process group
+        if self.pid > 0:  # else it would be for this process's own group
             with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+                os.killpg(self.pid, number)
 
     def _close(self) -> None:
         self._input.close()
