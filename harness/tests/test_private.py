@@ -21,7 +21,7 @@ from throwaway_mysql.servers.private import PrivateServer
 from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.killing import descendants
-from throwaway_mysql.testing.looking import alive, processes, wait_until
+from throwaway_mysql.testing.looking import alive, is_stopped, processes, wait_until
 
 PASSWORD = "of a test"  # noqa: S105
 # Begins to make a server, and comes no further than to the server's own accounts.
@@ -58,12 +58,6 @@ def beginning(server: PrivateServer, program: str) -> Iterator[tuple["subprocess
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout
         yield starter, int(starter.stdout.readline())
-
-
-def is_stopped(pid: int) -> bool:
-    """Tell whether SIGSTOP has reached a process."""
-    _, _, fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
-    return fields.split()[0] == "T"
 
 
 def test_a_start_removes_no_folder_of_a_person(server: PrivateServer, mysql_program: str) -> None:

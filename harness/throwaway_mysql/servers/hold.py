@@ -123,3 +123,13 @@ def await_guard(folder: Path) -> None:
     """Wait until the folder's guard, if it ever had one, has ended."""
     with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def is_guarded(folder: Path) -> bool:
+    """Tell whether the folder has a guard; for one moment, a sweep that looks is taken for it."""
+    with suppress(FileNotFoundError), (folder / "guard").open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -19,7 +19,7 @@ from throwaway_mysql import ServerError, cache
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.servers import leftovers
 from throwaway_mysql.servers.guard import KEPT
-from throwaway_mysql.servers.hold import await_guard
+from throwaway_mysql.servers.hold import await_guard, is_guarded
 from throwaway_mysql.servers.run import RunServer, claim
 from throwaway_mysql.servers.server import POLL, cause, log_size
 from throwaway_mysql.servers.trouble import one_line
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ABANDONED = "the process that started the private server of this run was ended meanwhile"
 JOINED = "started by another worker"
 ADDRESS = "address"  # the file that tells all processes of the run where the server is
-LAST_WORDS_WITHIN = 2.0  # seconds between a server's silence and a word on that in its log
+LAST_WORDS_WITHIN = 10.0  # seconds between a server's silence and a word on that in its log
 
 
 class Home:
@@ -90,7 +90,8 @@ class SharedLogin(Login):
             time.sleep(POLL)  # it may be about to end
 
     def _has_last_words(self) -> bool:
-        return log_size(Path(self.log)) > self.since
+        """Tell whether the log has more than it had, or nobody is left who writes there."""
+        return not is_guarded(self.folder) or log_size(Path(self.log)) > self.since
 
     def _ended(self) -> str:
         try:

@@ -96,6 +96,13 @@ def alive(pid: int) -> bool:
     return process(pid) is not None
 
 
+def is_stopped(pid: int) -> bool:
+    """Tell whether SIGSTOP has reached each thread of a process: one may go on a little longer."""
+    threads = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+    states = [path.read_text(errors="replace").rpartition(")")[2].split()[0] for path in threads]
+    return set(states) == {"T"}
+
+
 def databases(login: Login) -> set[str]:
     """Return the names of the server's databases."""
     with login.connect() as connection, connection.cursor() as cursor:
