@@ -1,10 +1,6 @@
 """The configured server, as the plugin asks it: taken, waited for, or done without."""
 
-import contextlib
-import socket
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -15,28 +11,7 @@ from throwaway_mysql.databases.place import REMOTE
 from throwaway_mysql.login import Login
 from throwaway_mysql.plugin.server_fixtures import configured_login
 from throwaway_mysql.servers.port import free_port
-
-
-def pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Pass on what comes until it ends."""
-    with contextlib.suppress(OSError):  # the other side has gone
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-
-
-def be_slow_once(listener: socket.socket, server: Login) -> None:
-    """Hold the first caller's greeting until it gives up, let the second to `server`, then end."""
-    with listener:
-        hasty, _ = listener.accept()
-        with hasty:
-            assert hasty.recv(1) == b""
-        patient, _ = listener.accept()
-    with patient, socket.create_connection((server.host, server.port)) as link:
-        back = threading.Thread(target=pass_on, args=(link, patient))
-        back.start()
-        pass_on(patient, link)
-        back.join()
+from throwaway_mysql.testing.slowness import slow_to_greet
 
 
 def nobody() -> Login:
@@ -45,12 +20,8 @@ def nobody() -> Login:
 
 
 def test_a_server_that_is_slow_to_greet_is_let_in(mysql_server: Login) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    slow = replace(mysql_server, host="127.0.0.1", port=listener.getsockname()[1])
-    with ThreadPoolExecutor() as pool:
-        relay = pool.submit(be_slow_once, listener, mysql_server)
+    with slow_to_greet(mysql_server) as slow:
         assert configured_login([slow], wait=0) == slow
-        relay.result()
 
 
 def test_a_server_elsewhere_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from throwaway_mysql.servers.program import find_program
 from throwaway_mysql.servers.run import RunServer
 from throwaway_mysql.testing.killing import descendants
 from throwaway_mysql.testing.looking import alive, is_stopped, processes, wait_until
+from throwaway_mysql.testing.slowness import slow_to_greet
 
 PASSWORD = "of a test"  # noqa: S105
 # Begins to make a server, and comes no further than to the server's own accounts.
@@ -112,6 +113,17 @@ def test_what_a_start_left_that_was_killed_with_its_guard_goes_at_the_next(
     wait_until(lambda: not alive(left))  # until its parent takes note
     assert not list(server.folder.glob(f"{UNFINISHED}*"))
     assert processes(half) == []
+
+
+def test_a_server_that_is_slow_to_greet_is_no_stranger(mysql_server: Login, tmp_path: Path) -> None:
+    with slow_to_greet(mysql_server) as user:
+        assert PrivateServer(tmp_path, user, PASSWORD).status() == (
+            True,
+            f"a server of your own answers at {user.address}",
+        )
+    with slow_to_greet(mysql_server, times=2) as user:
+        said = PrivateServer(tmp_path, user, PASSWORD).start()
+        assert said.endswith(f"server answers at {user.address}")
 
 
 def test_a_login_that_lacks_a_package_is_told_and_no_server_started(

@@ -14,6 +14,8 @@ from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
 from throwaway_mysql.servers.lasting import POLL, SETTLED_WITHIN, Lasting
 from throwaway_mysql.servers.program import Program, find_program
 
+QUICK, PATIENT = 2.0, 10.0  # seconds for each step of a login; the latter where something listens
+
 
 class Names(NamedTuple):
     """What whoever starts the server calls its settings; messages say what to set."""
@@ -46,7 +48,7 @@ class PrivateServer:
     def start(self, program_path: str = "") -> str:
         """Start the server unless one answers; return one line that tells what was done."""
         try:
-            return self._answering()
+            return self._answering(self.user.connect(QUICK))
         except LoginError as error:
             if self.user.host not in LOOPBACK:
                 raise ServerError(
@@ -69,7 +71,7 @@ class PrivateServer:
         with self._own.usable():
             also = self._runs_otherwise() if self._own.runs() else ""
             try:
-                with self.user.connect(timeout=2) as connection, connection.cursor() as cursor:
+                with self._connect() as connection, connection.cursor() as cursor:
                     cursor.execute("SELECT @@datadir")
                     ((data,),) = cursor.fetchall()
             except LoginError as error:
@@ -100,7 +102,7 @@ class PrivateServer:
         else:
             self._own.make(program, self._prepare)
         self._own.launch(program, self.user)
-        if self.user.answer() is Answer.REFUSAL:  # the settings have changed since
+        if self.user.answer(PATIENT) is Answer.REFUSAL:  # the settings have changed since
             self._let_in()
         return f"a private {program} answers at {self.user.address}, its data in {self.folder}"
 
@@ -123,9 +125,18 @@ class PrivateServer:
             first = f"run `{self.names.setup}`, " if self.names.setup else ""
             raise ServerError(f"{met}; {first}correct {self.names.password}, or set another {port}")
 
-    def _answering(self) -> str:
-        """Log in, and return one line that tells what answers."""
-        with self.user.connect(timeout=1) as connection:
+    def _connect(self) -> "Connection[Cursor]":
+        """Log in; what listens, but is slow to greet, is given time."""
+        try:
+            return self.user.connect(QUICK)
+        except LoginError as error:
+            if error.answer is not Answer.STRANGER:
+                raise
+        return self.user.connect(PATIENT)
+
+    def _answering(self, connection: "Connection[Cursor]") -> str:
+        """Close a connection, and return one line that tells what answers."""
+        with connection:
             version = connection.get_server_info()  # type: ignore[no-untyped-call]  # the stubs lack it
         family = "MariaDB" if "MariaDB" in version else "MySQL"
         return f"a {family} server answers at {self.user.address}"
@@ -136,7 +147,7 @@ class PrivateServer:
         while True:
             ours = self._own.runs() and self._own.address() == self.user.address
             try:
-                return self._answering()
+                return self._answering(self._connect())
             except LoginError as error:
                 if not ours or error.answer in (Answer.REFUSAL, Answer.FULL, Answer.UNABLE):
                     return error
