@@ -57,11 +57,12 @@ POLL = 0.002  # seconds; a refused attempt takes a tenth of a millisecond
 
 WAITS_FOR_ROOM = "aiting for someone to free"
 FULL = "the disk is full: make room"
+DENIED = "it may not write to its data folder: check the owner, and what AppArmor allows it"
 TAKEN = "its port is taken by something else: stop that, or choose another"
 KNOWN_CAUSES = {
     r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
     r"Address already in use": TAKEN,
-    r"Permission denied|[Ee]rrcode: 13": "it may not write to its data folder: check the owner",
+    r"Permission denied|[Ee]rrcode: 13|error number 13\b": DENIED,
 }
 
 
