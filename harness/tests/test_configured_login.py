@@ -1,5 +1,6 @@
 """The configured server, as the plugin asks it: taken, waited for, or done without."""
 
+import socket
 import time
 from dataclasses import replace
 from typing import Any

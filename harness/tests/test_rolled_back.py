@@ -104,22 +104,21 @@ def run_for(run_project: RunProject, driver: str, test: str) -> str:
     return run_project("-p", "no:randomly", "-q", ini=ini, conftest=TABLE, test_it=test).stdout
 
 
+@pytest.mark.parametrize(
+    ("test", "line"),
+    [
+        (COMMITS, "db_connection was committed: use a session or begin_nested() that joins"),
+        (COMMITS_BY_DDL, "a statement ended db_connection's transaction, as DDL "),
+    ],
+    ids=["itself", "by its statement"],
+)
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_a_test_that_commits_its_connection_itself_is_told(
-    run_project: RunProject, driver: str
+def test_a_test_that_commits_its_connection_is_told(
+    run_project: RunProject, driver: str, test: str, line: str
 ) -> None:
-    said = run_for(run_project, driver, COMMITS)
+    said = run_for(run_project, driver, test)
     assert "2 passed, 1 error" in said, said
-    assert "\ndb_connection was committed: use a session or begin_nested() that joins" in said
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_test_whose_statement_commits_its_connection_is_told(
-    run_project: RunProject, driver: str
-) -> None:
-    said = run_for(run_project, driver, COMMITS_BY_DDL)
-    assert "2 passed, 1 error" in said, said
-    assert "\na statement ended db_connection's transaction, as DDL " in said
+    assert f"\n{line}" in said
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
