@@ -115,6 +115,7 @@ def test_a_transaction_that_keeps_it_is_ended_and_reported(account: Login, prefi
     assert of_idle.endswith((*guesses, " s with 'SELECT * FROM t'"))
 
 
+@pytest.mark.parametrize("account", ["narrow"], indirect=True)
 def test_a_drop_may_take_longer_than_other_statements(
     account: Login, hasty: Login, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ class Stalled(Place):
     [SECONDS_BEGUN, "SHOW FULL PROCESSLIST", SECONDS_IDLE],
     ids=["begun", "seen", "idle"],
 )
+@pytest.mark.parametrize("account", ["root"], indirect=True)
 def test_the_right_test_is_named_though_an_answer_comes_late(
     account: Login, prefix: str, query: str
 ) -> None:

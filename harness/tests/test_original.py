@@ -178,6 +178,7 @@ def test_who_keeps_tables_locked_is_ended_and_reported(
         assert original.put_back() == []
 
 
+@pytest.mark.parametrize("account", ["narrow"], indirect=True)
 def test_rows_may_be_put_back_for_longer_than_other_statements_take(
     account: Login, hasty: Login, database: tuple[Run, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
