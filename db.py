@@ -18,19 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
 
+import db_errors
+from db_errors import Kind
+
 NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
 REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
-
-# Numbers of errors: "Server Error Message Reference" in MySQL's manual, MariaDB's from 4000.
-NO_SUCH_TABLE = 1146
-# A wrong account, database or host: the server is there and says no, so waiting is no help.
-REFUSALS = {1044, 1045, 1049, 1130, 1698, 3118, 3159, 4151}
-# Full, a node that its cluster has left behind, shutting down, blocked, a lock not had, a
-# deadlock, an account's limit, read-only: it may be well soon.
-BUSY = {1040, 1047, 1053, 1129, 1203, 1205, 1213, 1226, 1290, 1836}
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
@@ -82,13 +77,12 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
         async with limit, engine.begin() as connection:
             yield connection
     except (DBAPIError, TimeoutError) as error:
-        number, reason = _cause(error)
-        if number == NO_SUCH_TABLE:
-            raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER) from error
-        if not (limit.expired() or _is_outage(error)):
+        kind = db_errors.kind(error)
+        if kind is Kind.FAULT and not limit.expired():
             raise
-        current_app.logger.warning("database: %s", reason)
-        raise ServiceUnavailable("The database is away.", retry_after=RETRY_AFTER) from error
+        current_app.logger.warning("database: %s", db_errors.reason(error))
+        detail = NOT_MIGRATED if kind is Kind.SCHEMA else "The database is away."
+        raise ServiceUnavailable(detail, retry_after=RETRY_AFTER) from error
 
 
 async def connect(config: Mapping[str, Any]) -> aiomysql.Connection:
@@ -123,9 +117,9 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
                 async with asyncio.timeout(config["DB_TIMEOUT"]), engine.connect():
                     return
             except Exception as error:  # noqa: BLE001 (a stranger's bytes make any)
-                code, reason = _cause(error)
+                refused, reason = db_errors.kind(error) is Kind.REFUSAL, db_errors.reason(error)
             waited = time.monotonic() - start
-            if code in REFUSALS or waited > config["DB_WAIT"]:
+            if refused or waited > config["DB_WAIT"]:
                 raise SystemExit(f"No {place} in {waited:.0f} s (DB_WAIT): {reason}. {REMEDY}")
             if time.monotonic() - shown >= PROGRESS_EVERY:
                 shown = time.monotonic()
@@ -152,18 +146,3 @@ def _end_where_the_start_gives_up(app: Quart) -> None:
             os._exit(1)
 
     app.asgi_app = run  # type: ignore[assignment, method-assign]  # its way
-
-
-def _is_outage(error: Exception) -> bool:
-    """Tell whether the database, not the statement, is at fault; 2000 to 2999 are the driver's."""
-    number = _cause(error)[0]
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or 2000 <= number < 3000 or number in BUSY | REFUSALS
-
-
-def _cause(error: Exception) -> tuple[int, str]:
-    """Return MySQL's number and text of an error; the number is 0 where it has none."""
-    match (cause := getattr(error, "orig", error)).args:
-        case (int(number), str(text), *_):
-            return number, text
-    return 0, str(cause) or "it does not answer"

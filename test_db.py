@@ -109,7 +109,6 @@ async def test_a_query_that_takes_too_long_ends_as_unavailable(
     "statement",
     [
         "SELEC 1",
-        "SELECT colour FROM counter",
         "DELETE FROM counter WHERE 1 + 18446744073709551615 > 0",
         "INSERT INTO counter (name) VALUES (NULL)",
     ],
@@ -118,6 +117,17 @@ async def test_a_faulty_statement_is_no_outage(statement: str) -> None:
     with pytest.raises(DBAPIError):
         async with db.transaction() as connection:
             await connection.execute(text(statement))
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("statement", ["SELECT colour FROM counter", "SELECT 1 FROM missing"])
+async def test_another_schema_is_unavailable_and_the_log_says_what_lacks(
+    statement: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ServiceUnavailable, match="alembic upgrade head"):
+        async with db.transaction() as connection:
+            await connection.execute(text(statement))
+    assert "colour" in caplog.text or "missing" in caplog.text
 
 
 @pytest.mark.usefixtures("app")
