@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import settings
 from application import create_app
 from testing import (
-    ALEMBIC_INI,
+    ALEMBIC,
+    AWKWARD_FOLDER,
     PROJECT,
     MysqlCommand,
     account_settings,
@@ -62,7 +63,7 @@ def mysql_spared() -> list[str]:
 @pytest.fixture(scope="session")
 def mysql_schema() -> AlembicSchema:
     """Make the schema as in production."""
-    return AlembicSchema(ALEMBIC_INI)
+    return AlembicSchema(ALEMBIC)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +90,7 @@ def server_environ(mysql_server: Login) -> dict[str, str]:
 def project_copy(tmp_path: Path) -> Path:
     """Copy the project without its tests, as someone's own project begins."""
     ignore = shutil.ignore_patterns(".*", "__pycache__", "tests", "test_*", "docs", "benchmarks")
-    folder = shutil.copytree(PROJECT, tmp_path / "a project", ignore=ignore)
+    folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder
 

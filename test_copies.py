@@ -8,7 +8,7 @@ import pytest
 from pymysql.constants import CLIENT
 
 import settings
-from testing import ALEMBIC_INI
+from testing import ALEMBIC
 from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.schemas.clone import fill
@@ -34,7 +34,7 @@ def told(login: Login, database: str) -> list[str]:
 def test_a_copy_is_what_the_migrations_make(
     mysql_server: Login, names: list[str], tmp_path: Path
 ) -> None:
-    schema = AlembicSchema(ALEMBIC_INI)
+    schema = AlembicSchema(ALEMBIC)
     filled = [fill(mysql_server, name, schema, tmp_path) for name in names]
     assert [one.cloned for one in filled] == [False, True]
     made, copied = names

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from counter.tally.packet import ALL
-from testing import ALEMBIC_INI, PROGRAMS, PROJECT, connected
+from testing import ALEMBIC, PROGRAMS, PROJECT, connected
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
 from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)
@@ -63,7 +63,7 @@ def alembic(empty_database: Coordinates, server_environ: dict[str, str]) -> Alem
 @pytest.fixture
 def upgrade(mysql_server: Login, empty_database: Coordinates) -> Upgrade:
     """Return a function that upgrades that database to a revision, in this process."""
-    return AlembicProject(ALEMBIC_INI, mysql_server, empty_database["DATABASE_NAME"]).upgrade
+    return AlembicProject(ALEMBIC, mysql_server, empty_database["DATABASE_NAME"]).upgrade
 
 
 def counters(connection: Connection) -> list[tuple[str, int, int]]:

@@ -21,7 +21,7 @@ import settings
 from application import create_app
 from counter.api.paths import OPERATIONS
 from counter.testing import view
-from testing import ALEMBIC_INI, PROGRAMS, PROJECT
+from testing import ALEMBIC, PROGRAMS, PROJECT
 from throwaway_mysql import ServerError
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login
@@ -121,7 +121,7 @@ async def test_the_sql_by_hand_makes_an_account_for_the_app_and_for_its_tests(
                 cursor.execute(statement)
         with throwaway_database(account, name) as coordinates:
             for database in (name, coordinates["DATABASE_NAME"]):
-                AlembicProject(ALEMBIC_INI, account, database).upgrade()
+                AlembicProject(ALEMBIC, account, database).upgrade()
                 app = create_app(**coordinates | {"DATABASE_NAME": database})
                 async with app.test_app():
                     assert (await app.test_client().get("/")).status_code == HTTPStatus.OK

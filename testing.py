@@ -22,9 +22,10 @@ from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.relay import CutError
 
 PROJECT = Path(__file__).parent
-ALEMBIC_INI = PROJECT / "alembic.ini"
+ALEMBIC = PROJECT / "pyproject.toml"
 PROGRAMS = Path(sys.executable).parent
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspaces after branches
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
 ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
 
@@ -44,7 +45,7 @@ def account_settings(login: Login) -> dict[str, str]:
 def migrated_database(login: Login) -> Iterator[Coordinates]:
     """Make a throwaway database with the newest schema."""
     with throwaway_database(login, settings.DATABASE_NAME) as coordinates:
-        AlembicProject(ALEMBIC_INI, login, coordinates["DATABASE_NAME"]).upgrade()
+        AlembicProject(ALEMBIC, login, coordinates["DATABASE_NAME"]).upgrade()
         yield coordinates
 
 

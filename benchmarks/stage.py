@@ -89,7 +89,7 @@ def stage(program: str) -> Iterator[Stage]:
         server = stack.enter_context(closing(RunServer(program, durable=True)))
         coordinates = stack.enter_context(throwaway_database(server.root, "benchmark"))
         name = coordinates["DATABASE_NAME"]
-        AlembicProject(PROJECT / "alembic.ini", server.root, name).upgrade()
+        AlembicProject(PROJECT / "pyproject.toml", server.root, name).upgrade()
         connection = stack.enter_context(server.root.connect())
         connection.select_db(name)
         with connection.cursor() as cursor:

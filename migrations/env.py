@@ -1,8 +1,8 @@
 """Alembic's environment: the app's settings, and the tables of these modules."""
 
 import asyncio
+import logging
 import zlib
-from logging.config import fileConfig
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, create_engine, func, pool, select
@@ -55,6 +55,6 @@ if context.is_offline_mode():
 elif connection := config.attributes.get("connection"):  # a caller's, such as the harness
     migrate(connection)
 else:
-    if config.config_file_name:
-        fileConfig(config.config_file_name, disable_existing_loggers=False)
+    logging.basicConfig(format="%(levelname)-5.5s [%(name)s] %(message)s")
+    logging.getLogger("alembic").setLevel(logging.INFO)
     run_migrations_online()

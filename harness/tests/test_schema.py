@@ -10,6 +10,7 @@ from throwaway_mysql import AlembicSchema, ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.schemas import ini
 from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.testing import moves
 from throwaway_mysql.testing.looking import rows, run
 
 WriteProject = Callable[..., Path]
@@ -67,6 +68,18 @@ def test_the_folders_are_those_that_the_ini_names(
     assert names == found
     if found is None:
         assert AlembicSchema(path).key("11") is None
+
+
+def test_its_folder_may_have_any_name(
+    mysql_server: Login, tmp_path: Path, new_database: NewDatabase
+) -> None:
+    path = moves.write(tmp_path / "a%2Fb %s #$;'é", [SHOP])
+    with path.open("a") as file:
+        file.write("version_locations = %(here)s/moves/versions\n")
+    schema = AlembicSchema(path)
+    assert schema.key("11") is not None
+    schema.make(mysql_server, database := new_database())
+    assert list(rows(mysql_server, database)) == ["alembic_version", "shop"]
 
 
 @pytest.mark.parametrize("name", ["alembic.ini", "pyproject.toml"])

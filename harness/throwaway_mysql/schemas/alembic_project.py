@@ -34,6 +34,8 @@ def config_of(path: Path) -> Config:
         return Config(toml_file=path, stdout=io.StringIO())
     toml = path.with_name("pyproject.toml")
     config = Config(path, toml_file=toml if toml.exists() else None, stdout=io.StringIO())
+    # Alembic itself fails in a folder with a % in its name, such as CI's feature%2Fx.
+    config.file_config.set("DEFAULT", "here", ini.here(path))
     if location := ini.script_location(path):
         config.set_main_option("script_location", str(location).replace("%", "%%"))
     return config

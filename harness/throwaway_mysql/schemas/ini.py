@@ -46,6 +46,11 @@ def prepended(ini: Path) -> list[Path]:
     return [Path(name).absolute() for name in found]
 
 
+def here(ini: Path) -> str:
+    """Return what `%(here)s` of an ini is to stand for: its folder, a % of whose name is one."""
+    return ini.absolute().parent.as_posix().replace("%", "%%")
+
+
 def _options(ini: Path) -> dict[str, str | list[str]]:
     """Return what is set of the options that name folders; an ini's word goes before a toml's."""
     if not ini.exists():
@@ -53,7 +58,7 @@ def _options(ini: Path) -> dict[str, str | list[str]]:
     toml = ini if ini.suffix == ".toml" else ini.with_name("pyproject.toml")
     options = _toml_options(toml)
     if ini != toml:
-        parser = ConfigParser({"here": ini.absolute().parent.as_posix()})
+        parser = ConfigParser({"here": here(ini)})
         parser.read(ini, encoding="utf-8")
         try:
             found = {name: parser.get("alembic", name, fallback=None) for name in NAMES}
@@ -71,14 +76,14 @@ def _separator(options: Mapping[str, str | list[str]]) -> str | None:
 def _toml_options(toml: Path) -> dict[str, str | list[str]]:
     if not toml.exists():
         return {}
-    here = {"here": toml.absolute().parent.as_posix()}
+    folder = {"here": toml.absolute().parent.as_posix()}
     table = tomllib.loads(toml.read_text(encoding="utf-8")).get("tool", {}).get("alembic", {})
     options: dict[str, str | list[str]] = {}
     for name, value in table.items():
         if isinstance(value, str):
-            options[name] = value % here
+            options[name] = value % folder
         elif name in {"version_locations", "prepend_sys_path"}:
-            options[name] = [item % here for item in value]
+            options[name] = [item % folder for item in value]
     return options
 
 
