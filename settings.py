@@ -1,4 +1,4 @@
-"""The settings: read once, from the environment and, where that is silent, `.quartenv`.
+"""The settings: read once, from the environment and, where that is silent, `.env` and `.quartenv`.
 
 A bad value ends the program with one line that names the variable and what it may be.
 """
@@ -6,11 +6,12 @@ A bad value ends the program with one line that names the variable and what it m
 import os
 from pathlib import Path
 
-from dotenv import load_dotenv
+from dotfiles import load, read_by_quart_alone
 
-load_dotenv(Path(__file__).with_name(".quartenv"))
-
-_problems: list[str] = []
+_folder = Path(__file__).parent
+_problems = load(_folder)
+if _problems:
+    raise SystemExit("\n".join(_problems))
 
 
 def _text(name: str, default: str | None = None) -> str:
@@ -18,7 +19,7 @@ def _text(name: str, default: str | None = None) -> str:
     value = os.environ.get(name, default)
     if not value and default is None:
         state = "not set" if value is None else "empty"
-        _problems.append(f"{name} is {state}: give it a value in the environment or in .quartenv")
+        _problems.append(f"{name} is {state}: give it a value in the environment or in .env")
     elif value and value != value.encode(errors="ignore").decode():
         _problems.append(f"{name} has bytes that are not UTF-8: it must be a text in UTF-8")
     return value or ""
@@ -55,5 +56,6 @@ DB_WAIT = _integer("DB_WAIT", 30, 0, 3600)  # seconds, at start-up
 DB_TIMEOUT = _integer("DB_TIMEOUT", 4, 1, 3600)  # seconds, of a request
 HIT_TIMEOUT = _integer("HIT_TIMEOUT", 10, 1, 3600)  # seconds, of hits through the API
 
+_problems += read_by_quart_alone(_folder, [name for name in globals() if name.isupper()])
 if _problems:
     raise SystemExit("\n".join(_problems))

@@ -1,4 +1,4 @@
-"""The settings: read from `.quartenv` and the environment, and refused by name."""
+"""The settings: read from the environment and two files, by each command, and refused by name."""
 
 import os
 import shutil
@@ -19,8 +19,9 @@ GOOD = {
 
 
 def read(tmp_path: Path, show: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Import a copy of settings.py, which has no `.quartenv` beside it, and print `show`."""
-    shutil.copy(PROJECT / "settings.py", tmp_path)
+    """Import a copy of settings.py, with no file beside it but the test's, and print `show`."""
+    for module in ("settings.py", "dotfiles.py"):
+        shutil.copy(PROJECT / module, tmp_path)
     return subprocess.run(
         [sys.executable, "-c", f"import settings; print({show})"],
         cwd=tmp_path,
@@ -36,10 +37,52 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert said.stdout == "3306 30 production\n", said.stderr
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    (tmp_path / ".quartenv").write_text("DB_HOST=from-file\nDB_PORT=3316\n")
-    said = read(tmp_path, "settings.DB_HOST, settings.DB_PORT", **GOOD)
-    assert said.stdout == "127.0.0.1 3316\n", said.stderr
+def test_the_environment_wins_over_env_and_that_over_quartenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DB_HOST=from-env\nDB_PORT=3317\n")
+    (tmp_path / ".quartenv").write_text("DB_HOST=from-quartenv\nDB_PORT=3316\nDB_WAIT=7\n")
+    said = read(tmp_path, "settings.DB_HOST, settings.DB_PORT, settings.DB_WAIT", **GOOD)
+    assert said.stdout == "127.0.0.1 3317 7\n", said.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [
+        ("DB_PASSWORD=#a'b$c%d", "#a'b$c%d"),
+        ("export DB_PASSWORD='a # b'  # why", "a # b"),
+        ("DB_PASSWORD='${SECRET_KEY}${NO_SUCH:-}'", "k"),
+        ("DB_PASSWORD='a${:-${}b}$'", "a${b}$"),
+        ('DB_PASSWORD="${:-${}☃\\n"', "${☃\n"),
+    ],
+)
+def test_a_value_may_have_any_sign(tmp_path: Path, written: str, password: str) -> None:
+    (tmp_path / ".env").write_text(f"\ufeff{written}\r\nDB_WAIT=7\r\n")
+    said = read(tmp_path, "(settings.DB_PASSWORD, settings.DB_WAIT)", **GOOD)
+    assert said.stdout == f"{(password, 7)}\n", said.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (b"DB_PASSWORD=never-\xfcshown", "DB_PASSWORD in .env, line 2, has bytes that are not"),
+        (b"# \xfc", "A line in .env, line 2, has bytes that are not UTF-8: save the file as"),
+        (b"\n \n'n\xfc", "A line in .env, line 4, has bytes that are not UTF-8: save the file"),
+        (b"DB_PASSWORD=never-\0shown", "DB_PASSWORD in .env, line 2, has a NUL"),
+        (b"DB_PASSWORD='never-shown", "DB_PASSWORD in .env, line 2, must be NAME=value, where a"),
+        (b'export DB_PASSWORD="never-shown', "DB_PASSWORD in .env, line 2, must be NAME=value"),
+        (b"\n\nDB_PASSWORD='never'-shown", "DB_PASSWORD in .env, line 4, must be NAME=value"),
+        (b"DB_PASSWORD never-shown", "A line in .env, line 2, must be NAME=value"),
+        (b"DB_PASSWORD", "DB_PASSWORD in .env, line 2, must be NAME=value"),
+        (b"DB_PASSWORD='never-${shown}'", "DB_PASSWORD in .env, line 2, has a ${NAME} that is no"),
+    ],
+)
+def test_a_line_that_cannot_be_meant_is_named(tmp_path: Path, written: bytes, line: str) -> None:
+    (tmp_path / ".env").write_bytes(b"DB_WAIT=7\n" + written + b"\n")
+    said = read(tmp_path, "", **GOOD)
+    assert said.returncode == 1
+    assert said.stderr.startswith(line)
+    assert said.stderr.count("\n") == 1
+    assert "never" not in said.stderr
+    assert "shown" not in said.stderr
 
 
 @pytest.mark.parametrize(
@@ -74,14 +117,55 @@ def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
     assert "never-shown" not in said.stderr
 
 
-def test_every_program_shows_that_line_and_no_traceback(server_environ: dict[str, str]) -> None:
-    for argv in ("quart run", "alembic current", "uvicorn manage:app", "hypercorn manage:app"):
-        said = subprocess.run(
-            [PROGRAMS / argv.split()[0], *argv.split()[1:]],
-            cwd=PROJECT,
-            env={**server_environ, "DB_PORT": "abc"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert said.stderr == "DB_PORT is 'abc': it must be a whole number from 1 to 65535\n", argv
+COMMANDS = [
+    *("quart run", "quart mysql status", "alembic current", "pytest"),
+    *("uvicorn manage:app", "hypercorn manage:app", "script/server"),
+]
+
+
+def run(command: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the project with no more in its environment than that."""
+    path = os.pathsep.join([str(folder), str(PROGRAMS), os.environ["PATH"]])
+    return subprocess.run(
+        command.split(),
+        cwd=folder,
+        env={"PATH": path, "HOME": os.environ["HOME"], **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_the_projects_settings(checkout: Path, command: str) -> None:
+    """It shows the one line of a bad value, so that nothing has to be served."""
+    with (checkout / ".quartenv").open("a") as file:
+        file.write("DB_PORT=abc\n")
+    (checkout.parent / ".env").write_text("DB_TIMEOUT=def\n")  # nobody is to have it
+    said = run(command, checkout)
+    assert "DB_PORT is 'abc': it must be a whole number from 1 to 65535\n" in said.stderr
+    assert "Traceback" not in said.stdout + said.stderr
+    elsewhere = f"DB_TIMEOUT is from {checkout.parent}/.env, which only quart reads: make"
+    assert (elsewhere in said.stderr) == command.startswith("quart")
+
+    (checkout / ".env").write_text("DB_PORT=ghi\n")
+    said = run(command, checkout)
+    assert said.stderr.strip().endswith(
+        "DB_PORT is 'ghi': it must be a whole number from 1 to 65535"
+    )
+    assert "DB_TIMEOUT" not in said.stderr
+
+
+def test_script_server_has_no_traceback_for_a_byte_that_quart_cannot_read(checkout: Path) -> None:
+    (checkout / ".env").write_bytes(b"DB_PASSWORD=\xfc\n")
+    line = "DB_PASSWORD in .env, line 1, has bytes that are not UTF-8: save the file as UTF-8\n"
+    assert run("script/server", checkout).stderr == line
+
+
+def test_a_file_for_quart_alone_is_refused_where_it_would_lose(project_copy: Path) -> None:
+    (project_copy / "other").write_text("DB_PORT=abc\n")
+    line = "DB_PORT is 'abc': it must be a whole number from 1 to 65535\n"
+    command = "quart --app manage.py --env-file other mysql status"
+    assert run(command, project_copy, QUART_SKIP_DOTENV="1").stderr == line
+    assert run("uvicorn --env-file other manage:app", project_copy).stderr.endswith(line)
+    assert run(command, project_copy).stderr.startswith("quart -e reads its file last, so that")

@@ -46,7 +46,8 @@ def test_a_program_that_the_environment_names_is_enough(bare: Path) -> None:
     assert bootstrap(bare, MYSQLD="/opt/mysqld") == ""
 
 
-def test_a_program_that_the_settings_file_names_is_enough(bare: Path) -> None:
-    with (bare / ".quartenv").open("a") as file:
+@pytest.mark.parametrize("name", [".env", ".quartenv"])
+def test_a_program_that_a_settings_file_names_is_enough(bare: Path, name: str) -> None:
+    with (bare / name).open("a") as file:
         file.write("\nMYSQLD=/opt/mysqld\n")
     assert bootstrap(bare) == ""
