@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from counter.api.schemas import Model, Name
+from counter.api.schemas import Model, StoredName
 
 Count = Annotated[int, Field(ge=0, le=2**64 - 1, json_schema_extra={"format": "uint64"})]
 
@@ -19,8 +19,8 @@ def names(name: str) -> dict[str, str]:
 class HitAnswer(Model):
     """The counter's count right after the hit."""
 
-    namespace: Name
-    key: Name
+    namespace: StoredName
+    key: StoredName
     count: Count
 
 
@@ -53,8 +53,8 @@ class HourAnswer(Model):
 class HoursAnswer(Model):
     """The hours with hits that begin from `from` on and before `to`."""
 
-    namespace: Name
-    key: Name
+    namespace: StoredName
+    key: StoredName
     start: datetime = Field(alias="from")
     end: datetime = Field(alias="to")
     hours: list[HourAnswer]

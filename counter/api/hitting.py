@@ -37,7 +37,7 @@ def plain_hit(app: Quart, scope: Scope) -> Plain | None:
     if scope["method"] != "POST" or scope["query_string"]:
         return None
     path = PATH.fullmatch(scope["path"])
-    if not path:
+    if not path or b"%" in scope.get("raw_path", b""):
         return None
     key = None
     for name, value in scope["headers"]:

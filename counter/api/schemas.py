@@ -6,17 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from counter.tally.hits import KEY, LARGEST, NAME
+from counter.tally.hits import KEY, LARGEST, PART, SIGN
 from counter.tally.tally import MOST
 
 PAGE = 1000  # counters at most
 
-NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -"
+NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
 KEY_RULE = "1 to 64 visible ASCII characters, no space"
 MOMENT_RULE = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description=NAME_RULE)]
-FullName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
+# What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
+StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
+StoredFullName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}/{SIGN}{{1,64}}$")]
 Key = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
 Amount = Annotated[
     int, Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}")
@@ -103,7 +105,7 @@ class CountersQuery(Model):
     """Which page of the counters is asked for."""
 
     namespace: Name | None = Field(None, description=NAME_RULE)
-    after: FullName | None = Field(None, description="the namespace/key of a counter")
+    after: StoredFullName | None = Field(None, description="the namespace/key of a counter")
     limit: Annotated[int, BeforeValidator(_whole)] = Field(
         100, ge=1, le=PAGE, description=f"a whole number from 1 to {PAGE:,}"
     )

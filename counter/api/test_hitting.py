@@ -20,7 +20,7 @@ from throwaway_mysql.testing.relay import Relay
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 FROM_1 = "must be a whole number from 1 to 1,000,000"
-NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -"
+NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
 
 
 async def test_a_hit_is_answered_with_the_count(

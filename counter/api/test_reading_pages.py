@@ -28,7 +28,7 @@ async def pages(client: Client, **query: Any) -> list[list[str]]:
 async def test_pages_are_in_the_order_of_names_and_hold_a_namespace_only(
     create_test_client: Client, namespace: str
 ) -> None:
-    names = [f"{namespace}/{key}" for key in ("-", ".", "0", "A", "Z", "_", "a", "a-", "a0", "z")]
+    names = [f"{namespace}/{key}" for key in ("-", ".-", "0", "A", "Z", "_", "a", "a-", "a0", "z")]
     beside = [f"{namespace}{more}/a" for more in ("-", ".", "0", "A")]
     for name in reversed(names + beside):
         await hit(create_test_client, name)

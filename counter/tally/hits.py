@@ -3,7 +3,11 @@
 import re
 from dataclasses import dataclass
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}/[A-Za-z0-9_.-]{1,64}", re.ASCII)
+SIGN = "[A-Za-z0-9_.-]"
+# A namespace or a key: 1 to 64 signs, but not `.` or `..`, which clients and proxies resolve in the
+# path of a URL. Spelled without a lookahead, which many regex engines lack, pydantic's for one.
+PART = rf"(?:[A-Za-z0-9_-]{SIGN}{{0,63}}|\.[A-Za-z0-9_-]{SIGN}{{0,62}}|\.\.{SIGN}{{1,62}})"
+NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
 LARGEST = 1_000_000  # that one hit adds
 
