@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, from_json
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from pydantic_core import ErrorDetails
 
 from counter.api.schemas import HitOfMany, Model, rules_of
 from web.errors import TOLD, Invalid
@@ -16,7 +15,7 @@ Request = TypeVar("Request", bound=Model)
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 FOR_ONE_HIT = "is for a single hit: give each of these its idempotency_key instead"
-TYPE = b"content-type"
+MOST_PARAMETERS = 100  # that are looked at
 LONGEST_NAME = 100  # of a field that is told back to who sent it
 
 
@@ -32,32 +31,34 @@ def check(schema: type[Request], **parts: Any) -> Request:
 
 
 def query(raw: bytes) -> dict[str, Any]:
-    """Return the parameters of a URL; one that is repeated is a list."""
-    return _by_name(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
+    """Return the parameters of a URL; one that is repeated is a list.
+
+    Raises Invalid where there are more than anybody means.
+    """
+    try:
+        found = parse_qsl(
+            raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise Invalid([("query", f"must have at most {MOST_PARAMETERS} parameters")]) from None
+    return _by_name(found)
 
 
 def key_header(headers: Pairs) -> dict[str, Any]:
     """Return the Idempotency-Key where there is one; if it is repeated, a list."""
-    lower = IDEMPOTENCY_KEY.lower().encode()
-    values = [value for name, value in headers if name == lower]
+    given = values(headers, IDEMPOTENCY_KEY.lower().encode())
+    return _by_name((IDEMPOTENCY_KEY, value.decode("latin-1")) for value in given)
+
+
+def values(headers: Pairs, name: bytes) -> list[bytes]:
+    """Return the values of a header."""
     # Spaces around a value are not part of it (RFC 9110), but httptools leaves those behind it.
-    return _by_name((IDEMPOTENCY_KEY, value.strip(b" \t").decode("latin-1")) for value in values)
+    return [value.strip(b" \t") for each, value in headers if each == name]
 
 
-def json(headers: Pairs, body: bytes) -> Any:
-    """Return what a body says, where an empty one says `{}`.
-
-    Raises UnsupportedMediaType where it is not declared as JSON, BadRequest where it is none.
-    """
-    if not body:
-        return {}
-    kinds = [value.split(b";")[0].strip().lower() for name, value in headers if name == TYPE]
-    if kinds != [b"application/json"]:
-        raise UnsupportedMediaType("A body must be JSON, with Content-Type: application/json.")
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise BadRequest(f"The body is not JSON in UTF-8: {error}.") from None
+def shown(name: str) -> str:
+    """Return the name of a field as it is told back: shortened, and of what UTF-8 can say."""
+    return name[:LONGEST_NAME].encode(errors="backslashreplace").decode()
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -73,11 +74,13 @@ def _in_words(schema: type[Model], error: ErrorDetails) -> tuple[str, str]:
     # Nothing but the fields of many hits lies so deep.
     model = HitOfMany if len(path) == 3 else schema.model_fields[part].annotation
     rules = rules_of(model)
-    place = ".".join(path or [part])[:LONGEST_NAME]
+    place = shown(".".join(path or [part]))
     if error["type"] == "extra_forbidden":
         return place, FOR_ONE_HIT if part == "header" else _unknown(part, rules)
     if part in ("query", "header") and isinstance(error["input"], list):
         return place, "must be given once"
+    if error["type"] == "string_unicode":
+        return place, "has half of a surrogate pair, which is no character"
     rule = rules.get(path[-1]) if path else None
     missing = "is missing: it " if error["type"] == "missing" else ""
     return place, f"{missing}must be {rule or 'an object'}"

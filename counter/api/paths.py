@@ -17,9 +17,9 @@ ABOUT = (
     "Counts are whole numbers of up to 64 bits. The numbers of JavaScript are exact up to 2^53"
     " only: where counts may grow beyond that, let it read them with a parser that keeps large"
     " integers.\n\n"
-    "Where GET is answered, HEAD is too. Fields and parameters that are not known are refused,"
-    " never ignored. Every error is a problem document (RFC 9457). Where something that was sent"
-    " is not valid, its `errors` name each field and say what it must be."
+    "Where GET is answered, HEAD is too. Fields and parameters that are not known, or given twice,"
+    " are refused, never ignored. Every error is a problem document (RFC 9457). Where something"
+    " that was sent is not valid, its `errors` name each field and say what it must be."
 )
 HEADERS = {
     "Idempotent-Replayed": {
@@ -37,10 +37,10 @@ HEADERS = {
 }
 # Of each status what it means, and the header that comes with it.
 ERRORS = {
-    "400": ("The body is not JSON in UTF-8.",),
+    "400": ("The body is not JSON in UTF-8, or has far more than any request needs.",),
     "404": ("There is no such counter: the first hit makes it.",),
     "413": (f"The body is larger than {LARGEST_BODY:,} bytes.",),
-    "415": ("The body is not declared as application/json.",),
+    "415": ("The body is not declared as application/json, or is compressed.",),
     "422": (
         "What was sent is not valid, a count would exceed 64 bits, or an idempotency key was used"
         " with another `by`. Nothing was counted.",

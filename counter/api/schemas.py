@@ -11,7 +11,7 @@ from counter.tally.tally import MOST
 
 PAGE = 1000  # counters at most
 
-NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
+NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 KEY_RULE = "1 to 64 visible ASCII characters, no space"
 MOMENT_RULE = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
 
@@ -20,9 +20,11 @@ Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
 StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
 StoredFullName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}/{SIGN}{{1,64}}$")]
 Key = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
-Amount = Annotated[
-    int, Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}")
-]
+
+
+def _integer(number: Any) -> Any:
+    """Take 2.0 and 1e3 for the integers that they are in JSON Schema."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _whole(text: Any) -> int:
@@ -43,6 +45,11 @@ def _moment(text: Any) -> datetime:
         raise ValueError from None
 
 
+Amount = Annotated[
+    int,
+    Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}"),
+    BeforeValidator(_integer),
+]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 

@@ -13,7 +13,7 @@ from counter.api.wire import LARGEST_BODY
 from counter.tally.packet import ALL
 from counter.testing import JSON, Look, count_of, hit, refusals
 
-NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
+NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 HITS = "must be a list of 1 to 1,000 hits"
 
 

@@ -12,7 +12,7 @@ from counter.models import ALL_HOURS, counter_table
 from counter.tally.hits import Hit
 from counter.testing import get_json, hit, refusals
 
-RULE = "must be 1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
+RULE = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 TAKEN = ["...", ".a", "..a", ".-", "a.", "a..", "-", "_", "Z", "z" * 64, "." * 64, f"..{'a' * 62}"]
 # What URLs change, or give a meaning of its own, and what only looks like a name.
 REFUSED = [".", "..", "a;b", "a,b", "a b", "a+b", "a%2E", "a\\b", "a\n", "\0", "\u00e9", "\u0661"]

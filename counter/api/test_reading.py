@@ -13,7 +13,7 @@ from counter.models import counter_table
 from counter.tally.packet import ALL
 from counter.testing import get_json, hit
 
-NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, but not . or .."
+NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 MOMENT = "must be an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
 UNKNOWN = "is no parameter here: there is"
 PARAMETERS = f"{UNKNOWN} namespace, after, limit"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from counter.api import checks
+from counter.api import bodies, checks
 from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
 from counter.api.checks import Pairs
 from counter.api.schemas import HitRequest, HitsRequest
@@ -25,7 +25,7 @@ def one_hit(namespace: str, key: str, query: bytes, headers: Pairs, body: bytes)
         path={"namespace": namespace, "key": key},
         query=checks.query(query),
         header=checks.key_header(headers),
-        body=checks.json(headers, body),
+        body=bodies.read(headers, body),
     )
     return Hit(f"{namespace}/{key}", sent.body.by, sent.header.key)
 
@@ -39,7 +39,7 @@ def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
         HitsRequest,
         query=checks.query(query),
         header=checks.key_header(headers),
-        body=checks.json(headers, body),
+        body=bodies.read(headers, body),
     )
     hits = [
         Hit(f"{hit.namespace}/{hit.key}", hit.by, hit.idempotency_key) for hit in sent.body.hits

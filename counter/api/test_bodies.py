@@ -1,0 +1,221 @@
+"""Bodies: the reader takes what the document does, and no body costs much more than the best."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from quart.typing import TestClientProtocol as Client
+from werkzeug.exceptions import BadRequest
+
+from counter.api import checks, wire
+from counter.api.openapi import document
+from counter.tally.hits import Hit
+from counter.testing import JSON, Look, count_of
+from web.errors import Invalid
+
+DECLARED = [(b"content-type", b"application/json")]
+ONCE = "must be given once"
+SURROGATE = "has half of a surrogate pair, which is no character"
+
+Read = Callable[[bytes], list[Hit]]
+
+
+def read_one(body: bytes) -> list[Hit]:
+    """Read the body of a single hit."""
+    return [wire.one_hit("a", "b", b"", DECLARED, body)]
+
+
+def read_many(body: bytes) -> list[Hit]:
+    """Read the body of many hits."""
+    return wire.many_hits(b"", DECLARED, body)
+
+
+def as_one(fields: str) -> bytes:
+    """Return the body of a single hit with these fields."""
+    return f"{{{fields}}}".encode(errors="surrogatepass")
+
+
+def as_many(fields: str) -> bytes:
+    """Return the body of two hits, the second with these fields."""
+    named = '"namespace": "a", "key": "b"'
+    return f'{{"hits": [{{{named}}}, {{{named}, {fields}}}]}}'.encode(errors="surrogatepass")
+
+
+both = pytest.mark.parametrize(
+    ("read", "body"), [(read_one, as_one), (read_many, as_many)], ids=["one", "many"]
+)
+
+
+def document_takes(schema: str, body: bytes) -> bool:
+    """Tell whether a body is valid by a schema of the document."""
+    about = {"$ref": f"#/components/schemas/{schema}", "components": document()["components"]}
+    valid: bool = OAS31Validator(about).is_valid(json.loads(body))
+    return valid
+
+
+@both
+@pytest.mark.parametrize(
+    ("by", "counted"),
+    [
+        ("7", 7),
+        ("2.0", 2),
+        ("1e3", 1000),
+        ("1E+3", 1000),
+        ("30e-1", 3),
+        ("1000000.0", 1_000_000),
+        ("0", None),
+        ("-0", None),
+        ("-0.0", None),
+        ("-1", None),
+        ("1.5", None),
+        ("1000001", None),
+        ("1e6000", None),
+        ("-1e6000", None),
+        ("1e-6000", None),
+        ("9" * 4300, None),
+        ("true", None),
+        ("null", None),
+        ('"1"', None),
+        ("[1]", None),
+        ('{"by": 1}', None),
+        ('1, "BY": 1', None),
+        ('1, "by ": 1', None),
+        ('1, "": 1', None),
+        ('1, "b\\u00fd": 1', None),
+    ],
+)
+def test_the_reader_and_the_document_are_of_one_opinion(
+    read: Read, body: Callable[[str], bytes], by: str, counted: int | None
+) -> None:
+    sent = body(f'"by": {by}')
+    if counted:
+        assert read(sent)[-1].by == counted
+        assert type(read(sent)[-1].by) is int
+    else:
+        with pytest.raises(Invalid):
+            read(sent)
+    schema = "HitBody" if read is read_one else "HitsBody"
+    assert document_takes(schema, sent) == (counted is not None)
+
+
+@both
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ('"by": 1, "by": 7', "by"),
+        ('"by": 1, "by": 1', "by"),
+        ('"by": 1, "b\\u0079": 7', "by"),
+        ('"x": [{"y": {"z": 1, "z": 2}}]', "z"),
+        ('"": 1, "": 2', ""),
+        ('"\\ud800": 1, "\\uD800": 2', "\\ud800"),
+        ('"by": 1, "\\u0000": 1, "\\u0000": 1', "\0"),
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused(
+    read: Read, body: Callable[[str], bytes], fields: str, name: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(body(fields))
+    assert refused.value.errors == [(name, ONCE)]
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "errors"),
+    [
+        (read_one, '{"by": "\\ud800"}', {"by": "must be a whole number from 1 to 1,000,000"}),
+        (read_one, '{"by": 1, "\\ud800": 1}', {"body": SURROGATE}),
+        (read_many, '{"hits": [{"key": "\\udc00", "namespace": "a"}]}', {"hits.0.key": SURROGATE}),
+        (
+            read_many,
+            '{"hits": [{"key": "k", "namespace": "a", "idempotency_key": "\\ud800\\ud800"}]}',
+            {"hits.0.idempotency_key": SURROGATE},
+        ),
+        (read_many, '{"hits": [], "hits": []}', {"hits": ONCE}),
+    ],
+)
+def test_what_is_no_text_is_told_in_words(read: Read, body: str, errors: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(body.encode())
+    assert dict(refused.value.errors) == errors
+
+
+@both
+@pytest.mark.parametrize(
+    "by",
+    [
+        *("NaN", "Infinity", "-Infinity", "01", "+1", ".5", "1.", "0x1", "1_0", "\uff11", "1 /**/"),
+        *("", "1,", "1 1", "1}{", "'1'", '"\t"', '"\\x41"', '"\ud800"', "9" * 4301, "[" * 60_000),
+    ],
+    ids=lambda by: ascii(by[:9]),
+)
+def test_what_is_not_json_is_told_so(read: Read, body: Callable[[str], bytes], by: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(body(f'"by": {by}'))
+    assert "body" in str(refused.value.description)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp500"])
+def test_json_is_utf8(encoding: str) -> None:
+    with pytest.raises(BadRequest):
+        read_one('{"by": 1}'.encode(encoding))
+
+
+@pytest.mark.parametrize(("body", "path"), [(as_one, "counters/{}/hits"), (as_many, "hits")])
+async def test_a_field_twice_is_a_problem_and_counts_nothing(
+    create_test_client: Client, name: str, look: Look, body: Callable[[str], bytes], path: str
+) -> None:
+    response = await create_test_client.post(
+        f"/api/v1/{path.format(name)}", data=body('"by": 1, "by": 7'), headers=JSON
+    )
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert (await response.get_json())["errors"] == [{"field": "by", "problem": ONCE}]
+    assert look(count_of(name)) is None
+
+
+def filled(unit: Callable[[int], str], before: str, after: str) -> bytes:
+    """Return the largest body of that many units."""
+    room = wire.LARGEST_BODY - len(before) - len(after)
+    number = room // len(f"{unit(room)},")
+    return f"{before}{','.join(map(unit, range(number)))}{after}".encode()
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "after"),
+    [
+        pytest.param(lambda n: f'"{n:x}":1', "{", "}", id="fields"),
+        pytest.param(lambda n: f'{{"{n:x}":1}}', '{"hits":[', "]}", id="hits of a field"),
+        pytest.param(lambda n: f'{{"{n}":1,"b":1,"c":1}}', '{"hits":[', "]}", id="hits of three"),
+        pytest.param(lambda _: '"by":1', "{", "}", id="a field often"),
+        pytest.param(lambda _: "{}", '{"hits":[', "]}", id="empty hits"),
+        pytest.param(lambda _: '{"a":' * 80 + "1" + "}" * 80, "[", "]", id="nested objects"),
+        pytest.param(lambda _: "[" * 80 + "]" * 80, '{"by":[', "]}", id="nested lists"),
+        pytest.param(lambda _: "[]", '{"by":[', "]}", id="empty lists"),
+        pytest.param(lambda _: "1", '{"by":[', "]}", id="integers"),
+        pytest.param(lambda _: "1e308", '{"by":[', "]}", id="fractions"),
+    ],
+)
+def test_a_body_with_far_more_than_any_request_needs_is_not_checked_field_by_field(
+    unit: Callable[[int], str], before: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = filled(unit, before, after)
+    json.loads(body)
+    monkeypatch.setattr(checks, "check", None)  # is not called
+    for read in (read_one, read_many):
+        with pytest.raises(BadRequest, match="more"):
+            read(body)
+
+
+@pytest.mark.parametrize("sign", ["[", ",", "{", ":"])
+def test_the_most_hits_are_read_whatever_their_keys_consist_of(sign: str) -> None:
+    hit = {"namespace": "n", "by": 1, "idempotency_key": sign * 64}
+    hits = [{**hit, "key": f"{n}"} for n in range(1000)]
+    assert len(read_many(json.dumps({"hits": hits}).encode())) == 1000
+
+
+def test_more_parameters_than_anybody_means_are_not_read() -> None:
+    query = "&".join(f"{n}" for n in range(101)).encode()
+    with pytest.raises(Invalid) as refused:
+        wire.one_hit("a", "b", query, [], b"")
+    assert refused.value.errors == [("query", "must have at most 100 parameters")]
