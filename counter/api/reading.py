@@ -7,7 +7,14 @@ from werkzeug.exceptions import NotFound
 
 from counter.api import checks
 from counter.api.answers import CounterAnswer, CountersAnswer, HourAnswer, HoursAnswer, names
-from counter.api.schemas import CounterRequest, CountersRequest, HoursQuery, HoursRequest, Model
+from counter.api.schemas import (
+    FIRST,
+    CounterRequest,
+    CountersRequest,
+    HoursQuery,
+    HoursRequest,
+    Model,
+)
 from counter.models import Counter, read_counter, read_counters, read_hours
 from db import transaction
 from web.errors import Invalid
@@ -65,8 +72,8 @@ async def many() -> Response:
 def _span(asked: HoursQuery) -> tuple[datetime, datetime]:
     """Return from which hour on and until when; raise Invalid where that is no span, or long."""
     end = asked.end or datetime.now(UTC)
-    start = asked.start or end - BACK
-    if not start < end:
+    start = asked.start or max(end - BACK, FIRST)
+    if asked.start and start >= end:
         raise Invalid([("from", "must be before to")])
     if end - start > LONGEST:
         raise Invalid([("from", f"must be at most {LONGEST.days} days before to")])

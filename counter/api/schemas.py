@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from counter.tally.hits import KEY, LARGEST, PART, SIGN
 from counter.tally.tally import MOST
@@ -13,7 +13,15 @@ PAGE = 1000  # counters at most
 
 NAME_RULE = "1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 KEY_RULE = "1 to 64 visible ASCII characters, no space"
-MOMENT_RULE = "an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
+MOMENT_RULE = (
+    "an RFC 3339 time such as 2026-11-21T12:00:00Z, from the year 1000 on, no leap second;"
+    " in a URL, a + is %2B"
+)
+RFC_3339 = re.compile(
+    r"[1-9]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+FIRST = datetime(1000, 1, 1, tzinfo=UTC)  # of MySQL's
 
 Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
 # What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
@@ -35,14 +43,16 @@ def _whole(text: Any) -> int:
 
 
 def _moment(text: Any) -> datetime:
-    """Read a time; fromisoformat() alone would take much else. MySQL's times begin in 1000."""
-    form = r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
-    if not (isinstance(text, str) and re.fullmatch(form, text.upper(), re.ASCII)):
+    """Read a time; fromisoformat() alone would take much else."""
+    if not (isinstance(text, str) and RFC_3339.fullmatch(text.upper())):
         raise ValueError
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError:  # beyond the year 9999
         raise ValueError from None
+    if moment < FIRST:
+        raise ValueError
+    return moment
 
 
 Amount = Annotated[
@@ -50,7 +60,9 @@ Amount = Annotated[
     Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}"),
     BeforeValidator(_integer),
 ]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+# The pattern lets the document say that years begin at 1000.
+MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^[1-9]"})
+Moment = Annotated[datetime, BeforeValidator(_moment), MOMENT_SCHEMA]
 
 
 class Model(BaseModel):

@@ -3,18 +3,27 @@
 import re
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
+from counter.api import checks
+from counter.api.openapi import document
 from counter.api.reading import LONGEST
+from counter.api.schemas import FIRST, HoursRequest
 from counter.models import counter_table
 from counter.tally.packet import ALL
 from counter.testing import get_json, hit
+from web.errors import Invalid
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
-MOMENT = "must be an RFC 3339 time such as 2026-11-21T12:00:00Z; in a URL, a + is %2B"
+MOMENT = (
+    "must be an RFC 3339 time such as 2026-11-21T12:00:00Z, from the year 1000 on, no leap second;"
+    " in a URL, a + is %2B"
+)
 UNKNOWN = "is no parameter here: there is"
 PARAMETERS = f"{UNKNOWN} namespace, after, limit"
 
@@ -144,13 +153,94 @@ async def test_hours_are_those_from_the_first_to_before_the_last(
     }
 
 
-@pytest.mark.parametrize("end", ["1000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-async def test_the_longest_span_may_lie_anywhere(
-    create_test_client: Client, name: str, end: str
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def document_takes(time: str) -> bool:
+    """Tell whether a time is valid by the document."""
+    about = document()["paths"]["/api/v1/counters/{namespace}/{key}/hours"]["get"]["parameters"]
+    (schema,) = (each["schema"] for each in about if each["name"] == "to")
+    validator = OAS31Validator(schema, format_checker=oas31_format_checker)
+    valid: bool = validator.is_valid(time)
+    return valid
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-21T12:00:00Z", NOON),
+        ("2026-11-21t12:00:00z", NOON),
+        ("2026-11-21T12:00:00-00:00", NOON),
+        ("2026-11-21T11:59:59.9999999999Z", NOON - timedelta(microseconds=1)),
+        ("2026-11-22T11:59:00+23:59", NOON),
+        ("2026-11-20T12:01:00-23:59", NOON),
+        ("1000-01-01T00:00:00Z", FIRST),
+        ("1000-01-01T00:30:00+00:30", FIRST),
+        ("1000-01-01T00:00:00+00:01", None),
+        ("0999-12-31T22:30:00-01:30", None),
+        ("0999-12-31T23:59:59Z", None),
+        ("0000-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+01:00", None),
+        ("9999-12-31T23:59:59-00:01", None),
+        ("2016-12-31T23:59:60Z", None),  # a leap second
+        ("2026-11-21T12:00:00+00:60", None),
+        ("2026-11-21T12:00:00-00:99", None),
+        ("2026-11-21T12:00:00+24:00", None),
+        ("2026-11-21T12:00:00+01", None),
+        ("2026-11-21T12:00:00+0100", None),
+        ("2026-11-21T12:00:00+01:00:00", None),
+        ("2026-11-21T12:00:00 Z", None),
+        ("2026-11-21T12:00:00.Z", None),
+        ("2026-11-21T12:00:00,5Z", None),
+        ("2026-11-21T12:00Z", None),
+        ("2026-11-21T24:00:00Z", None),
+        ("2026-11-21T23:60:00Z", None),
+        ("2026-11-21 12:00:00Z", None),
+        ("2026-02-29T12:00:00Z", None),
+        ("2026-13-01T12:00:00Z", None),
+        ("2026-W47-6T12:00:00Z", None),
+        ("20261121T120000Z", None),
+        ("+2026-11-21T12:00:00Z", None),
+        ("2026-11-21T12:00:00Z\n", None),
+        ("٢026-11-21T12:00:00Z", None),
+    ],
+)
+def test_a_time_is_one_of_rfc_3339_by_the_reader_and_the_document(
+    text: str, moment: datetime | None
+) -> None:
+    sent: dict[str, Any] = {"path": {"namespace": "a", "key": "b"}, "query": {"to": text}}
+    if moment:
+        assert document_takes(text)
+        assert checks.check(HoursRequest, **sent).query.end == moment
+    else:
+        with pytest.raises(Invalid) as refused:
+            checks.check(HoursRequest, **sent)
+        assert refused.value.errors == [("to", MOMENT)]
+        # No schema says that an offset leads beyond the years, and Python's `$` lets \n follow.
+        assert not document_takes(text) or text.endswith(("+00:01", "-00:01", "\n"))
+
+
+@pytest.mark.parametrize(
+    ("end", "start"),
+    [
+        ("1000-01-01T00:00:00Z", "1000-01-01T00:00:00Z"),
+        ("1000-01-03T00:00:00Z", "1000-01-01T00:00:00Z"),
+        ("1000-01-09T00:59:59Z", "1000-01-02T00:00:00Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-24T23:00:00Z"),
+    ],
+)
+async def test_hours_may_lie_anywhere_in_mysqls_years(
+    create_test_client: Client, name: str, end: str, start: str
 ) -> None:
     await hit(create_test_client, name)
     path = f"/api/v1/counters/{name}/hours"
-    assert (await get_json(create_test_client, path, to=end))["hours"] == []
+    shown = await get_json(create_test_client, path, to=end)
+    assert (shown["from"], shown["to"], shown["hours"]) == (start, end, [])
+
+
+async def test_the_longest_span_is_366_days(create_test_client: Client, name: str) -> None:
+    await hit(create_test_client, name)
+    path = f"/api/v1/counters/{name}/hours"
     now = datetime.now(UTC)
     span = {"from": (now - LONGEST).isoformat(), "to": now.isoformat()}
     assert len((await get_json(create_test_client, path, **span))["hours"]) == 1
