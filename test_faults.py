@@ -6,7 +6,7 @@ import pytest
 
 from faults.clients import at_work
 from faults.disk import Disk, DiskError
-from faults.on_database import clock_set_back, connections_killed, deadlocks
+from faults.on_database import clock_set_back, connections_killed, counter_locked, deadlocks
 from faults.on_disk import power_cut
 from faults.on_network import connections_cut, network_silent
 from faults.on_processes import server_killed, server_stopped, worker_killed
@@ -25,6 +25,7 @@ TIMES: dict[Fault, int] = {
     connections_cut: 2,
     network_silent: 1,
     deadlocks: 1,
+    counter_locked: 1,
     clock_set_back: 1,
 }
 SHORT = {
@@ -33,6 +34,7 @@ SHORT = {
     "on_disk.OFF_FOR": (0,),
     "on_network.SILENT_FOR": (0.5,),
     "on_database.SET_BACK_FOR": 1,
+    "on_database.LOCKED_FOR": 2,
 }
 WELL, WELL_WITHIN = 30, 30.0  # requests that are counted after a fault, seconds
 

@@ -68,6 +68,7 @@ async def damage(options: argparse.Namespace) -> Run:
         possible = [fault for fault in options.faults if disk or fault not in ON_OWN_DISK]
         async with at_work(stage, CLIENTS, str(options.seed), "faults"):
             await strike_all(stage, run, possible, options.minutes)
+        run.figures = stage.figures
         run.close(stage.ledger, await asyncio.to_thread(stage.verdicts))
     return run
 

@@ -88,6 +88,16 @@ class Ledger:
                 self._more.clear()
                 await self._more.wait()
 
+    def counted(self, counter: str, start: float, end: float) -> list[Request]:
+        """Return the requests for one hit on the counter that were counted in that time."""
+        return [
+            request
+            for request in self.requests
+            if start <= request.ended < end
+            and request.answer.outcome is Outcome.COUNTED
+            and [hit.counter for hit in request.hits] == [counter]
+        ]
+
     def hits(self) -> list[Known]:
         """Return what is known of each hit."""
         keyed: dict[str, Known] = {}

@@ -1,4 +1,4 @@
-"""Faults that the database's own statements make: killed connections, deadlocks, its clock."""
+"""Faults that the database's own statements make: killed connections, locks, its clock."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ import pymysql
 from pymysql.constants.ER import LOCK_DEADLOCK, LOCK_WAIT_TIMEOUT
 
 from counter.models import ALL_HOURS
+from faults.asking import HOME
 from faults.scene import Scene
 
 KILLS = 5, 15
@@ -18,6 +19,8 @@ WAITS_FOR = 0.8  # seconds; a writer gives up after 1
 WEIGHT = 2000  # rows: the server gives up the transaction that has changed fewer
 BACK = (10, 3600, 7200, 30 * 3600)  # seconds; receipts are kept for a day
 SET_BACK_FOR = 3  # kills of all connections, at a clock of their own each
+LOCKED_FOR = 4.0  # seconds
+FOUND_AFTER = 1.5  # seconds: the first batch waits for the lock until the server gives up
 DEADLOCKS = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
 WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
 
@@ -36,6 +39,28 @@ async def deadlocks(scene: Scene, chance: Random) -> int:
     rounds = chance.randint(*ROUNDS)
     heavy = [chance.random() < 0.7 for _ in range(rounds)]
     return await asyncio.to_thread(_rival, scene, heavy)
+
+
+async def counter_locked(scene: Scene, chance: Random) -> int:
+    """Lock one counter, and note how the views of the page, another counter, go on."""
+    counters = {r.hits[0].counter for r in scene.ledger.requests if len(r.hits) == 1} - {HOME}
+    clock = asyncio.get_running_loop().time
+    start = clock()
+    with scene.root() as root:
+        root.execute("BEGIN")
+        _lock(root, chance.choice(sorted(counters)))
+        await asyncio.sleep(LOCKED_FOR)
+        root.execute("ROLLBACK")
+    span = min(LOCKED_FOR, start - scene.ledger.requests[0].sent)
+    before = scene.ledger.counted(HOME, start - span, start)
+    during = scene.ledger.counted(HOME, start + FOUND_AFTER, clock())
+    per_second = len(during) / (LOCKED_FOR - FOUND_AFTER), len(before) / span
+    waits = [r.ended - r.sent for r in scene.ledger.counted(HOME, start, clock())]
+    scene.figures.append(
+        f"one counter locked: {per_second[0]:.0f} views of the page a second, before"
+        f" {per_second[1]:.0f}; the longest took {max(waits):.1f} s"
+    )
+    return 1
 
 
 async def clock_set_back(scene: Scene, chance: Random) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from faults.on_database import clock_set_back, connections_killed, deadlocks
+from faults.on_database import clock_set_back, connections_killed, counter_locked, deadlocks
 from faults.on_disk import disk_full, power_cut
 from faults.on_network import connections_cut, network_silent, network_slow, packet_late
 from faults.on_processes import server_killed, server_stopped, worker_killed
@@ -41,6 +41,7 @@ ROUND: dict[Fault, int] = {
     network_slow: 2,
     network_silent: 5,
     deadlocks: 4,
+    counter_locked: 4,
     clock_set_back: 4,
     disk_full: 2,
     power_cut: 6,

@@ -23,6 +23,7 @@ class Run:
         self.not_well: list[str] = []
         self.told = Counter[Outcome]()
         self.requests = 0
+        self.figures: list[str] = []
         self.verdicts: list[Verdict] = []
         self._start = time.monotonic()
 
@@ -70,7 +71,7 @@ def markdown(run: Run) -> str:
             [f"Left out, as there was {run.left_out}: disk-full, power-cut.", ""]
             * bool(run.left_out)
         ),
-        *(f"- {verdict}" for verdict in run.verdicts),
+        *(f"- {line}" for line in (*run.figures, *map(str, run.verdicts))),
         "",
     ]
     return "\n".join(lines)

@@ -71,6 +71,7 @@ class Scene:
     workers: list[Worker]
     disk: Disk | None = None  # that the server's data are on
     ledger: Ledger = field(default_factory=Ledger)
+    figures: list[str] = field(default_factory=list)  # that faults have measured
 
     @property
     def ports(self) -> list[int]:

@@ -39,14 +39,18 @@ HEADERS = {
 ERRORS = {
     "400": ("The body is not JSON in UTF-8, or has far more than any request needs.",),
     "404": ("There is no such counter: the first hit makes it.",),
-    "413": (f"The body is larger than {LARGEST_BODY:,} bytes.",),
+    "413": (
+        f"The body is larger than {LARGEST_BODY:,} bytes, or its hits are more than the database"
+        " takes at a time. Nothing was counted.",
+    ),
     "415": ("The body is not declared as application/json, or is compressed.",),
     "422": (
         "What was sent is not valid, a count would exceed 64 bits, or an idempotency key was used"
         " with another `by`. Nothing was counted.",
     ),
     "503": (
-        "The database is away, or too many wait for it. `detail` tells whether hits were counted."
+        "The database is away or refuses the hits, or too many wait for it. `detail` tells whether"
+        " hits were counted."
         " With idempotency keys, they can be sent again in any case.",
         "Retry-After",
     ),

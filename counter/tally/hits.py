@@ -1,6 +1,7 @@
 """Hits, and the numbers that they are answered."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SIGN = "[A-Za-z0-9_.-]"
@@ -10,6 +11,7 @@ PART = rf"(?:[A-Za-z0-9_-]{SIGN}{{0,63}}|\.[A-Za-z0-9_-]{SIGN}{{0,62}}|\.\.{SIGN
 NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
 LARGEST = 1_000_000  # that one hit adds
+MOST = 1000  # hits of a batch, so of an order
 
 REUSED = "The idempotency key was used with another `by` on this counter. Nothing was counted."
 
@@ -45,3 +47,15 @@ class Kept:
 
     by: int
     count: int
+
+
+def check(hits: Sequence[Hit]) -> None:
+    """Refuse what callers have to keep from the tally."""
+    for hit in hits:
+        if not hit.is_valid():
+            raise ValueError(f"not a hit: {hit}")
+    if len(hits) == 1:
+        return
+    keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
+    if not 1 <= len(hits) <= MOST or len(set(keyed)) < len(keyed):
+        raise ValueError(f"not from 1 to {MOST} hits, each key once on its counter")

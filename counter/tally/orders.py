@@ -1,8 +1,7 @@
-"""Orders, which are hits that a caller wants counted together, and the queue that they wait in."""
+"""Orders: hits that a caller wants counted together."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
@@ -43,42 +42,3 @@ class Order:
         if len(self.known) == len(self.hits) and not self.answer.done():
             counts = (self.known[hit.name, hit.key or ""] for hit in self.hits)
             self.answer.set_result([Number(count, replayed=True) for count in counts])
-
-
-class Queue:
-    """Orders that wait, first come first served; `size` is the number of their hits."""
-
-    def __init__(self) -> None:
-        self._orders: deque[Order] = deque()
-        self.size = 0
-
-    def __iter__(self) -> Iterator[Order]:
-        return iter(self._orders)
-
-    def append(self, order: Order) -> None:
-        """Let an order wait."""
-        self._orders.append(order)
-        self.size += len(order.hits)
-
-    def put_back(self, orders: Sequence[Order]) -> None:
-        """Let orders wait before all others."""
-        for order in reversed(orders):
-            order.sent = False
-            self._orders.appendleft(order)
-            self.size += len(order.hits)
-
-    def take(self, most: int) -> list[Order]:
-        """Take out the first orders, of so many hits or, if it has more, the first alone."""
-        taken: list[Order] = []
-        while self._orders and (not taken or len(self._orders[0].hits) <= most):
-            order = self._orders.popleft()
-            self.size -= len(order.hits)
-            if not order.is_over():  # withdrawn, or its caller is gone
-                taken.append(order)
-                most -= len(order.hits)
-        return taken
-
-    def drop_those_that_are_over(self) -> None:
-        """Free the memory of orders that nobody waits for."""
-        self._orders = deque(order for order in self._orders if not order.is_over())
-        self.size = sum(len(order.hits) for order in self._orders)

@@ -7,6 +7,7 @@ statement is a query of its own: see GALERA. Values stand in the text itself: nu
 that `NAME` has let through, and idempotency keys in hexadecimal.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from counter import models
@@ -16,11 +17,14 @@ from counter.tally.hits import NAME, Kept, Keyed
 # READ COMMITTED: no gap locks, which would let writers of new counters block each other.
 SESSION = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    # A lock is waited for less long than an answer. If this process is cut off in silence, the
-    # server keeps what it has locked for a minute, not for its default of eight hours.
+    # A lock, of a row or a table, is waited for less long than an answer. If this process is cut
+    # off in silence, the server keeps what it has locked for a minute, not for its default of
+    # eight hours.
     "SET SESSION autocommit = 0, group_concat_max_len = 1048576, innodb_lock_wait_timeout = 1,"
-    " wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES'",
+    " lock_wait_timeout = 1, wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES',"
+    " completion_type = 'NO_CHAIN'",
 ]
+LARGEST_PACKET = "SELECT @@max_allowed_packet"
 # Answers with a text on a node of a Galera cluster. There another node's commit may undo what a
 # packet has done so far; the server runs the rest and commits that, such as a receipt of hits
 # that are not in, and tells so at the end only, by error 1213.
@@ -30,6 +34,8 @@ ALL = f"'{models.ALL_HOURS}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
 ADD = "INSERT INTO counter (hour, name, count, created, updated) VALUES"
 KEEP_KEYS = "INSERT INTO idempotency_key"
+COMMIT = "COMMIT"
+KEEP_RECEIPT = "INSERT INTO receipt"
 # MySQL deprecates VALUES(column) below, but MariaDB 10.11 knows nothing else.
 
 
@@ -51,10 +57,10 @@ def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[st
     return [
         *add(names, batch.sums),
         *_keep_keys(names, batch),
-        "INSERT INTO receipt (writer, number, counts, made)"
+        f"{KEEP_RECEIPT} (writer, number, counts, made)"
         f" VALUES ({writer:d}, {batch.number:d}, {counts}, UTC_TIMESTAMP())",
         *_forget(writer, needless),
-        "COMMIT",
+        COMMIT,
     ]
 
 
@@ -126,10 +132,28 @@ def fence(writer: int, number: int) -> str:
     It waits for a packet of the batch that is under way; one that comes later will fail.
     """
     return (
-        "INSERT INTO receipt (writer, number, counts, made)"
+        f"{KEEP_RECEIPT} (writer, number, counts, made)"
         f" VALUES ({writer:d}, {number:d}, '', UTC_TIMESTAMP())"
         " ON DUPLICATE KEY UPDATE number = number"
     )
+
+
+def rows(names: Collection[str]) -> list[str]:
+    """Return what asks which of the counters' rows there are, and which can be locked at once.
+
+    Each answers with names, once for the count and once for the hour.
+    """
+    quoted = ",".join(f"'{name}'" for name in sorted(names))
+    ask = (
+        "SELECT COALESCE(GROUP_CONCAT(name), '') FROM counter FORCE INDEX (PRIMARY)"
+        f" WHERE hour IN ({ALL}, {HOUR}) AND name IN ({quoted})"
+    )
+    return [ask, f"{ask} FOR UPDATE SKIP LOCKED"]
+
+
+def locked(there: str, free: str) -> set[str]:
+    """Return the counters of which somebody else has locked a row, from those two answers."""
+    return set(Counter(there.split(",")) - Counter(free.split(",")))
 
 
 def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:

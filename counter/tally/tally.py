@@ -4,25 +4,32 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
 
-from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
+from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable, UnprocessableEntity
 
 from counter.tally.batch import Batch
-from counter.tally.hits import Hit, Number
-from counter.tally.orders import Order, Queue
+from counter.tally.hits import MOST, Hit, Number, check
+from counter.tally.orders import Order
+from counter.tally.queue import Queue
 from counter.tally.writer import (
     KeysKnownError,
+    LockedError,
     NotWrittenError,
+    RefusedError,
     SchemaError,
-    TooLargeError,
+    TooLongError,
     UnsureError,
     Writer,
 )
 from db import NOT_MIGRATED, RETRY_AFTER
 
-MOST = 1000  # hits of a batch, so of an order
-BOUND = 10_000  # hits that wait
+BOUND = 10_000  # hits that wait in a line
+LOOK_AGAIN = 0.05  # seconds until a locked counter is looked at again
+UNSEEN = 5.0  # seconds, where a lock is not seen but by waiting for it
+OUT_OF_RANGE = 1690  # the server's error
 TICK = 0.02  # seconds that an order may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
@@ -30,8 +37,12 @@ FULL = "Too many hits wait for the database. This one was not counted."
 ENDING = "This server is ending. The hit was not counted."
 LATE = "The database did not take the hit in time. It was not counted."
 LOST = "The database was lost before it answered. The hit may have been counted."
+LONG = (
+    "The database takes no statement of that length. Send fewer hits at a time. None was counted."
+)
 LARGE = "The count would exceed 18446744073709551615. The hit was not counted."
 FAULT = "The hit was not counted, for a reason that is in the log."
+REFUSED = "The database refuses the hit, for a reason that is in the log. It was not counted."
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +55,13 @@ class Tally:
     """
 
     def __init__(self, writer: Writer, bound: int = BOUND) -> None:
-        self._writer, self._bound = writer, bound
+        self._writer = writer
         self._loop = asyncio.get_running_loop()  # kept: to ask for it is a system call
-        self._waiting = Queue()
+        self._waiting = Queue(bound)
         self._batch: Batch | None = None  # being written, or its outcome unknown
-        self._most = MOST  # hits of a batch, fewer while one that is too large is looked for
-        self._alone = 0  # of the next batch, where they are to go without others
         self._number = 0
+        self._look_at = 0.0  # when locked counters may be looked at again
+        self._schema_logged = False
         self._ending = False
         self._wake = asyncio.Event()
         self._clock: asyncio.Handle | None = None
@@ -72,11 +83,10 @@ class Tally:
         UnprocessableEntity where a count would become too large or a key was used with another
         `by`, and ValueError where a hit is not valid or a key comes twice.
         """
-        _check(hits)
-        if self._ending or self._waiting.size + len(hits) > self._bound:
-            raise _unavailable(ENDING if self._ending else FULL)
+        check(hits)
         order = Order(hits, self._loop.time() + within, self._loop.create_future())
-        self._waiting.append(order)
+        if self._ending or not self._waiting.add(order):
+            raise _unavailable(ENDING if self._ending else FULL)
         self._wake.set()
         if order.deadline < self._due:
             self._set_clock(order.deadline)
@@ -107,7 +117,7 @@ class Tally:
 
     async def _run(self) -> None:
         pause = PAUSE
-        while self._waiting.size or self._batch or not self._ending:
+        while not self._ending or any(self._unanswered()):
             try:
                 await self._turn()
                 pause = PAUSE
@@ -117,7 +127,9 @@ class Tally:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except SchemaError as error:
-                log.warning("hits are given up: %s", error)
+                if not self._schema_logged:
+                    log.warning("hits are given up: %s", error)
+                self._schema_logged = True
                 self._give_up(f"{NOT_MIGRATED} The hit was not counted.")
             except Exception:  # whatever it is, nobody may hang
                 log.exception("hits are given up")
@@ -125,16 +137,30 @@ class Tally:
 
     async def _turn(self) -> None:
         """Write the batch whose outcome is unknown, or the next one."""
-        if not (self._waiting.size or self._batch):
-            self._wake.clear()
-            await self._wake.wait()
         if self._batch and self._batch.is_over():
             self._batch = None  # nobody waits for its outcome: whether it is in will not change
-        if self._waiting.size or self._batch:
+        if not (self._batch or self._waiting.is_ready()):
+            await self._wait()
+        if self._batch or self._waiting.is_ready() or self._waiting.has_aside():
             await self._writer.reach()  # first, so that hits that wait here can be withdrawn
+            await self._release()
             self._batch = self._batch or self._next()
         if self._batch:
             await self._write(self._batch)
+
+    async def _wait(self) -> None:
+        """Wait until there are orders to write, or locked counters to look at."""
+        self._wake.clear()
+        pause = max(0, self._look_at - self._loop.time()) if self._waiting.has_aside() else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+
+    async def _release(self) -> None:
+        """Let orders go on whose counters are locked no longer."""
+        if self._waiting.has_aside() and self._loop.time() >= self._look_at:
+            self._look_at = self._loop.time() + LOOK_AGAIN
+            self._waiting.release(await self._writer.locked(self._waiting.locked))
 
     async def _write(self, batch: Batch) -> None:
         try:
@@ -148,10 +174,14 @@ class Tally:
             raise
         except KeysKnownError as error:
             self._settle(batch, error)
-        except TooLargeError:
-            self._halve(batch)
+        except LockedError as error:
+            self._set_aside(batch, error.names)
+        except RefusedError as error:
+            self._single_out(batch, error)
         else:
-            self._batch, self._most = None, min(2 * self._most, MOST)
+            self._batch, self._schema_logged = None, False
+            if self._waiting.suspects:
+                self._waiting.suspects.difference_update(batch.sums)
             await self._answer(batch, totals)
 
     async def _answer(self, batch: Batch, totals: dict[str, int]) -> None:
@@ -169,8 +199,7 @@ class Tally:
 
     def _next(self) -> Batch | None:
         self._number += 1
-        orders = self._waiting.take(self._alone or self._most)
-        self._alone = 0
+        orders = self._waiting.take(MOST)
         try:
             batch = Batch(self._number, orders)
         except Exception:
@@ -196,18 +225,46 @@ class Tally:
         """Answer what was counted before; what remains goes alone, or it might never go."""
         for order in batch.orders:
             order.learn(error.counted)
-        batch.orders = [order for order in batch.orders if not order.is_over()]
+        self._waiting.try_apart([order for order in batch.orders if not order.is_over()])
+        self._batch = None
+
+    def _set_aside(self, batch: Batch, locked: Collection[str]) -> None:
+        """Let those wait whose counters somebody else has locked, and nobody else.
+
+        A lock on what is not there yet, such as the gap that a new row needs, is not seen: the
+        order that waits for it is found by trying.
+        """
+        if not locked and len(batch.orders) > 1:
+            self._halve(batch)
+            return
+        if not locked:
+            locked = batch.sums
+            self._waiting.suspect(locked)
+            self._look_at = self._loop.time() + UNSEEN
         self._put_back(batch)
-        self._alone = batch.size()
+        self._waiting.lock(locked)
+
+    def _single_out(self, batch: Batch, error: RefusedError) -> None:
+        """Look for the order that is refused, and fail it alone."""
+        if len(batch.orders) > 1:
+            self._halve(batch)
+            return
+        (order,) = batch.orders
+        self._batch = None
+        if isinstance(error, TooLongError):
+            order.fail(RequestEntityTooLarge(LONG))
+        elif error.args[0] == OUT_OF_RANGE:
+            order.fail(UnprocessableEntity(LARGE))
+        else:
+            if not batch.sums.keys() <= self._waiting.suspects:
+                log.warning("hits are refused, such as on %s: %s", min(batch.sums), error)
+            order.fail(ServiceUnavailable(REFUSED))
+            self._waiting.suspect(batch.sums)
 
     def _halve(self, batch: Batch) -> None:
-        """Look for the order that is too large, and fail it alone."""
-        if len(batch.orders) == 1:
-            batch.orders[0].fail(UnprocessableEntity(LARGE))
-            self._batch = None
-        else:
-            self._put_back(batch)
-            self._most = batch.size() // 2
+        half = len(batch.orders) // 2
+        self._waiting.try_apart(batch.orders[:half], batch.orders[half:])
+        self._batch = None
 
     def _expire(self) -> None:
         """Fail the orders whose deadline has passed, and come again for the others."""
@@ -227,20 +284,8 @@ class Tally:
             self._clock = self._loop.call_at(max(due, self._loop.time() + TICK), self._expire)
 
     def _unanswered(self) -> Iterator[Order]:
-        sent = self._batch.orders if self._batch else []
-        return (order for order in (*sent, *self._waiting) if not order.is_over())
-
-
-def _check(hits: Sequence[Hit]) -> None:
-    """Refuse what callers have to keep from the tally."""
-    for hit in hits:
-        if not hit.is_valid():
-            raise ValueError(f"not a hit: {hit}")
-    if len(hits) == 1:
-        return
-    keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
-    if not 1 <= len(hits) <= MOST or len(set(keyed)) < len(keyed):
-        raise ValueError(f"not from 1 to {MOST} hits, each key once on its counter")
+        sent = self._batch.orders if self._batch else ()
+        return (order for order in chain(sent, self._waiting) if not order.is_over())
 
 
 def _unavailable(reason: str) -> ServiceUnavailable:

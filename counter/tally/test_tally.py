@@ -138,8 +138,8 @@ async def test_what_is_no_hit_is_refused_and_harms_no_other(
         assert await good == 1
 
 
-async def test_without_tables_each_hit_is_told_what_to_do(
-    create_db: Coordinates, mysql_server: Login, name: str
+async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_line(
+    create_db: Coordinates, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bare = f"{create_db['DATABASE_NAME'][:50]}_bare"
     with mysql_server.connect() as connection, connection.cursor() as cursor:
@@ -149,8 +149,12 @@ async def test_without_tables_each_hit_is_told_what_to_do(
                 answers = await asyncio.gather(
                     *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
                 )
+                for _ in range(3):
+                    with pytest.raises(ServiceUnavailable, match="alembic upgrade head"):
+                        await tally.hit(name, 1, WITHIN)
             assert all("alembic upgrade head" in str(answer) for answer in answers)
             assert all("not counted" in str(answer) for answer in answers)
+            assert caplog.text.count("given up") == 1
         finally:
             cursor.execute(f"DROP DATABASE {bare}")
 

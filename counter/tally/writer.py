@@ -2,22 +2,23 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pymysql import MySQLError
-from pymysql.constants.ER import DUP_ENTRY
+from pymysql.constants.ER import DUP_ENTRY, LOCK_WAIT_TIMEOUT
 
+import db_errors
 from counter.tally import packet as sql
 from counter.tally.batch import Batch
 from counter.tally.hits import Kept, Keyed
+from db_errors import Kind
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
 # in doubt stays for a day: its first packet might still be on its way.
 RECEIPTS = 256
-OUT_OF_RANGE = 1690
-# Of a table, a column, the syntax.
-NOT_OURS = {1146, 1054, 1064}
+HEADER = 16  # bytes of a packet beside its statements, amply
 
 Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
 
@@ -30,8 +31,20 @@ class UnsureError(Exception):
     """The answer was lost: the batch may be in, or come in yet."""
 
 
-class TooLargeError(Exception):
-    """The batch is not in, as it would lift a count above 2**64 - 1."""
+class RefusedError(Exception):
+    """The batch is not in, as the server refuses some of it."""
+
+
+class TooLongError(RefusedError):
+    """The batch is not in, as its statements are longer than the server takes."""
+
+
+class LockedError(Exception):
+    """The batch is not in, as it waited too long for a lock: `names` are counters that have one."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__(f"locked: {', '.join(sorted(names)) or 'unknown'}")
+        self.names = names
 
 
 class KeysKnownError(Exception):
@@ -59,6 +72,7 @@ class Writer:
         self._receipts_from = 1  # since this batch, none was in doubt
         self._connection: Any = None
         self._apart = False  # each statement in a packet of its own
+        self._longest = 0  # bytes of a packet
 
     async def reach(self) -> None:
         """Connect where there is no living connection.
@@ -71,40 +85,44 @@ class Writer:
             if not (reader.eof_received or reader.exception()):
                 return
         self.close()
-        try:
-            async with asyncio.timeout(self._limit):
-                self._connection = await self._connect()
-                said: list[str] = []
-                await self._run([*sql.SESSION, sql.GALERA], said)
-                self._apart = bool(said[-1])
-        except BaseException as error:
-            self.close()
-            if not isinstance(error, Exception):
-                raise
-            raise (SchemaError if _number(error) in NOT_OURS else NotWrittenError)(error) from error
+        async with self._attempted():
+            self._connection = await self._connect()
+            said: list[str] = []
+            await self._run([*sql.SESSION, sql.LARGEST_PACKET, sql.GALERA], said)
+            self._longest, self._apart = int(said[-2]), bool(said[-1])
+
+    async def locked(self, names: Collection[str]) -> set[str]:
+        """Return those of the counters that somebody else has locked now, as far as can be seen.
+
+        Raises NotWrittenError and SchemaError.
+        """
+        async with self._attempted():
+            return await self._locked(names)
 
     async def write(self, batch: Batch) -> dict[str, int]:
         """Add the sums of the batch; return each counter's count after them.
 
-        Raises UnsureError, NotWrittenError, KeysKnownError, TooLargeError and SchemaError.
+        Raises UnsureError, NotWrittenError, KeysKnownError, LockedError, RefusedError and
+        SchemaError.
         """
         needless = range(self._receipts_from, batch.number)
         if len(needless) < RECEIPTS:
             needless = range(0)
         statements = sql.statements(self._id, batch, needless)
+        if max(map(len, self._packets(statements))) + HEADER > self._longest:
+            raise TooLongError
         answers: list[str] = []
         try:
             async with asyncio.timeout(self._limit):
                 counts = await self._attempt(batch, statements, answers)
                 totals = sql.totals(batch.sums, counts)
-        except (KeysKnownError, TooLargeError):
+        except (KeysKnownError, LockedError, RefusedError):
             raise
         except BaseException as error:
             self.close()
             if not isinstance(error, Exception):
                 raise
-            at_commit = len(answers) == len(statements) - 1
-            meaning = _meaning(_number(error), at_commit=at_commit)
+            meaning = _meaning(error, at_commit=len(answers) == len(statements) - 1)
             if meaning is UnsureError:
                 self._receipts_from = batch.number + 1
             raise meaning(error) from error
@@ -118,20 +136,51 @@ class Writer:
             self._connection.close()
             self._connection = None
 
+    @asynccontextmanager
+    async def _attempted(self) -> AsyncIterator[None]:
+        """Give the block its time; where it fails, close the connection."""
+        try:
+            async with asyncio.timeout(self._limit):
+                yield
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, Exception):
+                raise
+            raise _meaning_unwritten(error)(error) from error
+
     async def _attempt(self, batch: Batch, statements: list[str], answers: list[str]) -> str:
-        if batch.unsure and (counts := (await self._ask(batch))[0]):
-            return counts
+        if batch.unsure:
+            if counts := (await self._ask(batch))[0]:
+                return counts
+            # A lock that the attempt before has waited for would hold up this one as well.
+            if names := await self._locked(batch.sums):
+                return await self._fence(batch, LockedError(names))
         try:
             await self._run(statements, answers)
         except MySQLError as error:
-            if _number(error) == OUT_OF_RANGE:
-                return await self._fence(batch, TooLargeError(error))
-            if not _is_known_key(error, statements[len(answers)]):
-                raise
+            return await self._examine(batch, error, statements[len(answers)])
+        # The counts: the other statements answer nothing, and under a trigger none does.
+        return next(filter(None, answers), "") or (await self._ask(batch))[0]
+
+    async def _examine(self, batch: Batch, error: MySQLError, statement: str) -> str:
+        """Raise what an error of a statement means for the batch.
+
+        Returns the counts where a packet of it, which was on its way, has come in meanwhile.
+        """
+        number = db_errors.number(error)
+        if number == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS):
             counts, known = await self._ask(batch, sql.answers(batch.keys))
             # None is known where a purge has just removed what was there.
             return counts or await self._fence(batch, KeysKnownError(sql.kept(known)))
-        return next(filter(None, answers))  # the counts: the other statements answer nothing
+        if statement == sql.COMMIT or (
+            number == DUP_ENTRY and statement.startswith(sql.KEEP_RECEIPT)
+        ):
+            raise error  # it may be in
+        if number == LOCK_WAIT_TIMEOUT:
+            return await self._fence(batch, LockedError(await self._locked(batch.sums)))
+        if number >= 1000 and db_errors.kind(error) is Kind.FAULT:
+            return await self._fence(batch, RefusedError(*error.args))
+        raise error
 
     async def _ask(self, batch: Batch, keys: str = "SELECT ''") -> tuple[str, str]:
         """Return the counts of a batch, if it is committed, and what its keys were answered."""
@@ -153,10 +202,18 @@ class Writer:
             return counts
         raise error
 
+    async def _locked(self, names: Collection[str]) -> set[str]:
+        said: list[str] = []
+        await self._run(["ROLLBACK", *sql.rows(names), "ROLLBACK"], said)
+        return sql.locked(*said[1:3])
+
+    def _packets(self, statements: list[str]) -> list[str]:
+        return statements if self._apart else [";".join(statements)]
+
     async def _run(self, statements: list[str], answers: list[str]) -> None:
         """Run statements in one packet or `apart`; append what each answers: a text, or nothing."""
         connection = self._connection
-        for packet in statements if self._apart else [";".join(statements)]:
+        for packet in self._packets(statements):
             await connection.query(packet)
             while True:
                 # A cursor would ask for warnings between the results, out of turn.
@@ -167,19 +224,15 @@ class Writer:
                 await connection.next_result()
 
 
-def _meaning(number: int, *, at_commit: bool) -> type[Exception]:
-    """Say what an error of that number means for the batch."""
+def _meaning(error: Exception, *, at_commit: bool) -> type[Exception]:
+    """Say what an error means for the batch that it came of."""
+    number = db_errors.number(error)
     # From 2000 to 2999 the driver counts, which lost the connection; below 1000 nobody does.
     if at_commit or number == DUP_ENTRY or number < 1000 or 2000 <= number < 3000:
         return UnsureError
-    return SchemaError if number in NOT_OURS else NotWrittenError
+    return _meaning_unwritten(error)
 
 
-def _is_known_key(error: Exception, statement: str) -> bool:
-    """Tell whether the statement failed as a key had been kept before."""
-    return _number(error) == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS)
-
-
-def _number(error: Exception) -> int:
-    """Return MySQL's number of an error, or 0."""
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+def _meaning_unwritten(error: Exception) -> type[Exception]:
+    """Say what an error means where no batch is in doubt."""
+    return SchemaError if db_errors.kind(error) is Kind.SCHEMA else NotWrittenError
