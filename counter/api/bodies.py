@@ -45,7 +45,7 @@ def _check_declared(headers: Pairs) -> None:
     kinds = [value.split(b";")[0].strip().lower() for value in values(headers, b"content-type")]
     if kinds != [b"application/json"]:
         raise UnsupportedMediaType("A body must be JSON, with Content-Type: application/json.")
-    if set(values(headers, b"content-encoding")) - {b"identity"}:
+    if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
         raise UnsupportedMediaType("A body must be sent as it is, without a Content-Encoding.")
 
 

@@ -165,7 +165,7 @@ async def test_json_may_be_declared_with_parameters(
     response = await create_test_client.post(
         f"/api/v1/counters/{name}/hits",
         data=b'{"by": 7}',
-        headers={"Content-Type": kind, "Content-Encoding": "identity"},
+        headers={"Content-Type": kind, "Content-Encoding": "Identity"},
     )
     assert (await response.get_json())["count"] == 7
 
