@@ -63,6 +63,7 @@ def test_an_example_passes_on_a_private_server(
     assert "warning" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), PARALLEL], ids=["alone", "parallel"])
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_passes_on_a_server_of_ones_own(

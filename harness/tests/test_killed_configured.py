@@ -64,6 +64,7 @@ def connections(account: Login) -> int:
         return len(place.rows("SHOW PROCESSLIST")) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("account", ["narrow"], indirect=True)
 def test_nothing_is_left_but_what_a_person_made(

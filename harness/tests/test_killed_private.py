@@ -41,6 +41,7 @@ def project(write_project: WriteProject, mysql_program: str) -> Iterator[Project
         end_all(project.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(LONG)
 @pytest.mark.parametrize(("kills", "cold"), [(COLD, True), (WARM, False)], ids=["cold", "warm"])
 def test_nothing_is_left(project: Project, kills: int, *, cold: bool) -> None:

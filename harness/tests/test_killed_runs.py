@@ -159,6 +159,7 @@ def run_workers(
     return ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_eight_at_once_are_killed_at_any_moment_and_no_live_one_loses_its_own(
     user: Login, prefix: str, start_run: Start, seed: int

@@ -216,6 +216,7 @@ def test_without_its_packages_it_is_one_line(
     assert "1 error" in said
 
 
+@pytest.mark.slow
 def test_fifty_revisions_pass(run_tests: RunTests, fifty: Path) -> None:
     assert "3 passed" in run_tests(fifty, "-k", "down or head")
 
