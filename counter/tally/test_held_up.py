@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
+from counter.tally.batch import Batch
 from counter.tally.hits import MOST, Hit
-from counter.tally.orders import Order
 from counter.tally.packet import ADD, ALL, HOUR, NOW
-from counter.tally.queue import Queue
+from counter.tally.writer import LockedError, Writer
 from counter.testing import Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
@@ -29,8 +29,14 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 async def test_a_locked_counter_holds_up_no_other(
-    create_db: Coordinates, name: str, look: Look, beside: Connection, lock: str
+    create_db: Coordinates,
+    name: str,
+    look: Look,
+    beside: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    lock: str,
 ) -> None:
+    monkeypatch.setattr("counter.tally.tally.UNSEEN", 0.5)
     locked = f"{name}.locked"
     before = 0 if lock == "new" else 1
     async with tallying(create_db) as tally:
@@ -50,6 +56,52 @@ async def test_a_locked_counter_holds_up_no_other(
         assert sorted(counts) == list(range(before + 1, before + ROUNDS + 1))
     assert look(count_of(name)) == ROUNDS + 1
     assert look(count_of(locked)) == before + ROUNDS
+
+
+async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_than_a_lock_wait(
+    create_db: Coordinates, name: str, beside: Connection
+) -> None:
+    locked = f"{name}.locked"
+    async with tallying(create_db, limit=0.7) as tally:
+        await tally.hit(locked, 1, WITHIN)
+        beside.exec_driver_sql("BEGIN")
+        beside.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
+        both = [Hit(locked), Hit(name)]
+        waiting = [asyncio.create_task(tally.count(both, WITHIN))]
+        for count in range(1, 11):
+            waiting.append(asyncio.create_task(tally.count(both, WITHIN)))
+            assert await tally.hit(name, 1, WITHIN) == count
+        beside.exec_driver_sql("ROLLBACK")
+        answers = await asyncio.gather(*waiting)
+    assert sorted(first.count for first, _ in answers) == list(range(2, 13))
+
+
+async def test_an_order_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
+    create_db: Coordinates, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("counter.tally.tally.UNSEEN", 0.1)
+    blocked: list[int] = []  # how many orders each batch had that waited for a lock
+    write = Writer.write
+
+    async def watched(writer: Writer, batch: Batch) -> dict[str, int]:
+        try:
+            return await write(writer, batch)
+        except LockedError:
+            blocked.append(len(batch.orders))
+            raise
+
+    monkeypatch.setattr(Writer, "write", watched)
+    new = f"{name}.new"
+    async with tallying(create_db) as tally:
+        beside.exec_driver_sql("BEGIN")
+        beside.exec_driver_sql(LOCKS["new"].format(ALL=ALL, NOW=NOW, name=new))
+        waiting = asyncio.create_task(tally.hit(new, 1, WITHIN))
+        async with asyncio.timeout(WITHIN):
+            while blocked[-3:] != [1, 1, 1]:
+                await asyncio.gather(*(tally.hit(name, 1, WITHIN) for _ in range(8)))
+        beside.exec_driver_sql("ROLLBACK")
+        assert await waiting == 1
+    assert set(blocked[blocked.index(1) :]) == {1}
 
 
 async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_room(
@@ -110,10 +162,16 @@ async def test_what_a_trigger_refuses_is_told_at_once_and_alone(
                 assert await tally.hit(name, 1, WITHIN) == count
                 with pytest.raises(ServiceUnavailable, match="refuses"):
                     await tally.hit(refused, 1, WITHIN)
+            connection = tally._writer._connection  # noqa: SLF001 (it stays, though under a
+            assert await tally.hit(name, 1, WITHIN) == 61  # trigger no statement brings a count)
+            assert tally._writer._connection is connection  # noqa: SLF001
         assert sum(isinstance(answer, ServiceUnavailable) for answer in answers) == 10
         assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
         assert await tally.hit(refused, 1, WITHIN) == 1  # as soon as it is let
-    assert look(count_of(name)) == 60
+        before = look("SELECT COUNT(*) FROM receipt")
+        await asyncio.gather(*(tally.hit(refused, 1, WITHIN) for _ in range(20)))
+        assert look("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
+    assert look(count_of(name)) == 61
     assert caplog.text.count("not that one") == 1
 
 
@@ -145,19 +203,3 @@ async def test_a_flood_of_large_orders_leaves_single_hits_their_room(
         single = asyncio.create_task(tally.hit(name, 1, 1))
         answers = await asyncio.gather(*waiting, single, return_exceptions=True)
     assert all("in time" in str(answer) for answer in answers)
-
-
-async def test_small_and_large_orders_take_turns() -> None:
-    queue = Queue(10_000)
-    loop = asyncio.get_running_loop()
-
-    def add(size: int) -> None:
-        assert queue.add(Order([Hit("a/b")] * size, 0, loop.create_future()))
-
-    for _ in range(5):
-        add(MOST)
-    for _ in range(2 * MOST):
-        add(1)
-    sizes = [[len(order.hits) for order in queue.take(MOST)] for _ in range(7)]
-    assert sorted(map(len, sizes[:2])) == sorted(map(len, sizes[2:4])) == [1, MOST]
-    assert sizes[4:] == [[MOST]] * 3

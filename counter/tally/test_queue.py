@@ -1,0 +1,62 @@
+"""Which orders are taken together, and which are kept from the others."""
+
+import asyncio
+
+from counter.tally.hits import MOST, Hit
+from counter.tally.orders import Order
+from counter.tally.queue import Queue
+
+
+def order(*names: str) -> Order:
+    """Return an order for hits on those counters."""
+    return Order([Hit(name) for name in names], 0, asyncio.get_running_loop().create_future())
+
+
+def filled(*orders: Order) -> Queue:
+    """Return a queue in which those wait."""
+    queue = Queue(10_000)
+    for each in orders:
+        assert queue.add(each)
+    return queue
+
+
+def taken(queue: Queue) -> list[list[str]]:
+    """Take all that can be taken; return the counters of the first hits, batch by batch."""
+    batches = []
+    while queue.is_ready():
+        batches.append([each.hits[0].name for each in queue.take(MOST)])
+    return batches
+
+
+async def test_small_and_large_orders_take_turns() -> None:
+    large = [order(*["l/l"] * MOST) for _ in range(5)]
+    small = [order("s/s") for _ in range(2 * MOST)]
+    assert [len(batch) for batch in taken(filled(*large, *small))] in (
+        [1, MOST, 1, MOST, 1, 1, 1],
+        [MOST, 1, MOST, 1, 1, 1, 1],
+    )
+
+
+async def test_orders_on_a_locked_counter_wait_until_it_is_released() -> None:
+    queue = filled(order("a/a"), order("b/b", "a/a"), order("b/b"))
+    queue.lock(["a/a"])
+    queue.add(order("a/a"))
+    assert taken(queue) == [["b/b"]]
+    queue.release(set())
+    assert taken(queue) == [["a/a", "b/b", "a/a"]]
+
+
+async def test_orders_on_a_suspect_are_taken_alone_and_in_turn_with_the_others() -> None:
+    queue = filled(order("a/a"), order("b/b"), order("a/a"), order("c/c"))
+    queue.suspect(["a/a"])
+    queue.add(order("a/a", "c/c"))
+    assert sorted(taken(queue)[:2]) == [["a/a"], ["b/b", "c/c"]]
+    assert taken(queue) == []
+
+
+async def test_a_group_whose_counter_is_locked_meanwhile_waits() -> None:
+    queue = filled()
+    queue.try_apart([order("a/a"), order("b/b")], [order("a/a")])
+    queue.lock(["a/a"])
+    assert [batch for batch in taken(queue) if batch] == [["b/b"]]
+    assert queue.has_aside()
