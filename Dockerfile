@@ -37,7 +37,8 @@ CMD ["quart", "run", "--reload", "--host", "0.0.0.0"]
 FROM base AS production
 RUN useradd --uid 1000 --user-group --no-create-home app
 COPY --from=packages /opt/venv /opt/venv
-COPY alembic.ini application.py commands.py db.py db_errors.py dotfiles.py manage.py pyproject.toml settings.py ./
+COPY alembic.ini pyproject.toml ./
+COPY application.py commands.py db.py db_connection.py db_errors.py dotfiles.py manage.py settings.py ./
 COPY counter counter
 COPY migrations migrations
 COPY web web

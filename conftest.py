@@ -4,14 +4,18 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quart import Quart
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import settings
 from application import create_app
+from db_connection import session
 from testing import (
     ALEMBIC,
     AWKWARD_FOLDER,
@@ -73,6 +77,12 @@ def mysql_tcp() -> bool:
 
 
 @pytest.fixture(scope="session")
+def mysql_server(mysql_server: Login) -> Login:
+    """Let what the tests send mean the same as what the app sends."""
+    return replace(mysql_server, init_command=session())
+
+
+@pytest.fixture(scope="session")
 def mysql_root(mysql_server: Login) -> Login:
     """Return root's account, which may create others; skip where the tests have another."""
     if mysql_server.user != "root":
@@ -131,6 +141,17 @@ def fresh_db(mysql_server: Login) -> Iterator[Coordinates]:
 def create_db(create_db: Coordinates) -> Coordinates:
     """Return the settings that lead to a migrated database of the module's own."""
     return Coordinates(create_db, TESTING=True)
+
+
+@pytest.fixture(scope="module")
+def db_engine(db_engine: AsyncEngine) -> AsyncEngine:
+    """Let what the tests send through it mean the same as what the app sends."""
+
+    @event.listens_for(db_engine.sync_engine, "do_connect", insert=True)
+    def begin(_dialect: Any, _record: Any, _unnamed: Any, named: dict[str, Any]) -> None:
+        named["init_command"] = session()
+
+    return db_engine
 
 
 @pytest.fixture(scope="session")

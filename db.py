@@ -10,22 +10,29 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-import aiomysql
+from pymysql import MySQLError
 from quart import Quart, current_app
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from werkzeug.exceptions import ServiceUnavailable
 
+import db_connection
 import db_errors
+from db_connection import Connection
 from db_errors import Kind
 
 NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
-REMEDY = "`quart mysql start` starts a server, `quart mysql setup` makes the account."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds
+DETAILS = {
+    Kind.OUTAGE: "The database is away, or cannot serve now.",
+    Kind.CONFLICT: "Another transaction was in the way: try again.",
+    Kind.REFUSAL: "The database refuses this program: its log says why.",
+    Kind.SCHEMA: NOT_MIGRATED,
+}
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
@@ -42,6 +49,15 @@ def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
     )
 
 
+def sync_engine(config: Mapping[str, Any]) -> Engine:
+    """Return an engine for what is no request, such as migrations: nothing in it has a limit."""
+    return create_engine(
+        url(config, "mysql+pymysql"),
+        poolclass=NullPool,
+        connect_args={"init_command": db_connection.session()},
+    )
+
+
 def init_app(app: Quart) -> None:
     """Open the engine when `app` starts to serve, and close it when it ends."""
     _end_where_the_start_gives_up(app)
@@ -49,9 +65,12 @@ def init_app(app: Quart) -> None:
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
         await wait(app.config, by_signal=app.extensions.get("by_signal", False))
+        size = app.config["DB_POOL_SIZE"]
+        slots = asyncio.Semaphore(size)
         app.extensions["engine"] = create_async_engine(
             url(app.config),
-            pool_size=app.config["DB_POOL_SIZE"],
+            async_creator=lambda: connect(app.config, app.config["DB_TIMEOUT"], slots),
+            pool_size=size,
             max_overflow=0,
             pool_timeout=None,  # DB_TIMEOUT covers it
             pool_pre_ping=True,
@@ -65,8 +84,9 @@ def init_app(app: Quart) -> None:
 async def transaction() -> AsyncIterator[AsyncConnection]:
     """Give the block a connection of its own; commit at its end, roll back on an error.
 
-    Raises ServiceUnavailable where the database is away, takes longer than DB_TIMEOUT
-    seconds for all of the block, or lacks a table. Other errors are the block's own.
+    Raises ServiceUnavailable where the database is away or refuses, another transaction is in
+    the way, a table is missing, or all of the block takes longer than DB_TIMEOUT seconds. Other
+    errors are the block's own.
     """
     try:
         engine: AsyncEngine = current_app.extensions["engine"]
@@ -75,28 +95,27 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
     limit = asyncio.timeout(current_app.config["DB_TIMEOUT"])
     try:
         async with limit, engine.begin() as connection:
-            yield connection
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                await connection.invalidate()  # no ROLLBACK, which a server that hangs delays
+                raise
     except (DBAPIError, TimeoutError) as error:
         kind = db_errors.kind(error)
         if kind is Kind.FAULT and not limit.expired():
             raise
         current_app.logger.warning("database: %s", db_errors.reason(error))
-        detail = NOT_MIGRATED if kind is Kind.SCHEMA else "The database is away."
+        detail = DETAILS.get(kind, DETAILS[Kind.OUTAGE])
         raise ServiceUnavailable(detail, retry_after=RETRY_AFTER) from error
 
 
-async def connect(config: Mapping[str, Any]) -> aiomysql.Connection:
-    """Return a connection beside the engine's, for what the pool's cannot do."""
-    to = url(config)
-    return await aiomysql.connect(
-        host=to.host,
-        port=to.port,
-        user=to.username,
-        password=to.password,
-        db=to.database,
-        charset="utf8mb4",
-        autocommit=None,  # as the server has it: a round trip less
-    )
+async def connect(
+    config: Mapping[str, Any],
+    within: float | None = None,
+    slots: asyncio.Semaphore | None = None,
+) -> Connection:
+    """Make a connection of the app's: see db_connection."""
+    return await db_connection.connect(url(config), within, slots)
 
 
 async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
@@ -106,7 +125,6 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
     with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
     """
     place = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
-    engine = create_async_engine(url(config), poolclass=NullPool)
     start = shown = time.monotonic()
     with ExitStack() as stack:
         for number in (signal.SIGINT, signal.SIGTERM) if by_signal else ():
@@ -114,13 +132,16 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
         while True:
             try:
                 # A login that takes longer than a request may is of no use.
-                async with asyncio.timeout(config["DB_TIMEOUT"]), engine.connect():
-                    return
-            except Exception as error:  # noqa: BLE001 (a stranger's bytes make any)
+                async with asyncio.timeout(config["DB_TIMEOUT"]):
+                    return await (await connect(config)).ensure_closed()
+            except (MySQLError, TimeoutError) as error:
                 refused, reason = db_errors.kind(error) is Kind.REFUSAL, db_errors.reason(error)
+                remedy = db_errors.remedy(error)
             waited = time.monotonic() - start
             if refused or waited > config["DB_WAIT"]:
-                raise SystemExit(f"No {place} in {waited:.0f} s (DB_WAIT): {reason}. {REMEDY}")
+                raise SystemExit(
+                    f"No {place} in {waited:.0f} s (DB_WAIT): {reason}. {remedy}".rstrip()
+                )
             if time.monotonic() - shown >= PROGRESS_EVERY:
                 shown = time.monotonic()
                 print(f"Waiting for {place}: {waited:.0f} s", file=sys.stderr, flush=True)

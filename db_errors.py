@@ -1,8 +1,14 @@
 """What an error of the server or its driver means: the one place that decides.
 
-Sources: "Server Error Message Reference" in MySQL's manual and `include/mysqld_ername.h` there;
-MariaDB's "Error Codes", whose own numbers begin at 1900 and 4000; "Client Error Message
-Reference", 2000 to 2999, which are the driver's.
+What is named here by its number means what stands here. Of the other errors the class of the
+SQLSTATE decides, where it is one of CLASSES; the driver's own are lost connections; and the
+rest are faults of the statement, which would fail again.
+
+Gone through for what a running program can meet: all errors of MySQL 9.7 (its table
+performance_schema.events_errors_summary_global_by_error; "Server Error Message Reference" in
+the manual), those of MariaDB 10.11 and 11.8 (their errmsg.sys; "MariaDB Error Codes") and the
+driver's ("Client Error Message Reference", 2000 to 2999). Above 1899 the two servers give one
+number to different errors; of those below, each is of a kind with its twin or is met nowhere.
 """
 
 from enum import Enum, auto
@@ -18,12 +24,72 @@ class Kind(Enum):
     FAULT = auto()  # the statement is at fault, and would be again
 
 
-CONFLICTS = {1205, 1213}
-REFUSALS = {1044, 1045, 1049, 1130, 1698, 3118, 3159, 4151}
-SCHEMA = {1054, 1146}
-# Full, a node that its cluster has left behind, shutting down, blocked, an account's limit,
-# read-only.
-OUTAGES = {1040, 1047, 1053, 1129, 1203, 1226, 1290, 1836}
+CONFLICTS = {
+    *(1205, 1213, 1689, 3572),  # a lock: waited for too long, a deadlock, given up, NOWAIT
+    *(3058, 3132, 3133),  # the same of GET_LOCK and of MySQL's locking service
+    1020,  # a row has changed since it was read: MariaDB's innodb_snapshot_isolation
+    *(1412, 1615),  # the table was changed meanwhile
+    *(1613, 1614, 3101),  # rolled back: a part of XA, or by the group at COMMIT
+}
+OUTAGES = {
+    *(1040, 1041, 1135, 1203, 1226, 4081),  # too many connections, of all or of the account
+    *(1021, 1114, 1878, 3019, 3675, 3884, 4139),  # a disk, a table or temporary space is full
+    *(1037, 1206, 1637, 3015, 3044, 3950, 3985),  # no memory; too many locks or transactions
+    *(1004, 1015, 1016, 1017, 1023, 1024, 1026, 1030, 1180, 1181, 1296, 1297, 1810, 1811),  # files
+    *(1036, 1290, 1792, 1836, 1874, 1881, 3989),  # read-only, as a replica or in trouble
+    *(1028, 1317, 1927, 1969, 3024, 3169),  # ended by somebody, or by a limit of time
+    *(1047, 1053, 1129, 3032, 3168, 4031, 6400),  # no majority, ends, blocks, offline, hung up
+    *(1964, 3100, 3781, 3782, 3783, 3796, 3797, 3798, 3799),  # of a cluster or a group
+    *(1534, 1593, 1598, 1661, 1662, 1663, 1664, 1665, 1666, 1667, 1844),  # of the binary log
+    # A table, an index or a tablespace is damaged, or its key is not there.
+    *(1032, 1033, 1034, 1035, 1194, 1195, 1712, 1812, 1814, 1817, 1877, 1932),
+    *(3000, 3003, 3185, 3510),
+}
+SCHEMA = {
+    *(1054, 1109, 1146, 1735),  # no such column, table, partition
+    *(1176, 1191, 1305, 1356),  # no such index or routine; a view of what is not there
+}
+FAULTS = {1153, 3068}  # too large a packet, though its SQLSTATE says that the connection was lost
+CLASSES = {
+    "08": Kind.OUTAGE,  # of the connection
+    "28": Kind.REFUSAL,  # of the account
+    "40": Kind.CONFLICT,  # rolled back
+    "XA1": Kind.CONFLICT,
+}
+
+# Refusals, and what each needs.
+ACCOUNT = (
+    "DB_USERNAME and DB_PASSWORD name the account, which may also be locked, expired, or one"
+    " that requires TLS (DB_TLS); `quart mysql setup` makes it."
+)
+PLUGIN = (
+    "The driver cannot log in as this account does. ALTER USER can let it use"
+    " caching_sha2_password on MySQL, mysql_native_password on MariaDB."
+)
+HOST = "The server takes this account from other hosts only: CREATE USER names the host."
+DATABASE = "`quart mysql setup` makes the database that DATABASE_NAME names, and its account."
+TLS_WANTED = "The server takes TLS only: set DB_TLS to verified, or to preferred."
+TLS = "DB_TLS and DB_TLS_CA say what is verified."
+GRANT = "The account lacks a privilege: `quart mysql setup` grants all that the app needs."
+REFUSALS = {
+    **dict.fromkeys((1045, 1698, 1820, 1862, 1873, 3118, 3955, 4150, 4151, 6126, 6127), ACCOUNT),
+    **dict.fromkeys((1251, 1275, 1524, 2059, 2061), PLUGIN),
+    **dict.fromkeys((1130,), HOST),
+    **dict.fromkeys((1044, 1046, 1049, 1102, 3879), DATABASE),
+    **dict.fromkeys((1142, 1143, 1227, 1370, 1449, 3530, 6038), GRANT),
+    3159: TLS_WANTED,
+    2026: TLS,
+}
+NOBODY = "`quart mysql start` starts a server."
+NOBODY_ANSWERS = {0, 2003}
+
+KINDS = {
+    **dict.fromkeys(CONFLICTS, Kind.CONFLICT),
+    **dict.fromkeys(OUTAGES, Kind.OUTAGE),
+    **dict.fromkeys(SCHEMA, Kind.SCHEMA),
+    **dict.fromkeys(FAULTS, Kind.FAULT),
+    **dict.fromkeys(REFUSALS, Kind.REFUSAL),
+}
 
 
 def number(error: BaseException) -> int:
@@ -41,14 +107,22 @@ def reason(error: BaseException) -> str:
     return str(cause) or "it does not answer"
 
 
+def remedy(error: BaseException) -> str:
+    """Return what helps where a login failed, or nothing."""
+    code = number(error)
+    if kind(error) is Kind.REFUSAL:
+        return REFUSALS.get(code, ACCOUNT)
+    return NOBODY if code in NOBODY_ANSWERS else ""
+
+
 def kind(error: BaseException) -> Kind:
     """Return what an error of the server, the driver or SQLAlchemy means."""
     code = number(error)
-    if code in CONFLICTS:
-        return Kind.CONFLICT
-    if code in REFUSALS:
-        return Kind.REFUSAL
-    if code in SCHEMA:
-        return Kind.SCHEMA
+    if code in KINDS:
+        return KINDS[code]
+    state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    for begin, meant in CLASSES.items():
+        if state.startswith(begin):
+            return meant
     lost = getattr(error, "connection_invalidated", False)
-    return Kind.OUTAGE if lost or 2000 <= code < 3000 or code in OUTAGES else Kind.FAULT
+    return Kind.OUTAGE if lost or 2000 <= code < 3000 else Kind.FAULT

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection
 
 import settings
-from db import url
+from db import sync_engine
 from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.masked import Masked
@@ -52,9 +51,7 @@ def migrated_database(login: Login) -> Iterator[Coordinates]:
 @contextmanager
 def connected(coordinates: Coordinates) -> Iterator[Connection]:
     """Connect to a database beside the app; each statement is committed at once."""
-    engine = create_engine(
-        url(coordinates, "mysql+pymysql"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
+    engine = sync_engine(coordinates).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
 

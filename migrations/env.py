@@ -5,11 +5,12 @@ import logging
 import zlib
 
 from alembic import context
-from sqlalchemy import Connection, MetaData, create_engine, func, pool, select
+from sqlalchemy import Connection, MetaData, func, select
 
 import db
 import settings
 from counter.models import metadata as counter_metadata
+from db_connection import NAMES
 
 config = context.config
 target_metadata: list[MetaData] = [counter_metadata]
@@ -32,13 +33,13 @@ def run_migrations_offline() -> None:
 def run_migrations_online() -> None:
     """Migrate the configured database, waited for as the app waits for it."""
     asyncio.run(db.wait(vars(settings), by_signal=True))
-    engine = create_engine(db.url(vars(settings), "mysql+pymysql"), poolclass=pool.NullPool)
-    with engine.connect() as connection:
+    with db.sync_engine(vars(settings)).connect() as connection:
         migrate(connection)
 
 
 def migrate(connection: Connection) -> None:
     """Run the revisions, one process at a time."""
+    connection.exec_driver_sql(NAMES)  # SQLAlchemy has set its own after the session's
     lock = f"alembic_{zlib.crc32(str(connection.engine.url.database).encode())}"
     if not connection.scalar(select(func.get_lock(lock, LOCK_WAIT))):
         raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")

@@ -25,7 +25,7 @@ def init_app(app: Quart) -> None:
     async def serve() -> AsyncGenerator[None]:
         # Half of a request's time: a connection that died in silence leaves time for another.
         limit = min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2
-        writer = Writer(lambda: db.connect(app.config), limit)
+        writer = Writer(lambda: db.connect(app.config, limit), limit)
         tally = app.extensions["tally"] = Tally(writer)
         loop = asyncio.get_running_loop()
         with noticing_the_end(lambda: loop.call_soon_threadsafe(tally.end, ENDS_WITHIN)):

@@ -57,6 +57,7 @@ class Login:
     password: str = field(repr=False)
     unix_socket: str | None = None
     database: str | None = None  # without which the login is refused
+    init_command: str | None = None  # what each session begins with, such as SET sql_mode
 
     def __post_init__(self) -> None:
         for name in ("host", "user", "password"):
@@ -115,6 +116,7 @@ class Login:
             password=self.password.encode(),  # as a str it would be sent in latin-1
             charset="utf8mb4",
             client_flag=client_flag,
+            init_command=self.init_command,
             autocommit=True,
             read_timeout=timeout,
             write_timeout=timeout,

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +25,7 @@ class Relay:
         self.port = 0
         self.watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._near: set[asyncio.StreamWriter] = set()
 
     @property
     def address(self) -> dict[str, Any]:
@@ -42,12 +45,20 @@ class Relay:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def reset(self) -> None:
+        """Answer all connections with a reset, as a balancer does that has forgotten them."""
+        for writer in self._near:
+            now = struct.pack("ii", 1, 0)  # SO_LINGER: see socket(7)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            writer.transport.abort()
+
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
             far, there = await asyncio.open_connection(*self._to)
         except OSError:  # the server is away, and so is this
             back.transport.abort()
             return
+        self._near.add(back)
         ways = [
             asyncio.create_task(self._pass(near, there, to_server=True)),
             asyncio.create_task(self._pass(far, back, to_server=False)),
@@ -61,6 +72,7 @@ class Relay:
             for writer in (there, back):
                 writer.transport.abort()
             self._tasks.difference_update(ways)
+            self._near.discard(back)
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool

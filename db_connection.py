@@ -1,0 +1,153 @@
+"""A connection to the database: what its session means, how it is lost and how it ends."""
+
+import asyncio
+from typing import Any
+
+import aiomysql
+from pymysql import MySQLError, OperationalError
+from pymysql.constants import CLIENT, COMMAND, CR
+from sqlalchemy import URL
+
+# As strict on each server: its configuration would decide whether a text that is too long is
+# cut. STRICT_ALL_TABLES too, for tables of engines without transactions.
+MODES = (
+    "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
+    "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+)
+# The newest collation that both have: to those before it, all emoji are the same.
+NAMES = "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_520_ci"
+QUIT = b"\x01\x00\x00\x00" + bytes([COMMAND.COM_QUIT])
+NOTICED_WITHIN = 2  # seconds that a server may take to end a session beyond its limits
+
+leaving: set[asyncio.Task[None]] = set()  # event loops hold tasks weakly
+
+
+def session(within: float | None = None) -> str:
+    """Return the statement that gives a session the same meaning on every server.
+
+    With `within`, its statements wait for no lock for so many seconds, at least one, and its
+    queries end after them. DML does not end on MySQL, which has no such limit.
+    """
+    limits = ""
+    if within:
+        lock = max(1, int(within) - 1)
+        # Each server runs the comment that is for it: "Comments" in both manuals.
+        limits = (
+            f", lock_wait_timeout = {lock}, innodb_lock_wait_timeout = {lock}"
+            f" /*!80000 , max_execution_time = {max(1, int(within * 1000))} */"
+            f" /*M! , max_statement_time = {within} */"
+        )
+    return (
+        f"{NAMES}, autocommit = 0, sql_mode = '{MODES}',"
+        " time_zone = '+00:00', completion_type = 'NO_CHAIN', default_storage_engine = 'InnoDB',"
+        f" group_concat_max_len = 1048576{limits}"
+    )
+
+
+async def connect(
+    to: URL, within: float | None = None, slots: asyncio.Semaphore | None = None
+) -> "Connection":
+    """Connect; the session has the limits of `within`.
+
+    The connection takes one of `slots`, which it gives back when its session has ended.
+    """
+    connection = Connection(
+        slots or asyncio.Semaphore(),
+        within or 0,
+        host=to.host,
+        port=to.port,
+        user=to.username,
+        password=to.password,
+        db=to.database,
+        charset="utf8mb4",
+        autocommit=None,  # the session has it
+        init_command=session(within),
+        client_flag=CLIENT.FOUND_ROWS,  # as SQLAlchemy wants it
+    )
+    await connection._connect()  # noqa: SLF001 (as aiomysql.connect does)
+    return connection
+
+
+class Connection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
+    """aiomysql's connection, with the driver's errors on every event loop.
+
+    A session goes on at the server when nobody waits for its query any more: MySQL does not
+    look before that ends. Until then it keeps its slot, or there would be ever more of them.
+    """
+
+    def __init__(self, slots: asyncio.Semaphore, within: float, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._slots, self._within = slots, within
+        self._has_slot = self._is_busy = False
+        self._reader: Any
+        self._writer: Any
+
+    def character_set_name(self) -> None:
+        """Keep SQLAlchemy from SET NAMES, which would undo the session's collation."""
+
+    def close(self) -> None:
+        """Close without a word."""
+        super().close()
+        self._free_slot()
+
+    async def ensure_closed(self) -> None:
+        """Say good-bye, and close; what is not sent yet still is."""
+        if self._writer and not self._writer.transport.is_closing():
+            self._writer.write(QUIT)
+        self.close()
+
+    async def _connect(self) -> None:
+        await self._slots.acquire()
+        self._has_slot = True
+        try:
+            await super()._connect()
+        except BaseException as error:
+            self._free_slot()
+            if not isinstance(error, Exception) or _is_known(error):
+                raise
+            # A stranger's bytes make any error, as does a peer that hangs up with uvloop.
+            raise OperationalError(
+                CR.CR_SERVER_HANDSHAKE_ERR, f"it speaks no MySQL ({error!r})"
+            ) from error
+
+    async def _execute_command(self, command: int, sql: str | bytes) -> None:
+        self._is_busy = command == COMMAND.COM_QUERY  # a ping without answer is none that works
+        await super()._execute_command(command, sql)
+
+    def _write_bytes(self, data: bytes) -> None:
+        # uvloop has seen the end of the connection, and would raise RuntimeError.
+        if self._writer.transport.is_closing():
+            self.close()
+            raise OperationalError(CR.CR_SERVER_GONE_ERROR, "the connection was closed")
+        super()._write_bytes(data)
+
+    def _close_on_cancel(self) -> None:
+        if self._is_busy and self._has_slot:
+            self._has_slot = False  # it is given back where the session has ended
+            task = asyncio.create_task(self._leave(self._reader, self._writer))
+            leaving.add(task)
+            task.add_done_callback(leaving.discard)
+            self._reader = self._writer = None
+        super()._close_on_cancel()
+
+    def _free_slot(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._slots.release()
+
+    async def _leave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Wait until the server has ended the session, but not for longer than that may go on."""
+        try:
+            async with asyncio.timeout(self._within + NOTICED_WITHIN):
+                writer.write(QUIT)
+                while await reader.read(2**16):
+                    pass  # the answer that nobody waits for
+        except (OSError, RuntimeError):
+            pass  # lost, or out of time
+        finally:
+            writer.transport.abort()
+            self._slots.release()
+
+
+def _is_known(error: Exception) -> bool:
+    return isinstance(error, MySQLError) and bool(error.args) and isinstance(error.args[0], int)
