@@ -8,6 +8,7 @@ import db
 from commands import mysql
 from counter import api, durability, purge, shortcut, tally
 from counter.api.hitting import plain_hit
+from counter.models import metadata
 from counter.views import counter_app, plain_view
 from web import errors, operations, pages, serving
 
@@ -24,7 +25,7 @@ def create_app(**config_overrides: Any) -> Quart:
     purge.init_app(app)
     errors.init_app(app)
     pages.init_app(app)
-    operations.init_app(app)
+    operations.init_app(app, metadata)
     serving.init_app(app)
     app.register_blueprint(counter_app)
     api.init_app(app)

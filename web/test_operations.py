@@ -12,7 +12,7 @@ import settings
 from application import create_app
 from testing import connected, migrated_database
 from throwaway_mysql import Login
-from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.databases.database import Coordinates, throwaway_database
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,48 @@ async def test_another_schema_is_said_at_start_up_and_is_not_ready(
     assert "another schema than this program" in said
     assert "alembic upgrade head" in said
     assert "another schema than this program" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE counter DROP updated", "DROP TABLE receipt"])
+async def test_a_schema_that_was_damaged_is_not_ready(fresh_db: Coordinates, change: str) -> None:
+    with connected(fresh_db) as connection:
+        connection.execute(text(change))
+    app = create_app(**fresh_db)
+    async with app.test_app():
+        response = await app.test_client().get("/health/ready")
+    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "another schema than this program" in await response.get_data(as_text=True)
+
+
+FAIL = """CREATE FUNCTION fail() RETURNS INT READS SQL DATA
+BEGIN
+  DECLARE chosen INT;
+  SELECT number INTO chosen FROM failure;
+  SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = chosen, MESSAGE_TEXT = 'on purpose';
+  RETURN 1;
+END"""
+
+
+async def test_whatever_the_database_fails_with_is_not_ready_and_in_the_log(
+    fresh_db: Coordinates, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(**fresh_db)
+    with connected(fresh_db) as connection:
+        for statement in (
+            "CREATE TABLE failure SELECT 9001 AS number",
+            FAIL,
+            "RENAME TABLE alembic_version TO known",
+            "CREATE VIEW alembic_version AS SELECT version_num FROM known WHERE fail()",
+        ):
+            connection.execute(text(statement))
+        async with app.test_app():
+            for number in (1020, 1021, 1114, 1205, 1290, 1317, 1820, 9001):
+                connection.execute(text(f"UPDATE failure SET number = {number}"))
+                caplog.clear()
+                response = await app.test_client().get("/health/ready")
+                assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE, number
+                assert response.headers["Retry-After"]
+                assert caplog.messages == ["database: on purpose"]
 
 
 async def test_app_settings_masks_secrets() -> None:
