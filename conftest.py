@@ -5,12 +5,13 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from quart import Quart
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import settings
@@ -20,15 +21,19 @@ from testing import (
     ALEMBIC,
     AWKWARD_FOLDER,
     PROJECT,
+    Alembic,
     MysqlCommand,
     account_settings,
+    connected,
     migrated_database,
     own_server,
+    run_alembic,
 )
 from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.accounts import throwaway_prefix
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.masked import Masked
+from throwaway_mysql.schemas.alembic_project import AlembicProject
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +133,25 @@ def checkout(project_copy: Path) -> Path:
     for folder in (venv, pipenv):
         (project_copy / folder.name).symlink_to(folder)
     return project_copy
+
+
+@pytest.fixture
+def connection(empty_database: Coordinates) -> Iterator[Connection]:
+    """Connect to the empty database."""
+    with connected(empty_database) as connection:
+        yield connection
+
+
+@pytest.fixture
+def alembic(empty_database: Coordinates, server_environ: dict[str, str]) -> Alembic:
+    """Return the command line of Alembic on the empty database."""
+    return partial(run_alembic, server_environ | empty_database.environ())
+
+
+@pytest.fixture
+def migrations(mysql_server: Login, empty_database: Coordinates) -> AlembicProject:
+    """Return the migrations, to run on the empty database in this process."""
+    return AlembicProject(ALEMBIC, mysql_server, empty_database["DATABASE_NAME"])
 
 
 @pytest.fixture

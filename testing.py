@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ PROGRAMS = Path(sys.executable).parent
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspaces after branches
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]
+Alembic = Callable[..., subprocess.CompletedProcess[str]]  # the command line
 ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
 
 
@@ -54,6 +55,22 @@ def connected(coordinates: Coordinates) -> Iterator[Connection]:
     engine = sync_engine(coordinates).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
+
+
+def run_alembic(
+    environ: Mapping[str, str], *arguments: str, cwd: Path = PROJECT, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line of Alembic, which is to succeed."""
+    done = subprocess.run(
+        [PROGRAMS / "alembic", *arguments],
+        cwd=cwd,
+        env={**environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def cut_once(
