@@ -11,6 +11,7 @@ import db
 import settings
 from counter.models import metadata as counter_metadata
 from db_connection import NAMES
+from migrations.autogenerate import PLUGINS, arrange, include
 
 config = context.config
 target_metadata: list[MetaData] = [counter_metadata]
@@ -45,7 +46,13 @@ def migrate(connection: Connection) -> None:
         raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")
     # Alembic commits its revisions only where no transaction was open before.
     connection.commit()
-    context.configure(connection=connection, target_metadata=target_metadata)
+    context.configure(
+        connection=connection,
+        target_metadata=target_metadata,
+        autogenerate_plugins=PLUGINS,
+        include_object=include,
+        process_revision_directives=arrange,
+    )
     with context.begin_transaction():
         context.run_migrations()
     connection.scalar(select(func.release_lock(lock)))

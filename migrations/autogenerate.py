@@ -1,0 +1,173 @@
+"""What autogenerate writes, in an order that MySQL and MariaDB take, up and down.
+
+They want an index below a foreign key for as long as there is the key, and commit each statement
+by itself. So keys go before what they need and come after it, and a dropped table's indexes go
+with the table.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from alembic import context as alembic
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.schema import sort_tables_and_constraints
+from sqlalchemy.types import SchemaType
+
+PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
+INDEXES = Index, PrimaryKeyConstraint, UniqueConstraint
+APART = {"foreignkey", "check"}  # constraints that MySQL knows by a name in the database
+
+Ops = list[ops.MigrateOperation]
+Tables = dict[str, Table]
+
+
+def arrange(context: MigrationContext, _: Any, scripts: list[ops.MigrationScript]) -> None:
+    """Arrange both ways of a new revision: Alembic's `process_revision_directives`."""
+    for script in scripts:
+        up, down = script.upgrade_ops, script.downgrade_ops
+        if not (context.connection and up and down) or up.is_empty():
+            continue
+        there = MetaData()
+        there.reflect(context.connection)
+        old, new = _in_order([there]), _in_order(context.opts["target_metadata"])
+        staying = _staying(old, list(_flat(up)))
+        up.ops[:] = _arranged(list(_flat(up)), old, new, staying)
+        down.ops[:] = _arranged(list(_flat(down)), new, old, staying)
+
+
+def include(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> bool:  # noqa: FBT001
+    """Leave the CHECKs of types to their columns: Alembic's `include_object`."""
+    if kind != "check_constraint":
+        return True
+    if not reflected:
+        return not getattr(item, "_type_bound", False)
+    metadatas: list[MetaData] = alembic.get_context().opts["target_metadata"]
+    tables = [m.tables[item.table.name] for m in metadatas if item.table.name in m.tables]
+    types = [column.type for table in tables for column in table.columns]
+    return name not in [kind.name for kind in types if isinstance(kind, SchemaType)]
+
+
+def _arranged(
+    given: Ops, before: Tables, after: Tables, staying: list[ForeignKeyConstraint]
+) -> Ops:
+    """Arrange what makes one schema of another; the keys `staying` are in both."""
+    dropped = {op.table_name for op in given if isinstance(op, ops.DropTableOp)}
+    created = {op.table_name for op in given if isinstance(op, ops.CreateTableOp)}
+    kept = [op for op in given if isinstance(op, ops.DropTableOp) or _table(op) not in dropped]
+    indexes = [index for op in kept for index in _own_index(op, before)]
+    touched = {place for op in kept + indexes for place in _touched(op)}
+    hindering = [key for key in staying if touched & _places(key)]
+    going = _crossing(before[name] for name in before if name in dropped)
+    coming = _crossing(after[name] for name in after if name in created)
+    for op in kept:
+        if isinstance(op, ops.CreateTableOp):
+            op.columns = [part for part in op.columns if not _is_one_of(part, coming)]
+
+    def rank(op: ops.MigrateOperation) -> tuple[int, ...]:
+        match op:
+            case ops.DropConstraintOp() if op.constraint_type in APART:
+                return (0,)
+            case ops.DropTableOp():
+                return 1, -list(before).index(op.table_name)
+            case ops.CreateForeignKeyOp() | ops.CreateCheckConstraintOp():
+                return (4,)
+        table = _table(op)
+        return (3, list(after).index(table)) if table in created else (2,)
+
+    drops = [ops.DropConstraintOp.from_constraint(key) for key in hindering + going]
+    creates = [ops.CreateForeignKeyOp.from_constraint(key) for key in hindering + coming]
+    return sorted([*indexes, *drops, *kept, *creates], key=rank)
+
+
+def _flat(op: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
+    """Yield the operations of a container, and of those in it."""
+    if isinstance(op, ops.OpContainer):
+        for inner in op.ops:
+            yield from _flat(inner)
+    else:
+        yield op
+
+
+def _table(op: ops.MigrateOperation) -> str:
+    return getattr(op, "table_name", "") or getattr(op, "source_table", "")
+
+
+def _in_order(metadatas: Iterable[MetaData]) -> Tables:
+    """Return the tables by name, each after those that its keys refer to, where that can be."""
+    tables = [table for metadata in metadatas for table in metadata.tables.values()]
+    pairs = sort_tables_and_constraints(tables)  # type: ignore[no-untyped-call]
+    return {table.name: table for table, _ in pairs if table is not None}
+
+
+def _keys(table: Table) -> list[ForeignKeyConstraint]:
+    return sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
+
+
+def _crossing(tables: Iterable[Table]) -> list[ForeignKeyConstraint]:
+    """Return the keys of tables that refer to one that is made later."""
+    later = list(tables)
+    crossing = []
+    while later:
+        table = later.pop(0)
+        names = {other.name for other in later}
+        crossing += [
+            key for key in _keys(table) if key.use_alter or key.referred_table.name in names
+        ]
+    return crossing
+
+
+def _is_one_of(part: Any, keys: list[ForeignKeyConstraint]) -> bool:
+    """Tell whether a part of a table is one of these keys, or a copy."""
+    return isinstance(part, ForeignKeyConstraint) and part.name in {key.name for key in keys}
+
+
+def _staying(old: Tables, given: Ops) -> list[ForeignKeyConstraint]:
+    """Return the keys that are there before and after."""
+    dropped = {op.table_name for op in given if isinstance(op, ops.DropTableOp)}
+    gone = {op.constraint_name for op in given if isinstance(op, ops.DropConstraintOp)}
+    keys = [key for name in old if name not in dropped for key in _keys(old[name])]
+    return [key for key in keys if key.name not in gone]
+
+
+def _places(key: ForeignKeyConstraint) -> set[tuple[str, str]]:
+    """Return the tables and columns at both ends of a key."""
+    own = {(key.table.name, column.name) for column in key.columns}
+    return own | {(key.referred_table.name, end.column.name) for end in key.elements}
+
+
+def _touched(op: ops.MigrateOperation) -> list[tuple[str, str]]:
+    """Return the columns whose type or index an operation may not take from under a key."""
+    names: list[str] = []
+    match op:
+        case ops.AlterColumnOp() if op.modify_type is not None:
+            names = [op.column_name]
+        case ops.DropIndexOp():
+            names = _names(op.to_index())
+        case ops.DropConstraintOp() if op.constraint_type == "unique":
+            names = _names(op.to_constraint())
+    return [(_table(op), name) for name in names[:1]]
+
+
+def _own_index(op: ops.MigrateOperation, before: Tables) -> Ops:
+    """Return what drops the index that a server made for a key: it stays when the key goes."""
+    if not isinstance(op, ops.DropConstraintOp) or op.constraint_type != "foreignkey":
+        return []
+    table, columns = before[op.table_name], _names(op.to_constraint())
+    parts = [part for part in (*table.indexes, *table.constraints) if isinstance(part, INDEXES)]
+    below = [part.name for part in parts if _names(part)[: len(columns)] == columns]
+    if any(name != op.constraint_name for name in below):
+        return []
+    return [ops.CreateIndexOp(str(op.constraint_name), op.table_name, columns).reverse()]
+
+
+def _names(part: Any) -> list[str]:
+    return [column.name for column in part.columns]

@@ -1,0 +1,208 @@
+"""What autogenerate writes goes up and down on MySQL and MariaDB, and leaves nothing to do."""
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Connection,
+    DateTime,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    inspect,
+    text,
+)
+from sqlalchemy.dialects import mysql
+
+from testing import PROJECT
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Schema = Callable[[], dict[str, list[Any]]]  # what each table has beside its id
+
+
+def to(table: str, *, index: bool = False, **options: Any) -> Column[Any]:
+    """Return a column that refers to a table."""
+    key = ForeignKey(f"{table}.id", **options)
+    return Column(f"{table}_id", key, index=index)
+
+
+def number(name: str, *, index: bool = False) -> Column[int]:
+    """Return a column of numbers."""
+    return Column(name, BigInteger, index=index)
+
+
+def kinds() -> list[Any]:
+    """Return columns of the kinds that a server tells of in words of its own."""
+    return [
+        Column("flag", Boolean, nullable=False, server_default=text("0")),
+        Column("checked", Boolean(create_constraint=True, name="flag")),
+        Column("letter", Enum("a", "b", name="letter")),
+        Column("word", Enum("c", "d", name="word", native_enum=False, create_constraint=True)),
+        Column("json", JSON, nullable=False, server_default=text("('{}')")),
+        Column("price", Numeric(10, 2), server_default="1.50"),
+        Column("text", String(20), server_default="it's 50% :of", comment='it\'s 50% "of" :all'),
+        Column("made", DateTime, server_default=func.now()),
+        Column("moment", mysql.DATETIME(fsp=6), server_default=text("CURRENT_TIMESTAMP(6)")),
+        Column("lower", String(20), Computed("lower(text)")),
+        CheckConstraint("price > 0", name="price"),
+    ]
+
+
+CASES: dict[str, list[Schema]] = {
+    "a key with an index, and another index": [
+        lambda: {"customer": [], "order": [to("customer", index=True), number("b", index=True)]},
+        dict,
+    ],
+    "a key without an index of its own": [
+        lambda: {"customer": [], "order": [to("customer")]},
+        lambda: {"customer": [], "order": [to("customer", index=True)]},
+        lambda: {"customer": [], "order": [to("customer")]},
+        lambda: {"customer": [], "order": [number("customer_id")]},
+        lambda: {"customer": [], "order": [to("customer")]},
+        lambda: {"customer": [], "order": []},
+    ],
+    "an index below a key that is replaced": [
+        lambda: {"a": [], "b": [to("a", index=True), number("c")]},
+        lambda: {"a": [], "b": [to("a"), number("c"), Index(None, "a_id", "c")]},
+        lambda: {"a": [], "b": [to("a"), number("c"), UniqueConstraint("a_id", "c")]},
+        lambda: {"a": [], "b": [to("a"), number("c"), Index("renamed", "a_id")]},
+    ],
+    "a unique column that is referred to": [
+        lambda: {
+            "country": [Column("code", String(2), unique=True)],
+            "town": [Column("code", ForeignKey("country.code"))],
+        },
+        lambda: {
+            "country": [Column("code", String(2))],
+            "town": [Column("code", String(2))],
+        },
+        lambda: {"country": [], "town": []},
+    ],
+    "a type below a key": [
+        lambda: {
+            "country": [Column("code", String(2), unique=True)],
+            "town": [Column("code", ForeignKey("country.code"), index=True)],
+        },
+        lambda: {
+            "country": [Column("code", String(3), unique=True)],
+            "town": [Column("code", ForeignKey("country.code"), index=True)],
+        },
+    ],
+    "a table that is referred to": [
+        lambda: {"a": [], "b": [to("a", index=True)]},
+        lambda: {"b": []},
+        lambda: {"a": [], "b": [to("a", ondelete="CASCADE")]},
+        lambda: {"b": [number("a_id")]},
+    ],
+    "tables that refer to each other, and to themselves": [
+        lambda: {
+            "a": [to("b", index=True, use_alter=True), to("a", index=True)],
+            "b": [to("a", index=True)],
+        },
+        dict,
+    ],
+    "many tables": [
+        lambda: {
+            "d": [],
+            "c": [to("d"), number("x", index=True)],
+            "b": [to("c", index=True), to("d", index=True)],
+            "a": [to("b"), to("c", index=True), to("d")],
+        },
+        dict,
+    ],
+    "one column of a key of two": [
+        lambda: {
+            "a": [number("x"), number("y"), UniqueConstraint("x", "y")],
+            "b": [number("x"), number("y"), ForeignKeyConstraint(["x", "y"], ["a.x", "a.y"])],
+        },
+        lambda: {
+            "a": [number("x"), number("y"), UniqueConstraint("x", "y")],
+            "b": [number("x")],
+        },
+    ],
+    "a column with a CHECK": [
+        lambda: {"a": [number("x"), number("y"), CheckConstraint("x > y", name="xy")]},
+        lambda: {"a": [number("x")]},
+        lambda: {"a": [number("x"), CheckConstraint("x > 0", name="x")]},
+    ],
+    "columns of all kinds": [lambda: {"kinds": []}, lambda: {"kinds": kinds()}, dict],
+}
+
+
+def models(schema: Schema) -> MetaData:
+    """Return the models of a schema; their tables say nothing of engine and collation."""
+    metadata = MetaData(naming_convention=NAMES)
+    for name, parts in schema().items():
+        Table(name, metadata, Column("id", BigInteger, primary_key=True), *parts)
+    return metadata
+
+
+@pytest.fixture
+def config(tmp_path: Path, connection: Connection) -> Config:
+    """Return Alembic's configuration of a copy without revisions, whose models a test gives."""
+    shutil.copytree(PROJECT / "migrations", tmp_path / "migrations")
+    shutil.rmtree(tmp_path / "migrations/versions")
+    (tmp_path / "migrations/versions").mkdir()
+    settings = (PROJECT / "pyproject.toml").read_text().replace("prepend_sys_path", "# ", 1)
+    (tmp_path / "pyproject.toml").write_text(settings)
+    environment = tmp_path / "migrations/env.py"
+    given = r"\1 = config.attributes['models']"
+    given = re.sub(r"^(target_metadata.*) = .*", given, environment.read_text(), flags=re.M)
+    environment.write_text(given)
+    config = Config(toml_file=tmp_path / "pyproject.toml", stdout=io.StringIO())
+    config.attributes["connection"] = connection
+    return config
+
+
+@pytest.mark.parametrize("schemas", CASES.values(), ids=CASES)
+def test_what_it_writes_goes_up_and_down(
+    config: Config, connection: Connection, schemas: list[Schema], tmp_path: Path
+) -> None:
+    for number, (before, schema) in enumerate(pairwise([dict, *schemas])):
+        config.attributes["models"] = [models(schema)]
+        command.revision(config, f"step {number}", autogenerate=True)
+        command.upgrade(config, "head")
+        command.check(config)
+        command.downgrade(config, "-1")
+        there = MigrationContext.configure(connection)
+        assert compare_metadata(there, models(before)) == []
+        command.upgrade(config, "head")
+        command.check(config)
+    command.downgrade(config, "base")
+    assert inspect(connection).get_table_names() == ["alembic_version"]
+    for arguments in (["format", "--check"], ["check"]):
+        ruff = [sys.executable, "-m", "ruff", *arguments, "migrations/versions"]
+        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
