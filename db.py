@@ -12,7 +12,7 @@ from typing import Any
 
 from pymysql import MySQLError
 from quart import Quart, current_app
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -22,6 +22,14 @@ import db_connection
 import db_errors
 from db_connection import Connection
 from db_errors import Kind
+
+# What each table says of itself, as servers' defaults differ.
+TABLE: Any = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_unicode_520_ci",
+    "mysql_row_format": "DYNAMIC",
+}
 
 NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
@@ -76,8 +84,15 @@ def init_app(app: Quart) -> None:
             pool_pre_ping=True,
             pool_reset_on_return=None,  # transaction() ends each one itself: a round trip less
         )
+        _keep_uuids_as_text(app.extensions["engine"].sync_engine)
         yield
         await app.extensions["engine"].dispose()
+
+
+def _keep_uuids_as_text(engine: Engine) -> None:
+    """Make Uuid mean CHAR(32) on MariaDB, too, as on MySQL and in SQL made offline."""
+    dialect = engine.dialect
+    event.listen(engine, "connect", lambda *_: setattr(dialect, "supports_native_uuid", False))
 
 
 @asynccontextmanager

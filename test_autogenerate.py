@@ -33,11 +33,13 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    Uuid,
     func,
     inspect,
     text,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import IntegrityError
 
 from testing import PROJECT
 
@@ -66,6 +68,7 @@ def number(name: str, *, index: bool = False) -> Column[int]:
 def kinds() -> list[Any]:
     """Return columns of the kinds that a server tells of in words of its own."""
     return [
+        Column("uuid", Uuid, nullable=False),
         Column("flag", Boolean, nullable=False, server_default=text("0")),
         Column("checked", Boolean(create_constraint=True, name="flag")),
         Column("letter", Enum("a", "b", name="letter")),
@@ -76,7 +79,7 @@ def kinds() -> list[Any]:
         Column("made", DateTime, server_default=func.now()),
         Column("moment", mysql.DATETIME(fsp=6), server_default=text("CURRENT_TIMESTAMP(6)")),
         Column("lower", String(20), Computed("lower(text)")),
-        CheckConstraint("price > 0", name="price"),
+        CheckConstraint("price > 0", name="price"),  # the last
     ]
 
 
@@ -206,3 +209,48 @@ def test_what_it_writes_goes_up_and_down(
         ruff = [sys.executable, "-m", "ruff", *arguments, "migrations/versions"]
         done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_table_has_one_meaning_whatever_the_defaults_of_server_and_database(
+    config: Config, connection: Connection
+) -> None:
+    connection.execute(text("ALTER DATABASE CHARACTER SET latin1"))
+    connection.execute(text("SET default_storage_engine = MyISAM"))
+    config.attributes["models"] = [
+        models(lambda: {"dish": [Column("name", String(255), unique=True)]})
+    ]
+    command.revision(config, "cook", autogenerate=True)
+    command.upgrade(config, "head")
+    made = connection.execute(text("SHOW CREATE TABLE dish")).one()[1]
+    assert "ENGINE=InnoDB" in made
+    assert "ROW_FORMAT=DYNAMIC" in made
+    add = text("INSERT INTO dish (name) VALUES (:name)")
+    for name in ("🍕", "🍺", "👍", "👍🏽", "Crème", "crème brûlée"):
+        connection.execute(add, {"name": name})
+    with pytest.raises(IntegrityError, match="1062"):
+        connection.execute(add, {"name": "CREME"})
+
+
+def test_sql_made_offline_makes_the_same_tables(config: Config, connection: Connection) -> None:
+    schemas: list[Schema] = [lambda: {"kinds": kinds()}, lambda: {"kinds": kinds()[:-1]}]
+    for schema in schemas:
+        config.attributes["models"] = [models(schema)]
+        command.revision(config, "take stock", autogenerate=True)
+        command.upgrade(config, "head")
+    made = connection.execute(text("SHOW CREATE TABLE kinds")).one()
+    command.downgrade(config, "base")
+    connection.execute(text("DROP TABLE alembic_version"))
+    offline(config, connection, command.upgrade, "head")
+    assert connection.execute(text("SHOW CREATE TABLE kinds")).one() == made
+    offline(config, connection, command.downgrade, "head:base")
+    assert not inspect(connection).has_table("kinds")
+
+
+def offline(config: Config, connection: Connection, do: Callable[..., None], way: str) -> None:
+    """Run the SQL that a command makes offline."""
+    config.output_buffer = io.StringIO()
+    do(config, way, sql=True)
+    script = re.sub("^--.*", "", config.output_buffer.getvalue(), flags=re.M)
+    for statement in re.split(r";\n\n", script):
+        if statement.strip():
+            connection.exec_driver_sql(statement.replace("%", "%%"))

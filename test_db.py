@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import pytest
 from quart import Quart
-from sqlalchemy import text
+from sqlalchemy import Column, MetaData, Table, Uuid, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -64,6 +65,16 @@ async def test_bytes_and_every_script_survive_the_way_there_and_back() -> None:
         row = (await connection.execute(text("SELECT :b, :t"), values)).one()
     assert row[0] == values["b"]
     assert row[1] == values["t"]
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_uuid_fits_the_column_that_sql_made_offline_has_for_it() -> None:
+    known, table = uuid4(), Table("known", MetaData(), Column("id", Uuid, primary_key=True))
+    async with db.transaction() as connection:
+        await connection.execute(text("CREATE TABLE known (id CHAR(32) NOT NULL PRIMARY KEY)"))
+        await connection.execute(insert(table), {"id": known})
+        assert (await connection.execute(select(table))).scalars().all() == [known]
+        await connection.execute(text("DROP TABLE known"))
 
 
 @pytest.mark.usefixtures("app")

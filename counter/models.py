@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -18,6 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import TABLE
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,7 +28,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-TABLE: Any = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 NAME_TYPE = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/key
 COUNT_TYPE = BIGINT(unsigned=True)
 MOMENT_TYPE = DATETIME(fsp=6)  # all times are UTC

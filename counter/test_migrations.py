@@ -6,10 +6,12 @@ from functools import partial
 from itertools import count, pairwise
 
 import pytest
-from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, bindparam, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from counter.models import metadata
 from counter.tally.packet import ALL
+from db import TABLE
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 
 # In their order; those that a project of one's own adds come after them.
@@ -19,6 +21,7 @@ REVISIONS = [
     "8d1f6c0a4b27",
     "b3f2a6d81c70",
     "f60c2e94a1d3",
+    "c7d94e1b5a20",
 ]
 BASE, TUTORIAL, *_, HEAD = REVISIONS
 
@@ -155,10 +158,24 @@ def test_the_schema_holds_a_name_once_and_a_number(
     connection.execute(text(f"UPDATE counter SET count = {2**64 - 1}"))
 
 
-def test_tables_say_utf8mb4_and_innodb(migrations: AlembicProject, connection: Connection) -> None:
+def test_the_schema_is_the_same_whatever_the_database_and_its_tables_had(
+    migrations: AlembicProject, connection: Connection
+) -> None:
+    """Let them have what another server's default may have been."""
     connection.execute(text("ALTER DATABASE CHARACTER SET latin1"))
+    migrations.upgrade(REVISIONS[-2])
+    connection.execute(text("ALTER TABLE counter DEFAULT COLLATE utf8mb4_general_ci"))
+    connection.execute(text("ALTER TABLE receipt DEFAULT COLLATE utf8mb4_bin"))
     migrations.upgrade(HEAD)
+    query = "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = "
+    assert connection.scalar(text(query + "DATABASE()")) == TABLE["mysql_collate"]
+    query = (
+        "SELECT table_name, engine, table_collation FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_name IN :names"
+    )
+    names = list(metadata.tables)
+    found = connection.execute(text(query).bindparams(bindparam("names", names, expanding=True)))
+    same = TABLE["mysql_engine"], TABLE["mysql_collate"]
+    assert {row[0]: tuple(row[1:]) for row in found} == dict.fromkeys(names, same)
     made = connection.execute(text("SHOW CREATE TABLE counter")).one()[1]
-    assert "CHARSET=utf8mb4" in made
-    assert "ENGINE=InnoDB" in made
     assert "CHARACTER SET ascii COLLATE ascii_bin" in made

@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.types import SchemaType
 
+from db import TABLE
+
 PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
 INDEXES = Index, PrimaryKeyConstraint, UniqueConstraint
 APART = {"foreignkey", "check"}  # constraints that MySQL knows by a name in the database
@@ -42,6 +44,9 @@ def arrange(context: MigrationContext, _: Any, scripts: list[ops.MigrationScript
         staying = _staying(old, list(_flat(up)))
         up.ops[:] = _arranged(list(_flat(up)), old, new, staying)
         down.ops[:] = _arranged(list(_flat(down)), new, old, staying)
+        for op in up.ops:
+            if isinstance(op, ops.CreateTableOp) and not TABLE.keys() & op.kw.keys():
+                op.kw.update(TABLE)
 
 
 def include(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> bool:  # noqa: FBT001

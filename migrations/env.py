@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import zlib
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, func, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import DropConstraint
 
 import db
 import settings
@@ -46,6 +49,7 @@ def migrate(connection: Connection) -> None:
         raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")
     # Alembic commits its revisions only where no transaction was open before.
     connection.commit()
+    connection.dialect.supports_native_uuid = False  # as in db.py, and in SQL made offline
     context.configure(
         connection=connection,
         target_metadata=target_metadata,
@@ -56,6 +60,13 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
     connection.scalar(select(func.release_lock(lock)))
+
+
+@compiles(DropConstraint, "mysql")
+def drop_constraint(element: DropConstraint, compiler: Any, **options: Any) -> str:
+    """Drop a CHECK in words that both servers know: SQL made offline may be for either."""
+    text: str = compiler.visit_drop_constraint(element, **options)
+    return text.replace(" DROP CHECK ", " DROP CONSTRAINT ", 1)
 
 
 if context.is_offline_mode():
