@@ -53,7 +53,7 @@ async def tallying(
 ) -> AsyncIterator[Tally]:
     """Run a tally on the database."""
     config = {**coordinates, **changes}
-    tally = Tally(Writer(lambda: connect(config), limit), bound)
+    tally = Tally(Writer(lambda: connect(config, limit), limit), bound)
     try:
         yield tally
     finally:

@@ -14,15 +14,14 @@ from counter import models
 from counter.tally.batch import Batch
 from counter.tally.hits import NAME, Kept, Keyed
 
-# READ COMMITTED: no gap locks, which would let writers of new counters block each other.
+# Beside what each session of the app has: see db_connection.py.
 SESSION = [
+    # No gap locks, which would let writers of new counters block each other.
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     # A lock, of a row or a table, is waited for less long than an answer. If this process is cut
     # off in silence, the server keeps what it has locked for a minute, not for its default of
     # eight hours.
-    "SET SESSION autocommit = 0, group_concat_max_len = 1048576, innodb_lock_wait_timeout = 1,"
-    " lock_wait_timeout = 1, wait_timeout = 60, sql_mode = 'STRICT_ALL_TABLES',"
-    " completion_type = 'NO_CHAIN'",
+    "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 1, wait_timeout = 60",
 ]
 LARGEST_PACKET = "SELECT @@max_allowed_packet"
 # Answers with a text on a node of a Galera cluster. There another node's commit may undo what a

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -14,7 +13,6 @@ from counter.tally.packet import ALL
 from counter.tally.tally import Tally
 from counter.tally.writer import Writer
 from counter.testing import BATCH, Look, count_of, tallying
-from db import connect
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import CutError, Relay
 
@@ -250,21 +248,3 @@ async def test_the_bound_counts_the_hits_of_orders(create_db: Coordinates, name:
             await tally.hit(name, 1, 0.1)
         with pytest.raises(ServiceUnavailable, match="in time"):
             await waiting
-
-
-@pytest.mark.parametrize("completion", ["CHAIN", "RELEASE"])
-async def test_what_a_server_does_after_a_commit_leaves_no_repeat_unanswered(
-    create_db: Coordinates, name: str, completion: str
-) -> None:
-    async def connected() -> Any:
-        connection = await connect(create_db)
-        await connection.query(f"SET SESSION completion_type = '{completion}'")
-        return connection
-
-    tally = Tally(Writer(connected, limit=5))
-    try:
-        assert await keyed(tally, name, "a") == Number(1, replayed=False)
-        assert await keyed(tally, name, "a") == Number(1, replayed=True)
-        assert await keyed(tally, name, "b") == Number(2, replayed=False)
-    finally:
-        await tally.close(within=5)

@@ -18,6 +18,7 @@ from db_errors import Kind
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
 # in doubt stays for a day: its first packet might still be on its way.
 RECEIPTS = 256
+TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits: of locks, of a statement
 HEADER = 16  # bytes of a packet beside its statements, amply
 
 Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
@@ -176,8 +177,10 @@ class Writer:
             number == DUP_ENTRY and statement.startswith(sql.KEEP_RECEIPT)
         ):
             raise error  # it may be in
-        if number == LOCK_WAIT_TIMEOUT:
-            return await self._fence(batch, LockedError(await self._locked(batch.sums)))
+        if number in TOO_LONG:
+            names = await self._locked(batch.sums)
+            if names or number == LOCK_WAIT_TIMEOUT:
+                return await self._fence(batch, LockedError(names))
         if number >= 1000 and db_errors.kind(error) is Kind.FAULT:
             return await self._fence(batch, RefusedError(*error.args))
         raise error
