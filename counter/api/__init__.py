@@ -1,6 +1,8 @@
 """The JSON API: hits, looks at counters, and its description."""
 
-from quart import Quart, request
+from typing import Any
+
+from quart import Quart, Request, request
 from werkzeug.exceptions import NotFound
 
 from counter.api.docs import docs
@@ -9,9 +11,18 @@ from counter.api.reading import reading
 from counter.api.wire import LARGEST_BODY
 
 
+class LimitedRequest(Request):
+    """A request: to the API it brings no more than its largest; others have MAX_CONTENT_LENGTH."""
+
+    def __init__(self, method: str, scheme: str, path: str, *more: Any, **options: Any) -> None:
+        if path.startswith("/api/v1/"):
+            options["max_content_length"] = LARGEST_BODY
+        super().__init__(method, scheme, path, *more, **options)
+
+
 def init_app(app: Quart) -> None:
-    """Register the rooms, and let no request bring more than its largest may."""
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    """Register the rooms, and let no request to them bring more than its largest may."""
+    app.request_class = LimitedRequest
     app.before_request(refuse_encoded_slashes)
     for room in (hitting, reading, docs):
         app.register_blueprint(room)

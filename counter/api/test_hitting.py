@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 
 import pytest
-from quart import Quart
+from quart import Quart, request
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
@@ -156,6 +156,17 @@ async def test_a_body_without_a_length_is_limited_too(
     response = await connection.as_response()
     assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert look(count_of(name)) is None
+
+
+async def test_an_upload_that_is_not_for_the_api_may_be_larger(create_db: Coordinates) -> None:
+    app = create_app(**create_db)
+
+    @app.post("/upload")
+    async def upload() -> str:
+        return str(len(await request.get_data(as_text=False)))
+
+    response = await app.test_client().post("/upload", data=b" " * (2 * LARGEST_BODY))
+    assert await response.get_data(as_text=True) == str(2 * LARGEST_BODY)
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON ;x=y"])
