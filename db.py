@@ -31,7 +31,10 @@ TABLE: Any = {
     "mysql_row_format": "DYNAMIC",
 }
 
-NOT_MIGRATED = "The database has another schema than this program: run `alembic upgrade head`."
+NOT_MIGRATED = (
+    "The database has another schema than this program: run `alembic upgrade head` if it is older, "
+    "deploy the newer program if not."
+)
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 PROGRESS_EVERY = 5  # seconds

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+from alembic.util import CommandError
 from pymysql.constants import CLIENT
+from sqlalchemy import Connection, text
 
 import settings
 from testing import ALEMBIC, PROJECT, Alembic
@@ -58,6 +61,18 @@ def test_two_upgrades_at_once_take_turns(alembic: Alembic) -> None:
         runs = [pool.submit(alembic, "upgrade", "head") for _ in range(3)]
         assert all(run.result().returncode == 0 for run in runs)
     assert alembic("current").stdout.endswith("(head)\n")
+
+
+def test_a_newer_schema_is_told_with_what_helps(
+    migrations: AlembicProject, connection: Connection
+) -> None:
+    migrations.upgrade()
+    connection.execute(text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
+    (head,) = migrations.script.get_heads()
+    remedy = rf"\(revision ffffffffffff\): deploy .* `alembic downgrade {head}` with that"
+    for command in (migrations.upgrade, partial(migrations.downgrade, head), migrations.check):
+        with pytest.raises(CommandError, match=remedy):
+            command()
 
 
 def test_revisions_import_nothing_that_changes() -> None:

@@ -6,6 +6,8 @@ import zlib
 from typing import Any
 
 from alembic import context
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import DropConstraint
@@ -15,6 +17,7 @@ import settings
 from counter.models import metadata as counter_metadata
 from db_connection import NAMES
 from migrations.autogenerate import PLUGINS, arrange, include
+from migrations.revisions import advice
 
 config = context.config
 target_metadata: list[MetaData] = [counter_metadata]
@@ -57,8 +60,14 @@ def migrate(connection: Connection) -> None:
         include_object=include,
         process_revision_directives=arrange,
     )
-    with context.begin_transaction():
-        context.run_migrations()
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+    except CommandError as error:
+        there, cause = context.get_context().get_current_heads(), error.__cause__
+        if isinstance(cause, ResolutionError) and cause.argument in there:
+            raise CommandError(advice(there, context.script)) from error
+        raise
     connection.scalar(select(func.release_lock(lock)))
 
 

@@ -14,8 +14,9 @@ from werkzeug.exceptions import ServiceUnavailable
 
 import db_errors
 import settings
-from db import DETAILS, NOT_MIGRATED, RETRY_AFTER, transaction
+from db import DETAILS, RETRY_AFTER, transaction
 from db_errors import Kind
+from migrations.revisions import advice
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
@@ -62,8 +63,8 @@ async def ready() -> dict[str, str]:
 async def _ask_the_database() -> None:
     async with transaction() as connection:
         at = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
-        if set(at) != _heads():
-            raise ServiceUnavailable(NOT_MIGRATED, retry_after=RETRY_AFTER)
+        if lacking := advice(at, _script()):
+            raise ServiceUnavailable(lacking, retry_after=RETRY_AFTER)
         for metadata in current_app.extensions["needed"]:
             for table in metadata.tables.values():
                 await connection.execute(select(table).limit(0))
@@ -77,6 +78,5 @@ async def app_settings() -> dict[str, Any]:
 
 
 @cache
-def _heads() -> set[str]:
-    migrations = Path(__file__).parent.with_name("migrations")
-    return set(ScriptDirectory(str(migrations)).get_heads())
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent.with_name("migrations")))

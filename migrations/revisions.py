@@ -1,0 +1,24 @@
+"""Where a database stands among the revisions of this program, and what helps."""
+
+from collections.abc import Collection
+
+from alembic.script import ScriptDirectory
+
+OLDER = (
+    "The database has another schema than this program, an older one: run `alembic upgrade head`."
+)
+NEWER = (
+    "The database has another schema than this program, a newer one (revision {there}): deploy the "
+    "program that made it, or go back by running `alembic downgrade {newest}` with that."
+)
+
+
+def advice(there: Collection[str], script: ScriptDirectory) -> str:
+    """Return what helps a database at the revisions `there`; empty where it is at the newest."""
+    newest = script.get_heads()
+    if set(there) == set(newest):
+        return ""
+    known = {revision.revision for revision in script.walk_revisions()}
+    if unknown := set(there) - known:
+        return NEWER.format(there=", ".join(sorted(unknown)), newest=", ".join(newest))
+    return OLDER
