@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+SCRIPTS = [path.name for path in Path(__file__).parent.iterdir() if "." not in path.name]
 
-@pytest.mark.parametrize("name", ["bench", "bench-harness", "bootstrap", "lock", "server", "test"])
+
+@pytest.mark.parametrize("name", sorted({*SCRIPTS} - {"common", "__pycache__"}))
 def test_a_script_finds_its_project_through_a_link(
     project_copy: Path, tmp_path: Path, name: str
 ) -> None:

@@ -1,21 +1,37 @@
 """What all pages share: they are fresh, and need no thread."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Never
 
 import pytest
-from quart import session
+from quart import Blueprint, render_template, session
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
 from throwaway_mysql.databases.database import Coordinates
 
 
-async def test_pages_are_not_kept_and_files_are(create_test_client: Client) -> None:
-    page = await create_test_client.get("/")
+@pytest.fixture
+async def client(create_db: Coordinates) -> AsyncIterator[Client]:
+    """Start an app with a page of a blueprint's."""
+    pages = Blueprint("pages", __name__)
+
+    @pages.get("/page")
+    async def page() -> str:
+        return await render_template("error.html", title="None", detail="")
+
+    app = create_app(**create_db)
+    app.register_blueprint(pages)
+    async with app.test_app():
+        yield app.test_client()
+
+
+async def test_pages_are_not_kept_and_files_are(client: Client) -> None:
+    page = await client.get("/page")
     assert page.headers["Cache-Control"] == "no-store"
-    file = await create_test_client.get("/static/page.css")
+    file = await client.get("/static/page.css")
     assert file.status_code == HTTPStatus.OK
     assert file.headers["Cache-Control"] != "no-store"
 
@@ -37,12 +53,11 @@ async def test_a_session_is_kept_and_a_forged_one_is_not(create_db: Coordinates)
 
 
 async def test_a_page_does_not_wait_for_a_thread(
-    create_test_client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> Never:
         raise AssertionError("a thread was asked for")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "run_in_executor", refuse)
-    # With a cookie it is Quart's to answer, whether or not the page was rendered before.
-    response = await create_test_client.get("/", headers={"Cookie": "a=cookie"})
+    response = await client.get("/page", headers={"Cookie": "a=cookie"})
     assert response.status_code == HTTPStatus.OK
