@@ -205,10 +205,29 @@ def test_what_it_writes_goes_up_and_down(
         command.check(config)
     command.downgrade(config, "base")
     assert inspect(connection).get_table_names() == ["alembic_version"]
-    for arguments in (["format", "--check"], ["check"]):
-        ruff = [sys.executable, "-m", "ruff", *arguments, "migrations/versions"]
-        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+    assert ruff(tmp_path, "format", "--check") == ""
+    assert ruff(tmp_path, "check") == ""
+
+
+def ruff(folder: Path, *arguments: str) -> str:
+    """Return what ruff has to say of the revisions."""
+    command = [sys.executable, "-m", "ruff", *arguments, "migrations/versions"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode else ""
+
+
+def test_an_empty_revision_is_formatted_too(config: Config, tmp_path: Path) -> None:
+    command.revision(config, "by hand")
+    assert ruff(tmp_path, "format", "--check") == ""
+    assert ruff(tmp_path, "check") == ""
+
+
+def test_where_there_is_no_ruff_a_revision_stays_as_it_is(tmp_path: Path) -> None:
+    without_packages = [sys.executable, "-S", "-m", "migrations.formatting"]
+    revision = tmp_path / "revision.py"
+    revision.write_text("x  =  1")
+    subprocess.run([*without_packages, revision], cwd=PROJECT, check=True)
+    assert revision.read_text() == "x  =  1"
 
 
 def test_a_table_has_one_meaning_whatever_the_defaults_of_server_and_database(
