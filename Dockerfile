@@ -38,7 +38,7 @@ FROM base AS production
 RUN useradd --uid 1000 --user-group --no-create-home app
 COPY --from=packages /opt/venv /opt/venv
 COPY alembic.ini pyproject.toml ./
-COPY application.py commands.py db.py db_connection.py db_errors.py dotfiles.py manage.py settings.py ./
+COPY application.py commands.py db.py db_connection.py db_errors.py db_tls.py dotfiles.py manage.py settings.py ./
 COPY counter counter
 COPY migrations migrations
 COPY web web

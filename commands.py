@@ -68,15 +68,18 @@ def setup() -> None:
 def logins() -> "tuple[Login, Login]":
     """Return root and the app's user at the configured address."""
     from throwaway_mysql import Login
+    from throwaway_mysql.tls import Tls
 
     address = settings.DB_HOST, settings.DB_PORT
+    tls = Tls(settings.DB_TLS, settings.DB_TLS_CA, settings.DB_TLS_CERT, settings.DB_TLS_KEY)
     return (
-        Login(*address, "root", settings.MYSQL_ROOT_PASSWORD),
+        Login(*address, "root", settings.MYSQL_ROOT_PASSWORD, tls=tls),
         Login(
             *address,
             settings.DB_USERNAME,
             settings.DB_PASSWORD,
             database=settings.DATABASE_NAME,
+            tls=tls,
         ),
     )
 

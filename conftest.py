@@ -34,14 +34,16 @@ from throwaway_mysql.accounts import throwaway_prefix
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.masked import Masked
 from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql.tls import Tls
 
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
     """Return the app's user, after root if that has a password: each may make test databases."""
     address = settings.DB_HOST, settings.DB_PORT
-    user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD)
-    root = Login(*address, "root", settings.MYSQL_ROOT_PASSWORD)
+    tls = Tls(settings.DB_TLS, settings.DB_TLS_CA, settings.DB_TLS_CERT, settings.DB_TLS_KEY)
+    user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD, tls=tls)
+    root = Login(*address, "root", settings.MYSQL_ROOT_PASSWORD, tls=tls)
     return [root, user] if root.password else [user]
 
 

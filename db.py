@@ -20,6 +20,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 import db_connection
 import db_errors
+import db_tls
 from db_connection import Connection
 from db_errors import Kind
 
@@ -65,7 +66,7 @@ def sync_engine(config: Mapping[str, Any]) -> Engine:
     return create_engine(
         url(config, "mysql+pymysql"),
         poolclass=NullPool,
-        connect_args={"init_command": db_connection.session()},
+        connect_args={"init_command": db_connection.session(), **db_tls.arguments(config)},
     )
 
 
@@ -133,7 +134,7 @@ async def connect(
     slots: asyncio.Semaphore | None = None,
 ) -> Connection:
     """Make a connection of the app's: see db_connection."""
-    return await db_connection.connect(url(config), within, slots)
+    return await db_connection.connect(url(config), db_tls.context(config), within, slots)
 
 
 async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:

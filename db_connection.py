@@ -1,6 +1,7 @@
 """A connection to the database: what its session means, how it is lost and how it ends."""
 
 import asyncio
+import ssl
 from typing import Any
 
 import aiomysql
@@ -45,10 +46,14 @@ def session(within: float | None = None) -> str:
 
 
 async def connect(
-    to: URL, within: float | None = None, slots: asyncio.Semaphore | None = None
+    to: URL,
+    tls: ssl.SSLContext | None,
+    within: float | None = None,
+    slots: asyncio.Semaphore | None = None,
 ) -> "Connection":
     """Connect; the session has the limits of `within`.
 
+    With a context that verifies nothing, a server without TLS is taken as well.
     The connection takes one of `slots`, which it gives back when its session has ended.
     """
     connection = Connection(
@@ -60,6 +65,7 @@ async def connect(
         password=to.password,
         db=to.database,
         charset="utf8mb4",
+        ssl=tls,
         autocommit=None,  # the session has it
         init_command=session(within),
         client_flag=CLIENT.FOUND_ROWS,  # as SQLAlchemy wants it
@@ -81,17 +87,20 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
         self._has_slot = self._is_busy = False
         self._reader: Any
         self._writer: Any
+        self._ssl_context: ssl.SSLContext | None
 
     def character_set_name(self) -> None:
         """Keep SQLAlchemy from SET NAMES, which would undo the session's collation."""
 
     def close(self) -> None:
         """Close without a word."""
+        if self._writer:
+            self._writer.transport.abort()  # TLS would say its own, until after the loop's end
         super().close()
         self._free_slot()
 
     async def ensure_closed(self) -> None:
-        """Say good-bye, and close; what is not sent yet still is."""
+        """Say good-bye, and close."""
         if self._writer and not self._writer.transport.is_closing():
             self._writer.write(QUIT)
         self.close()
@@ -103,12 +112,23 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
             await super()._connect()
         except BaseException as error:
             self._free_slot()
+            if tls := _tls_error(error):
+                raise OperationalError(CR.CR_SSL_CONNECTION_ERROR, f"TLS: {tls}") from error
             if not isinstance(error, Exception) or _is_known(error):
                 raise
             # A stranger's bytes make any error, as does a peer that hangs up with uvloop.
             raise OperationalError(
                 CR.CR_SERVER_HANDSHAKE_ERR, f"it speaks no MySQL ({error!r})"
             ) from error
+
+    async def _get_server_information(self) -> None:
+        await super()._get_server_information()
+        # aiomysql would go on in plain whatever was asked for, and say that it did not.
+        if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
+            if self._ssl_context.verify_mode:
+                raise OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
+            self._ssl_context = None
+            self.client_flag &= ~CLIENT.SSL
 
     async def _execute_command(self, command: int, sql: str | bytes) -> None:
         self._is_busy = command == COMMAND.COM_QUERY  # a ping without answer is none that works
@@ -151,3 +171,11 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]  # it has no types
 
 def _is_known(error: Exception) -> bool:
     return isinstance(error, MySQLError) and bool(error.args) and isinstance(error.args[0], int)
+
+
+def _tls_error(error: BaseException) -> str:
+    """Return what is wrong with TLS itself, not with the connection."""
+    cause = error.__cause__
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError):
+        return ""
+    return str(cause)

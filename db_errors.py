@@ -59,8 +59,8 @@ CLASSES = {
 
 # Refusals, and what each needs.
 ACCOUNT = (
-    "DB_USERNAME and DB_PASSWORD name the account, which may also be locked, expired, or one"
-    " that requires TLS (DB_TLS); `quart mysql setup` makes it."
+    "DB_USERNAME and DB_PASSWORD name the account, which may also be locked, expired, or one that"
+    " requires TLS (DB_TLS) or a certificate (DB_TLS_CERT); `quart mysql setup` makes it."
 )
 PLUGIN = (
     "The driver cannot log in as this account does. ALTER USER can let it use"
@@ -69,7 +69,7 @@ PLUGIN = (
 HOST = "The server takes this account from other hosts only: CREATE USER names the host."
 DATABASE = "`quart mysql setup` makes the database that DATABASE_NAME names, and its account."
 TLS_WANTED = "The server takes TLS only: set DB_TLS to verified, or to preferred."
-TLS = "DB_TLS and DB_TLS_CA say what is verified."
+TLS = "DB_TLS_CA names the authorities that are trusted; DB_TLS can be off, or preferred."
 GRANT = "The account lacks a privilege: `quart mysql setup` grants all that the app needs."
 REFUSALS = {
     **dict.fromkeys((1045, 1698, 1820, 1862, 1873, 3118, 3955, 4150, 4151, 6126, 6127), ACCOUNT),

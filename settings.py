@@ -3,6 +3,7 @@
 A bad value ends the program with one line that names the variable and what it may be.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def _choice(name: str, *choices: str) -> str:
     return value
 
 
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 QUART_ENV = _choice("QUART_ENV", "production", "development")
 SECRET_KEY = _text("SECRET_KEY")
 DB_HOST = _text("DB_HOST")
@@ -49,6 +58,16 @@ DB_PORT = _integer("DB_PORT", 3306, 1, 65535)
 DB_USERNAME = _text("DB_USERNAME")
 DB_PASSWORD = _text("DB_PASSWORD", default="")
 DATABASE_NAME = _text("DATABASE_NAME")
+DB_TLS_CA = _text("DB_TLS_CA", default="")  # files
+DB_TLS_CERT = _text("DB_TLS_CERT", default="")
+DB_TLS_KEY = _text("DB_TLS_KEY", default="")
+_plain = _is_loopback(DB_HOST) and not (DB_TLS_CA or DB_TLS_CERT or DB_TLS_KEY)
+DB_TLS = _choice("DB_TLS", *(("off", "verified") if _plain else ("verified", "off")), "preferred")
+if DB_TLS == "preferred" and (DB_TLS_CA or DB_TLS_CERT or DB_TLS_KEY):
+    _problems.append(
+        "DB_TLS is preferred, which verifies nothing: DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY need"
+        " verified"
+    )
 MYSQL_ROOT_PASSWORD = _text("MYSQL_ROOT_PASSWORD", default="")
 MYSQLD = _text("MYSQLD", default="")
 DB_POOL_SIZE = _integer("DB_POOL_SIZE", 10, 1, 1000)

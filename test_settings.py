@@ -37,6 +37,23 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert said.stdout == "3306 30 production\n", said.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "ca", "tls"),
+    [
+        ("127.0.0.2", "", "off"),
+        ("::1", "", "off"),
+        ("localhost", "", "off"),
+        ("localhost", "ca.pem", "verified"),
+        ("db", "", "verified"),
+        ("192.0.2.1", "", "verified"),
+        ("localhost.example", "", "verified"),
+    ],
+)
+def test_off_this_machine_tls_is_verified(tmp_path: Path, host: str, ca: str, tls: str) -> None:
+    said = read(tmp_path, "settings.DB_TLS", **GOOD | {"DB_HOST": host, "DB_TLS_CA": ca})
+    assert said.stdout == f"{tls}\n", said.stderr
+
+
 def test_the_environment_wins_over_env_and_that_over_quartenv(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DB_HOST=from-env\nDB_PORT=3317\n")
     (tmp_path / ".quartenv").write_text("DB_HOST=from-quartenv\nDB_PORT=3316\nDB_WAIT=7\n")
@@ -97,6 +114,11 @@ def test_a_line_that_cannot_be_meant_is_named(tmp_path: Path, written: bytes, li
         ({"DB_WAIT": "-1"}, "DB_WAIT is '-1': it must be a whole number from 0 to 3600"),
         ({"HIT_TIMEOUT": "0"}, "HIT_TIMEOUT is '0': it must be a whole number from 1 to 3600"),
         ({"DB_PASSWORD": "p\udcff"}, "DB_PASSWORD has bytes that are not UTF-8: it must be"),
+        ({"DB_TLS": "on"}, "DB_TLS is 'on': it must be one of off, verified, preferred"),
+        (
+            {"DB_TLS": "preferred", "DB_TLS_CA": "ca.pem"},
+            "DB_TLS is preferred, which verifies nothing: DB_TLS_CA",
+        ),
         ({"QUART_ENV": "dev"}, "QUART_ENV is 'dev': it must be one of production, development"),
     ],
 )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 import settings
 from db import sync_engine
 from throwaway_mysql import Login
-from throwaway_mysql.databases.database import Coordinates, throwaway_database
+from throwaway_mysql.databases.database import TLS, Coordinates, throwaway_database
 from throwaway_mysql.masked import Masked
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.servers.port import free_port
@@ -38,6 +38,7 @@ def account_settings(login: Login) -> dict[str, str]:
         "DB_USERNAME": login.user,
         "DB_PASSWORD": login.password,
         "MYSQL_ROOT_PASSWORD": login.password if login.user == "root" else "",
+        **dict(zip(TLS, astuple(login.encryption), strict=True)),
     }
 
 

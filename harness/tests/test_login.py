@@ -21,6 +21,7 @@ from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.private import PrivateServer
 from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.tls import Tls
 
 
 def test_it_meets_a_server(mysql_server: Login) -> None:
@@ -180,3 +181,24 @@ def test_its_url_names_its_socket() -> None:
     login = Login("localhost", 0, "root", "p", unix_socket="/a folder/sock")
     assert login.url() == "mysql+pymysql://root:p@localhost/?unix_socket=/a%20folder/sock"
     assert login.address == "/a folder/sock"
+
+
+@pytest.mark.parametrize(
+    ("driver", "query"),
+    [
+        ("pymysql", "ssl_ca=%2Fa%20ca.pem&ssl_cert=c.pem"),
+        ("mysqldb", "ssl_ca=%2Fa%20ca.pem&ssl_cert=c.pem&ssl_mode=VERIFY_IDENTITY"),
+        ("aiomysql", ""),  # takes no file from a URL
+    ],
+)
+def test_its_url_names_what_its_tls_trusts_where_a_url_can(driver: str, query: str) -> None:
+    login = Login("there", 1, "root", "p", tls=Tls("verified", ca="/a ca.pem", cert="c.pem"))
+    assert login.url(driver).partition("?")[2] == query
+
+
+def test_tls_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"^TLS is 'on': it must be one of off, preferred, verif"):
+        Tls("on")
+    gone = Tls("verified", ca=str(tmp_path / "gone.pem"))
+    with pytest.raises(ServerError, match=r"^TLS with .*gone.pem: .*No such file[^\n]*$"):
+        gone.context()

@@ -15,6 +15,7 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.servers import kept
 from throwaway_mysql.servers.private import PrivateServer
 from throwaway_mysql.servers.shared import SharedLogin
+from throwaway_mysql.tls import MODES, Tls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +102,13 @@ def _login(options: argparse.Namespace) -> Login:
         os.environ.get("MYSQL_PWD", ""),  # not an option: other users see a command's
         unix_socket=options.socket,
         database=options.database,
+        tls=_tls(options),
     )
+
+
+def _tls(options: argparse.Namespace) -> Tls | None:
+    files = options.tls_ca, options.tls_cert, options.tls_key
+    return Tls(options.tls or "verified", *files) if options.tls or any(files) else None
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -118,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     left.add_argument("--prefix", required=True, help="how their names begin, such as shop_test_")
     left.add_argument("--spare", action="append", default=[], metavar="NAME", help="never drop it")
     left.add_argument("--socket", help="a Unix socket, instead of host and port")
+    left.add_argument("--tls", choices=MODES, help="whether to encrypt, and whom to trust")
+    left.add_argument("--tls-ca", default="", metavar="FILE", help="certificates of authorities")
+    left.add_argument("--tls-cert", default="", metavar="FILE", help="a certificate to show")
+    left.add_argument("--tls-key", default="", metavar="FILE", help="its key")
     left.set_defaults(database=None)
     command = commands.add_parser("list", parents=[left], help="list throwaway databases, and why")
     command.set_defaults(command=_list)
@@ -131,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--folder", type=Path, required=True, help="where its data are")
     command.add_argument("--database", default="throwaway", help="made at its first start")
     command.add_argument("--program", default="", help="such as /usr/sbin/mysqld")
-    command.set_defaults(command=_server, socket=None)
+    command.set_defaults(
+        command=_server, socket=None, tls="off", tls_ca="", tls_cert="", tls_key=""
+    )
     command = commands.add_parser("kept", help="list what test runs kept on private servers")
     command.set_defaults(command=_kept)
     command = commands.add_parser("end", help="end a server that a test run kept (--db-keep)")

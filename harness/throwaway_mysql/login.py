@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 from throwaway_mysql import ServerError
 from throwaway_mysql.masked import Hidden
+from throwaway_mysql.tls import Tls
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
+NO_TLS = 2026  # though it was asked for
 MOST_PORT = 65535
 DRIVERS = (  # that SQLAlchemy knows for MySQL and MariaDB
     *("pymysql", "aiomysql", "asyncmy", "mysqldb"),
@@ -58,6 +61,7 @@ class Login:
     unix_socket: str | None = None
     database: str | None = None  # without which the login is refused
     init_command: str | None = None  # what each session begins with, such as SET sql_mode
+    tls: Tls | None = None  # by default off on this machine, else as the server has it
 
     def __post_init__(self) -> None:
         for name in ("host", "user", "password"):
@@ -75,6 +79,11 @@ class Login:
     def address(self) -> str:
         """`host:port` or the socket's path, as messages name the server."""
         return self.unix_socket or f"{self.host}:{self.port}"
+
+    @property
+    def encryption(self) -> Tls:
+        """Return `tls`, or its default."""
+        return self.tls or Tls("off" if self.unix_socket or self.host in LOOPBACK else "preferred")
 
     def url(
         self, driver: str = "mysql+pymysql", database: str = "", *, password: bool = True
@@ -94,6 +103,8 @@ class Login:
         place = host if self.unix_socket else f"{host}:{self.port}"
         query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
         query += ["charset=utf8mb4"] if database else []
+        tls = self.encryption.query(scheme.partition("+")[2])
+        query += [f"{name}={quote(value, safe='')}" for name, value in tls.items()]
         path = f"/{name}" if query else ""
         address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
         return Hidden(f"{scheme}://{account}@{address}")
@@ -120,8 +131,8 @@ class Login:
             autocommit=True,
             read_timeout=timeout,
             write_timeout=timeout,
-            ssl_disabled=self.host in LOOPBACK,
             defer_connect=True,
+            **self.encryption.arguments(),
         )
         # As PyMySQL notes for sockets that it makes itself (and leaves open where no one answers).
         connection._secure = bool(self.unix_socket)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -159,7 +170,11 @@ class Login:
         if "cryptography" in str(error):  # which the driver lacks where MySQL wants RSA
             line = f"{self.address} needs cryptography: pip install 'throwaway-mysql[rsa]'"
             return LoginError(f"a login by TCP to the server at {line}", Answer.UNABLE)
+        if isinstance(getattr(error, "original_exception", error), ssl.SSLError):
+            return LoginError(f"no TLS with the server at {self.address}: {error}", Answer.REFUSAL)
         match error.args:
+            case (int(number), str(text)) if number == NO_TLS:
+                return LoginError(f"the server at {self.address} has no TLS", Answer.REFUSAL)
             case (int(number), str(text)) if number == TOO_MANY_CONNECTIONS:
                 line = f"the server at {self.address} is full: {text}"
                 return LoginError(line, Answer.FULL)

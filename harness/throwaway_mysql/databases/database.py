@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 
 import pymysql
 
@@ -17,6 +18,9 @@ from throwaway_mysql.databases.place import Place, saying
 from throwaway_mysql.databases.verdict import State, Verdict, judge, judge_own
 from throwaway_mysql.login import Login
 from throwaway_mysql.masked import Masked
+from throwaway_mysql.tls import Tls
+
+TLS = ("DB_TLS", "DB_TLS_CA", "DB_TLS_CERT", "DB_TLS_KEY")
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,20 @@ class Coordinates(Masked):
     def environ(self) -> dict[str, str]:
         """Return the environment of a program that is to use this database."""
         names = ("DB_HOST", "DB_PORT", "DB_SOCKET", "DB_USERNAME", "DB_PASSWORD", "DATABASE_NAME")
-        return dict(Masked({name: str(self[name]) for name in names}))  # uvloop takes no other
+        known = {name: str(self[name]) for name in (*names, *TLS)}
+        return dict(Masked(known))  # uvloop takes no other
+
+    @property
+    def login(self) -> Login:
+        """The account that they lead to."""
+        return Login(
+            self["DB_HOST"],
+            self["DB_PORT"],
+            self["DB_USERNAME"],
+            self["DB_PASSWORD"],
+            unix_socket=self.get("DB_SOCKET"),
+            tls=Tls(*(self.get(name, "") for name in TLS)) if self.get("DB_TLS") else None,
+        )
 
     def url(self, driver: str = "") -> str:
         """Return the URL of the database, with the password, such as `mysql://...`.
@@ -35,14 +52,7 @@ class Coordinates(Masked):
         With a driver (`pymysql`, `aiomysql`, `asyncmy`, `mysqldb`) it is SQLAlchemy's, which
         may be written as SQLAlchemy does, too: `mysql+pymysql`.
         """
-        login = Login(
-            self["DB_HOST"],
-            self["DB_PORT"],
-            self["DB_USERNAME"],
-            self["DB_PASSWORD"],
-            unix_socket=self.get("DB_SOCKET"),
-        )
-        return login.url(driver or "mysql", self["DATABASE_NAME"])
+        return self.login.url(driver or "mysql", self["DATABASE_NAME"])
 
 
 class StaysError(ServerError):
@@ -61,7 +71,8 @@ def throwaway_database(
 
     `run` is whose it is, and names it; by default this process's. Yields DB_HOST, DB_PORT,
     DB_SOCKET (a path, or empty where the port leads there), DB_USERNAME, DB_PASSWORD,
-    DATABASE_NAME and DB_URI, the server's URL without a database.
+    DATABASE_NAME, DB_URI, the server's URL without a database, and DB_TLS (`off`, `preferred`,
+    `verified`) with DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY, files or empty.
     Raises ServerError where the login fails, or where the server is not this machine's.
     """
     run = run or default_run(throwaway_prefix(database), spared=[database])
@@ -77,6 +88,7 @@ def throwaway_database(
             DB_PASSWORD=login.password,
             DATABASE_NAME=name,
             DB_URI=login.url(),
+            **dict(zip(TLS, astuple(login.encryption), strict=True)),
         )
     finally:
         if run.owns(name):

@@ -34,12 +34,9 @@ def new_engine(coordinates: "Coordinates", driver: str) -> "Engine | AsyncEngine
 
     It is an AsyncEngine for the drivers of ASYNC. Raises ServerError where a package is missing.
     """
-    from throwaway_mysql.login import LOOPBACK
     from throwaway_mysql.masked import Hidden
 
-    # PyMySQL builds a TLS context for each connection, which takes longer than all the rest.
-    near = driver == "pymysql" and coordinates["DB_HOST"] in LOOPBACK
-    arguments: dict[str, Any] = {"ssl_disabled": True} if near else {}
+    arguments = coordinates.login.encryption.arguments(driver)
     try:
         from sqlalchemy import make_url
         from sqlalchemy.pool import NullPool

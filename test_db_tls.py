@@ -1,0 +1,252 @@
+"""TLS to the database: whom it trusts, whom it refuses, and what is said then."""
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from sqlalchemy.exc import DBAPIError
+
+import db
+import db_tls
+import settings
+from application import create_app
+from testing import PROGRAMS, PROJECT, migrated_database
+from testing_tls import Certified, certify, hiding_tls, showing
+from throwaway_mysql import Login
+from throwaway_mysql.accounts import set_up
+from throwaway_mysql.login import LoginError
+from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.tls import Tls
+
+CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # is empty without TLS
+USER, PASSWORD = "tls", "s3cret ☃"
+THERE = "localhost"  # whom the server's certificate is for, and 127.0.0.1 it is not
+
+
+@dataclass
+class Server:
+    """A server with TLS, and a migrated database there; `settings` lead to it, and trust it."""
+
+    run: RunServer
+    folder: Path
+    ca: Certified
+    settings: dict[str, Any]
+    runners: list[asyncio.Runner]
+
+    def ask(self, statement: str) -> None:
+        """Run a statement as root."""
+        root = replace(self.run.root, tls=Tls("preferred"))
+        with root.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    @contextmanager
+    def tls_alone(self) -> Iterator[None]:
+        """Refuse connections without TLS."""
+        self.ask("SET GLOBAL require_secure_transport = ON")
+        try:
+            yield
+        finally:
+            self.ask("SET GLOBAL require_secure_transport = OFF")
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment of a program with these settings."""
+        known = {name: str(value) for name, value in self.settings.items()}
+        return {**os.environ, **known, "MYSQL_PWD": PASSWORD}
+
+    def login(self, **changes: Any) -> Login:
+        """Return a Login, as a project makes one of such settings."""
+        config = {**self.settings, **changes}
+        tls = Tls(*(config[name] for name in ("DB_TLS", *db_tls.FILES)))
+        host, port, user = config["DB_HOST"], config["DB_PORT"], config["DB_USERNAME"]
+        return Login(host, port, user, config["DB_PASSWORD"], tls=tls)
+
+
+@pytest.fixture(scope="module")
+def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a server with TLS, and an account there."""
+    folder = tmp_path_factory.mktemp("tls")
+    ca = certify(folder, "ca")
+    shown = certify(folder, "server", ca, host=THERE)
+    files = {"ca": ca.cert, "cert": shown.cert, "key": shown.key}
+    flags = ["--loose-ssl", *(f"--ssl-{name}={file}" for name, file in files.items())]
+    with ExitStack() as ending:
+        # A loop with TLS ends only after the server's good-bye.
+        loops = (asyncio.new_event_loop, uvloop.new_event_loop)
+        runners = [ending.enter_context(asyncio.Runner(loop_factory=loop)) for loop in loops]
+        run = ending.enter_context(closing(RunServer(mysql_program, flags=flags)))
+        made = ending.enter_context(migrated_database(run.root))
+        with run.root.connect() as connection:
+            set_up(connection, made["DATABASE_NAME"], USER, PASSWORD)
+        config = {name: value for name, value in vars(settings).items() if name.isupper()}
+        config |= {**made, "DB_HOST": THERE, "DB_WAIT": 60, "MYSQL_ROOT_PASSWORD": ""}
+        config |= {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD}
+        config |= {"DB_TLS": "verified", "DB_TLS_CA": ca.cert}
+        yield Server(run, folder, ca, config, runners)
+
+
+async def app_cipher(config: dict[str, Any]) -> str:
+    """Connect as the app does; return how that is encrypted, or nothing."""
+    await db.wait(config)
+    connection = await db.connect(config)
+    async with connection.cursor() as cursor:
+        await cursor.execute(CIPHER)
+        _, cipher = await cursor.fetchone()
+    await connection.ensure_closed()
+    return str(cipher)
+
+
+def others_ciphers(server: Server, **changes: Any) -> list[str]:
+    """Connect as Alembic and as the tests do; return how these are encrypted."""
+    with db.sync_engine({**server.settings, **changes}).connect() as connection:
+        _, alembic = connection.exec_driver_sql(CIPHER).one()
+    with server.login(**changes).connect() as harness, harness.cursor() as cursor:
+        cursor.execute(CIPHER)
+        ((_, tests),) = cursor.fetchall()
+    return [alembic, tests]
+
+
+def is_encrypted(server: Server, **changes: Any) -> bool:
+    """Connect in each way that there is; tell whether all of these are encrypted, or none."""
+    ciphers = others_ciphers(server, **changes)
+    for runner in server.runners:
+        ciphers.append(runner.run(app_cipher({**server.settings, **changes})))
+    (encrypted,) = set(map(bool, ciphers))
+    return encrypted
+
+
+def check_refused(server: Server, line: str, **changes: Any) -> None:
+    """Be refused in each way that there is, at once where the app starts, with such a line."""
+    config = {**server.settings, **changes}
+    for runner in server.runners:
+        with pytest.raises(SystemExit) as end:
+            runner.run(app_cipher(config))
+        assert re.search(r" in \d s \(DB_WAIT\): ", str(end.value))  # not after the 60
+        assert line in str(end.value)
+        assert "\n" not in str(end.value)
+    with pytest.raises(DBAPIError):
+        db.sync_engine(config).connect()
+    with pytest.raises(LoginError) as error:
+        server.login(**changes).connect()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "encrypted"),
+    [
+        ({}, True),
+        ({"DB_TLS": "preferred", "DB_TLS_CA": "", "DB_HOST": "127.0.0.1"}, True),
+        ({"DB_TLS": "off"}, False),
+    ],
+)
+def test_each_way_to_connect_is_encrypted_as_db_tls_says(
+    server: Server, changes: dict[str, str], *, encrypted: bool
+) -> None:
+    assert is_encrypted(server, **changes) is encrypted
+
+
+def test_a_server_that_is_not_the_right_one_is_refused_at_once(server: Server) -> None:
+    check_refused(server, "not valid for '127.0.0.1'", DB_HOST="127.0.0.1")
+    unknown = certify(server.folder, "unknown")
+    for ca in (unknown.cert, ""):  # without one, those that the system trusts
+        check_refused(server, "certificate verify failed", DB_TLS_CA=ca)
+    check_refused(server, "DB_TLS_CA names the authorities", DB_TLS_CA="")
+
+
+def test_a_server_may_want_tls_and_a_certificate(server: Server) -> None:
+    client = certify(server.folder, "client", server.ca)
+    stranger = certify(server.folder, "stranger", certify(server.folder, "another"))
+    with server.tls_alone():
+        check_refused(server, "DB_TLS", DB_TLS="off")
+        assert is_encrypted(server, DB_TLS="preferred", DB_TLS_CA="")
+        server.ask(f"ALTER USER '{USER}'@'%' REQUIRE X509")
+        try:
+            check_refused(server, "DB_TLS_CERT")
+            check_refused(server, "", DB_TLS_CERT=stranger.cert, DB_TLS_KEY=stranger.key)
+            assert is_encrypted(server, DB_TLS_CERT=client.cert, DB_TLS_KEY=client.key)
+        finally:
+            server.ask(f"ALTER USER '{USER}'@'%' REQUIRE NONE")
+
+
+def test_a_certificate_that_has_expired_is_refused(server: Server) -> None:
+    expired = certify(server.folder, "expired", server.ca, host=THERE, days=-1)
+    with showing(expired, server.run.root.port) as port:
+        check_refused(server, "has expired", DB_PORT=port)
+
+
+async def test_without_tls_only_preferred_goes_on_and_in_plain(server: Server) -> None:
+    async with hiding_tls(server.run.root.port) as port:
+        said = "the server offers no TLS"
+        await asyncio.to_thread(check_refused, server, said, DB_PORT=port)
+        plain = {"DB_PORT": port, "DB_TLS": "preferred", "DB_TLS_CA": ""}
+        assert not await asyncio.to_thread(lambda: is_encrypted(server, **plain))
+
+
+async def test_the_app_answers_over_tls(server: Server) -> None:
+    app = create_app(**server.settings)
+    with server.tls_alone():
+        async with app.test_app():
+            client = app.test_client()
+            assert (await client.post("/api/v1/counters/a/b/hits")).status_code == 200
+            assert (await client.get("/api/v1/counters/a/b")).status_code == 200
+            assert (await client.get("/health/ready")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "{programs}/alembic current --check-heads",
+        "{programs}/quart mysql setup",
+        "{programs}/throwaway-mysql list --prefix counter_test_ --host {DB_HOST} --port {DB_PORT}"
+        " --user {DB_USERNAME} --tls-ca {DB_TLS_CA}",
+        "{programs}/pytest -s web/test_operations.py::test_live_and_ready",
+    ],
+    ids=lambda command: command.split()[0].rpartition("/")[2],
+)
+def test_each_command_works_with_tls(server: Server, command: str) -> None:
+    argv = command.format(programs=PROGRAMS, **server.settings).split()
+    root = {"MYSQL_ROOT_PASSWORD": server.run.root.password} if "setup" in argv else {}
+    with server.tls_alone():
+        done = subprocess.run(
+            argv,
+            cwd=PROJECT,
+            env=server.environ() | root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout
+    if argv[0].endswith("pytest"):  # which would else have made a server of its own
+        assert f"Using the server at {THERE}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        ({"DB_TLS_CA": "gone.pem"}, "DB_TLS_CA is '{}/gone.pem': it cannot be read (No such"),
+        ({"DB_TLS_CERT": "."}, "DB_TLS_CERT is '{}/.': it cannot be read (Is a directory)"),
+        ({"DB_TLS_CA": "a.key"}, "DB_TLS_CA is '{}/a.key': it must hold certificates, in PEM"),
+        ({"DB_TLS_KEY": "a.key"}, "DB_TLS_KEY is '{}/a.key': it needs a certificate, DB_TLS_CERT"),
+        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "b.key"}, "the key must be the key of DB_TLS_CERT"),
+        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "a.pem"}, "must hold a key in PEM without a pass"),
+        ({"DB_TLS_CERT": "a.pem"}, "must hold a key in PEM without a passphrase"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line_that_names_the_variable(
+    tmp_path: Path, files: dict[str, str], line: str
+) -> None:
+    certify(tmp_path, "a")
+    certify(tmp_path, "b")
+    set_up = {name: f"{tmp_path}/{file}" for name, file in files.items()}
+    with pytest.raises(SystemExit) as end:
+        db_tls.context({"DB_TLS": "verified", **dict.fromkeys(db_tls.FILES, ""), **set_up})
+    assert line.format(tmp_path) in str(end.value)
+    assert "\n" not in str(end.value)

@@ -1,0 +1,107 @@
+"""What tests of TLS use: certificates, and servers in between that are not to be trusted."""
+
+import asyncio
+import socket
+import socketserver
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pymysql.constants import CLIENT
+
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Certified:
+    """A certificate and its key, in files."""
+
+    cert: str
+    key: str
+    signed: x509.Certificate
+    private: ec.EllipticCurvePrivateKey
+
+
+def certify(
+    folder: Path, name: str, by: Certified | None = None, *, host: str = "", days: int = 30
+) -> Certified:
+    """Make a certificate, of an authority where nobody has signed it."""
+    private, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(
+        issuer_name=by.signed.subject if by else subject,
+        subject_name=subject,
+        public_key=private.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - 60 * DAY,
+        not_valid_after=now + days * DAY,
+    ).add_extension(x509.BasicConstraints(ca=not by, path_length=None), critical=True)
+    if host:
+        names = x509.SubjectAlternativeName([x509.DNSName(host)])
+        builder = builder.add_extension(names, critical=False)
+    signed = builder.sign(by.private if by else private, hashes.SHA256())
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    cert.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return Certified(str(cert), str(key), signed, private)
+
+
+@contextmanager
+def showing(shown: Certified, port: int) -> Iterator[int]:
+    """Greet as the server at `port` does, and show another certificate; yield the port."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(shown.cert, shown.key)
+    with socket.create_connection(("127.0.0.1", port)) as there:
+        greeting = there.recv(2**16)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(greeting)
+            self.request.recv(36, socket.MSG_WAITALL)  # SSLRequest
+            with suppress(OSError):
+                context.wrap_socket(self.request, server_side=True)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
+        Thread(target=listening.serve_forever).start()
+        try:
+            yield listening.server_address[1]
+        finally:
+            listening.shutdown()
+
+
+@asynccontextmanager
+async def hiding_tls(port: int) -> AsyncIterator[int]:
+    """Pass on to `port`, but greet without TLS, as who wants to listen in; yield the port."""
+
+    async def serve(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        far, there = await asyncio.open_connection("127.0.0.1", port)
+        greeting = bytearray(await far.read(2**16))
+        # After the header, a version and NUL: the session, salt, NUL, and 16 capabilities.
+        greeting[greeting.index(0, 5) + 15] &= ~(CLIENT.SSL >> 8)
+        back.write(greeting)
+        await asyncio.gather(copy(near, there), copy(far, back))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        yield listening.sockets[0].getsockname()[1]
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes."""
+    with suppress(OSError):
+        while packet := await reader.read(2**16):
+            writer.write(packet)
+    writer.close()
