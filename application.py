@@ -10,7 +10,7 @@ from counter import api, durability, purge, shortcut, tally
 from counter.api.hitting import plain_hit
 from counter.models import metadata
 from counter.views import counter_app, plain_view
-from web import errors, operations, pages, serving
+from web import errors, files, incoming, operations, pages, serving
 
 
 def create_app(**config_overrides: Any) -> Quart:
@@ -24,6 +24,8 @@ def create_app(**config_overrides: Any) -> Quart:
     tally.init_app(app)
     purge.init_app(app)
     errors.init_app(app)
+    incoming.init_app(app)
+    files.init_app(app)
     pages.init_app(app)
     operations.init_app(app, metadata)
     serving.init_app(app)

@@ -5,7 +5,7 @@ what goes wrong with a plain request too, is Quart's to answer; so what a caller
 same by either way.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,8 @@ from quart import Quart
 
 from counter.tally.hits import Hit, Number
 from counter.tally.tally import Tally
+from web.incoming import Message, Receive, Scope, Send, again
 
-Scope = MutableMapping[str, Any]  # ASGI's, as are the messages
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Reply = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
 
 OF_A_BODY = {b"content-length", b"transfer-encoding"}
@@ -45,7 +42,7 @@ def init_app(app: Quart, *matchers: Callable[[Quart, Scope], Plain | None]) -> N
                     first = await receive()
                     if _is_empty(first) and await _count(plain, tally, scope, send):
                         return
-                    receive = _again(first, receive)
+                    receive = again(first, receive)
                     break
         await quart(scope, receive, send)
 
@@ -80,13 +77,3 @@ def _is_empty(first: Message) -> bool:
     """Tell whether the first message of a request says that it has no body."""
     whole = first["type"] == "http.request" and not first.get("more_body")
     return whole and not first.get("body")
-
-
-def _again(first: Message, receive: Receive) -> Receive:
-    """Return what receives the first message once more, and then the others."""
-    rest = [first]
-
-    async def receive_again() -> Message:
-        return rest.pop() if rest else await receive()
-
-    return receive_again

@@ -4,9 +4,10 @@ from quart import Blueprint, Quart, abort, current_app, render_template, request
 
 from counter import tally
 from counter.models import read_counter
-from counter.shortcut import Plain, Reply, Scope, raise_what_it_met
+from counter.shortcut import Plain, Reply, raise_what_it_met
 from counter.tally.hits import Hit, Number
 from db import transaction
+from web.incoming import Scope
 
 counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 

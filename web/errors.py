@@ -9,6 +9,8 @@ from quart import Quart, Response, current_app, has_request_context, render_temp
 from werkzeug.exceptions import HTTPException, InternalServerError, UnprocessableEntity
 
 FOR_PROGRAMS = "/api/"  # nothing below it is a page
+PROBLEM = "application/problem+json"
+FAULT = "Something went wrong here. It has been written to the log."
 TOLD = 100  # errors of one request
 
 
@@ -40,9 +42,7 @@ async def unexpected(error: Exception) -> Response:
     """Answer a fault of the program; Quart's own page would show variables, secrets too."""
     where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
     current_app.logger.exception("%s met an unexpected error", where, exc_info=error)
-    return await _answer(
-        InternalServerError("Something went wrong here. It has been written to the log.")
-    )
+    return await _answer(InternalServerError(FAULT))
 
 
 def problem(error: HTTPException) -> str:
@@ -63,12 +63,12 @@ async def _answer(error: HTTPException) -> Response:
     if _wants_page():
         title, detail = HTTPStatus(code).phrase, error.description or ""
         return Response(await render_template("error.html", title=title, detail=detail), code)
-    return Response(problem(error), code, content_type="application/problem+json")
+    return Response(problem(error), code, content_type=PROBLEM)
 
 
 def _wants_page() -> bool:
     # A WebSocket's handshake is no request.
     if not has_request_context() or request.path.startswith(FOR_PROGRAMS):
         return False
-    kinds = ["text/html", "application/json", "application/problem+json"]
+    kinds = ["text/html", "application/json", PROBLEM]
     return request.accept_mimetypes.best_match(kinds) == "text/html"

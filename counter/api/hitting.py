@@ -8,8 +8,9 @@ from werkzeug.datastructures import Headers
 from counter import tally
 from counter.api import wire
 from counter.api.checks import Pairs
-from counter.shortcut import Plain, Reply, Scope, raise_what_it_met
+from counter.shortcut import Plain, Reply, raise_what_it_met
 from counter.tally.hits import KEY, NAME, Hit, Number
+from web.incoming import Scope
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
 

@@ -1,0 +1,128 @@
+"""What comes in and is no sound request is answered as other errors are, and not outside of them.
+
+A server program hands on whatever is HTTP; Quart fails on some of it before an error handler can
+answer. Here it is made sound, and the error is kept in its scope for a handler.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from quart import Quart, Response, request, websocket
+from quart.wrappers import BaseRequestWebsocket
+from werkzeug.exceptions import BadRequest, InternalServerError
+from werkzeug.routing import RequestRedirect
+
+from web.errors import FAULT, PROBLEM, problem
+
+Scope = MutableMapping[str, Any]  # ASGI's, as are the messages
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+ERROR = "web.error"
+BODY_WITHIN = 30  # seconds
+LABEL = "[a-z0-9_-]{1,63}"
+HOST = re.compile(rf"(({LABEL}\.)*{LABEL}\.?|\[[0-9a-f:.]+\])?(:[0-9]{{0,5}})?", re.A | re.I)
+BAD_HOST = "The Host header must be given once: a name or an address, and a port if need be."
+ORIGIN = re.compile("https?://[^/]*", re.A | re.I)  # before the path, where the target is a URL
+NO_TARGET = "The target must be a path, or the URL of one."
+
+
+class CutShortError(BadRequest):
+    """The body that was announced did not come: httptools takes that of an upgrade for none."""
+
+    description = "The body that this request announces did not come. Nothing was done."
+
+    def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
+        """Have the connection closed, where the body would be taken for another request."""
+        return [*super().get_headers(*arguments, **options), ("Connection", "close")]
+
+
+def init_app(app: Quart) -> None:
+    """Let nothing but sound requests come to `app`, and no error out of it."""
+    app.config["BODY_TIMEOUT"] = BODY_WITHIN
+    app.url_map.merge_slashes = False  # it redirects, to whatever host was sent
+    app.before_request(check_request)
+    app.before_websocket(check_websocket)
+    app.handle_request = _sealed(app, app.handle_request)  # type: ignore[method-assign]
+    app.handle_websocket = _sealed(app, app.handle_websocket)  # type: ignore[method-assign]
+    quart: Any = app.asgi_app
+
+    async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = _sound(scope)
+        if scope["type"] == "http" and _may_be_cut_short(scope):
+            first = await receive()
+            while not first.get("body") and first.get("more_body"):
+                first = await receive()
+            if first["type"] == "http.request" and not first.get("body"):
+                scope[ERROR] = CutShortError()
+            receive = again(first, receive)
+        await quart(scope, receive, send)
+
+    app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
+
+
+async def check_request() -> None:
+    """Raise what is wrong with the request; have a redirect stay on the host that answers."""
+    _raise_what_is_wrong(request.scope)
+    redirect = request.routing_exception
+    if isinstance(redirect, RequestRedirect):
+        url = urlsplit(redirect.new_url)
+        redirect.new_url = urlunsplit(("", "", f"/{url.path.lstrip('/')}", url.query, ""))
+
+
+async def check_websocket() -> None:
+    """Raise what is wrong with the handshake."""
+    _raise_what_is_wrong(websocket.scope)
+
+
+def again(first: Message, receive: Receive) -> Receive:
+    """Return what receives the first message once more, and then the others."""
+    rest = [first]
+
+    async def receive_again() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return receive_again
+
+
+def _raise_what_is_wrong(scope: Mapping[str, Any]) -> None:
+    if error := scope.get(ERROR):
+        raise error
+
+
+def _sound(scope: Scope) -> Scope:
+    """Return a scope that Quart can make a request of, with the error where it was none."""
+    path, headers = scope["path"], scope["headers"]
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    if hosts[1:] or not all(map(HOST.fullmatch, hosts)):
+        others = [pair for pair in headers if pair[0] != b"host"]
+        scope = {**scope, "headers": others, ERROR: BadRequest(BAD_HOST)}
+    if path.startswith("/"):
+        return scope
+    if url := ORIGIN.match(path):
+        return {**scope, "path": path[url.end() :] or "/"}
+    return {**scope, "path": "/", ERROR: BadRequest(NO_TARGET)}
+
+
+def _may_be_cut_short(scope: Scope) -> bool:
+    """Tell whether a request announces a body, and the upgrade that some servers skip it for."""
+    headers = dict(scope["headers"])
+    has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+    return has_body and b"upgrade" in headers
+
+
+def _sealed(app: Quart, handle: Any) -> Any:
+    """Return what handles a request, but raises nothing: Quart's page would show variables."""
+
+    async def handle_sealed(made: BaseRequestWebsocket) -> Any:
+        try:
+            return await handle(made)
+        except Exception:
+            app.logger.exception("%s %s met an unexpected error", made.method, made.path)
+            return Response(problem(InternalServerError(FAULT)), 500, content_type=PROBLEM)
+
+    return handle_sealed
