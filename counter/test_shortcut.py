@@ -69,6 +69,11 @@ async def ask(
     return start["status"], sorted(start["headers"]), said
 
 
+async def render(app: Quart) -> None:
+    """Have the page rendered, without which no view is plain."""
+    await ask(app, "/", "GET", headers=[(b"cookie", b"session=x")])
+
+
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the counters whose hits took the short cut."""
@@ -164,7 +169,7 @@ async def test_what_is_no_plain_hit_is_quarts(
 async def test_a_body_that_does_not_come_is_not_waited_for(
     create_test_app: Quart, taken: list[str]
 ) -> None:
-    await ask(create_test_app, "/", "GET", quarts=True)
+    await render(create_test_app)
     headers = [(b"content-length", b"5")]  # Quart reads no body for the page
     async with asyncio.timeout(10):
         assert (await ask(create_test_app, "/", "GET", body=[], headers=headers))[0] == 200
@@ -182,7 +187,7 @@ async def test_a_body_after_the_first_message_is_not_lost(
 
 
 async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: list[str]) -> None:
-    await ask(create_test_app, "/", "GET", quarts=True)  # the page is rendered
+    await render(create_test_app)
     answers = [
         await ask(create_test_app, "/", "GET", headers=[(b"accept", b"application/json")]),
         await ask(create_test_app, "/", "GET", quarts=True),
@@ -191,7 +196,8 @@ async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: l
     for status, head, body in answers:
         head.remove((b"content-length", b"%d" % len(body)))  # the next count may be longer
         counts.append(int(body.partition(b"Counter: ")[2].partition(b"<")[0]))
-        seen.append((status, head, body.replace(b": %d<" % counts[-1], b": <")))
+        body = body.replace(b": %d<" % counts[-1], b": <").replace(b'="/mounted/', b'="/')
+        seen.append((status, head, body))
     assert seen[0] == seen[1]
     assert seen[0][0] == 200
     assert counts[1] == counts[0] + 1
@@ -212,7 +218,7 @@ async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: l
 async def test_what_is_no_plain_view_is_quarts(
     create_test_app: Quart, taken: list[str], changes: dict[str, Any], status: int
 ) -> None:
-    await ask(create_test_app, "/", "GET", quarts=True)
+    await render(create_test_app)
     assert (await ask(create_test_app, "/", **{"method": "GET", **changes}))[0] == status
     assert taken == []
 

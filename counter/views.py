@@ -39,7 +39,7 @@ def plain_view(app: Quart, scope: Scope) -> Plain | None:
     """Find a view of the rendered page plain, of somebody without a cookie."""
     if scope["path"] != "/" or scope["method"] != "GET" or scope["query_string"]:
         return None
-    html = app.extensions.get("counter_page", {}).get("html")
+    html = app.extensions.get("counter_page", {}).get("")  # at the root
     if not html or app.debug or any(name in PERSONAL for name, _ in scope["headers"]):
         return None
 
@@ -55,8 +55,12 @@ def plain_view(app: Quart, scope: Scope) -> Plain | None:
 
 
 async def _template() -> str:
-    """Render the page once: that takes longer than to count, and only the number changes."""
+    """Render the page once: that takes longer than to count, and only the number changes.
+
+    Its links begin with the root path, which is the server's, or a proxy's in front of it.
+    """
     kept: dict[str, str] = current_app.extensions.setdefault("counter_page", {})
-    if "html" not in kept or current_app.debug:
-        kept["html"] = await render_template("counter.html", count=PLACE)
-    return kept["html"]
+    at = request.root_path
+    if at not in kept or current_app.debug:
+        kept[at] = await render_template("counter.html", count=PLACE)
+    return kept[at]

@@ -16,19 +16,21 @@ docs = Blueprint("docs", __name__, template_folder="templates")
 @docs.get("/openapi.json")
 async def openapi() -> Response:
     """Show the OpenAPI document, in the order that it was written in."""
-    return Response(json.dumps(document()), content_type=JSON)
+    servers = [{"url": request.root_path or "/"}]
+    return Response(json.dumps({**document(), "servers": servers}), content_type=JSON)
 
 
 @docs.get("/docs")
 async def page() -> str:
     """Show the document as a page, each operation with a command to try."""
-    host = request.host_url.rstrip("/")
+    host = request.headers.get("Host") or request.host
+    address = f"{request.scheme}://{host}{request.root_path}"
     operations = [
         {
             **about,
             "heading": (method.upper(), path),
             "fields": [*_parameters(about), *_body(about)],
-            "curl": curl(host, path, about),
+            "curl": curl(address, path, about),
             "example": json.dumps(about["responses"]["200"]["content"][JSON]["example"], indent=2),
         }
         for path, methods in document()["paths"].items()
@@ -43,7 +45,7 @@ async def page() -> str:
     )
 
 
-def curl(host: str, path: str, about: dict[str, Any]) -> str:
+def curl(address: str, path: str, about: dict[str, Any]) -> str:
     """Return the command that sends an operation's example."""
     sent: dict[str, dict[str, str]] = {"path": {}, "query": {}, "header": {}}
     for parameter in about["parameters"]:
@@ -53,7 +55,7 @@ def curl(host: str, path: str, about: dict[str, Any]) -> str:
     body = about.get("requestBody")
     if body:
         sent["header"]["Content-Type"] = JSON
-    parts = [f"curl {quote(host + path.format(**sent['path']) + query)}"]
+    parts = [f"curl {quote(address + path.format(**sent['path']) + query)}"]
     parts += [f"-H {quote(f'{name}: {value}')}" for name, value in sent["header"].items()]
     if body:
         parts.append(f"-d {quote(json.dumps(body['content'][JSON]['example']))}")
