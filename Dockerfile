@@ -57,4 +57,4 @@ c.request('GET', '/health/live'); \
 sys.exit(c.getresponse().status != 200)"]
 # Behind a proxy on another machine, set FORWARDED_ALLOW_IPS to its address.
 # Docker gives 10 seconds after SIGTERM: requests get 8 of them.
-CMD ["sh", "-c", "exec uvicorn --host 0.0.0.0 --port $PORT --timeout-graceful-shutdown 8 manage:app"]
+CMD ["sh", "-c", "exec uvicorn --http web.http1:Protocol --host 0.0.0.0 --port $PORT --timeout-graceful-shutdown 8 manage:app"]

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import count_of
-from testing import PROGRAMS, PROJECT, connected
+from testing import PROJECT, UVICORN, connected
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import Serving, serving
@@ -38,7 +38,7 @@ def beside(fresh_db: Coordinates) -> Iterator[Connection]:
 def app(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
     """Serve the app as in production."""
     port = free_port()
-    argv: list[str | Path] = [PROGRAMS / "uvicorn", "--port", str(port), "manage:app"]
+    argv = [*UVICORN, "--port", str(port), "manage:app"]
     environ = {**server_environ, **fresh_db.environ()}
     with serving(argv, port, environ, PROJECT, tmp_path / "log") as app:
         yield app

@@ -11,7 +11,7 @@ from signal import Signals
 import pytest
 
 from counter.testing import view
-from testing import PROGRAMS, PROJECT, migrated_database
+from testing import PROJECT, UVICORN, migrated_database
 from throwaway_mysql.login import LoginError
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.run import RunServer
@@ -37,8 +37,8 @@ def app(server: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     port = free_port()
     with migrated_database(server.root) as coordinates:
         environ = {**os.environ, **coordinates.environ(), "DB_TIMEOUT": str(DB_TIMEOUT)}
-        argv = ["--port", str(port), "manage:app"]
-        with serving([PROGRAMS / "uvicorn", *argv], port, environ, PROJECT, log) as app:
+        argv = [*UVICORN, "--port", str(port), "manage:app"]
+        with serving(argv, port, environ, PROJECT, log) as app:
             yield app
 
 

@@ -74,6 +74,10 @@ def test_the_image_migrates_serves_and_knows_that_it_is_healthy(
         status, page = ask(client, "/app-settings")  # in development only
         assert status == HTTPStatus.NOT_FOUND
         assert b"<h1>Not Found</h1>" in page
+        # Without web.http1, the body of an upgrade does not come: 400.
+        upgrade = {"Connection": "Upgrade", "Upgrade": "h2c"}
+        client.request("POST", "/health/live", b"a body", upgrade)
+        assert client.getresponse().status == HTTPStatus.METHOD_NOT_ALLOWED
         client.close()
         assert is_healthy(environ)
     assert not is_healthy(environ)

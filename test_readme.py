@@ -190,7 +190,7 @@ def test_the_commands_by_hand_run(checkout: Path, environ: Masked) -> None:
     assert by_hand.pop() == "pipenv run quart run"
     table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
     endless = {
-        "pipenv run uvicorn --timeout-graceful-shutdown 8 manage:app",
+        "pipenv run uvicorn --http web.http1:Protocol --timeout-graceful-shutdown 8 manage:app",
         "pipenv run pytest -s",
     }
     assert endless < set(table)

@@ -22,10 +22,11 @@ from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import LISTENS_WITHIN, Serving, serving
 
+PRODUCTION = "uvicorn --http web.http1:Protocol"
 SERVERS = {
     "quart run": "quart run --port {port}",
-    "uvicorn": "uvicorn --port {port} manage:app",
-    "uvicorn, two workers": "uvicorn --workers 2 --port {port} manage:app",
+    "uvicorn": f"{PRODUCTION} --port {{port}} manage:app",
+    "uvicorn, two workers": f"{PRODUCTION} --workers 2 --port {{port}} manage:app",
     "hypercorn": "hypercorn --bind 127.0.0.1:{port} manage:app",
     "hypercorn, two workers": "hypercorn --workers 2 --bind 127.0.0.1:{port} manage:app",
 }

@@ -23,6 +23,7 @@ from throwaway_mysql.testing.relay import CutError
 PROJECT = Path(__file__).parent
 ALEMBIC = PROJECT / "pyproject.toml"
 PROGRAMS = Path(sys.executable).parent
+UVICORN = [str(PROGRAMS / "uvicorn"), "--http", "web.http1:Protocol"]  # as in production
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspaces after branches
 MYSQL = [sys.executable, "-c", "from commands import mysql; mysql()"]

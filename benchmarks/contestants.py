@@ -10,6 +10,7 @@ CLIENTS = 64  # of the ratios
 GROWTH = 1, 8, 64, 256, 1024
 
 COUNTER = "benchmarks.peers.counter_app:app"
+PRODUCTION = "uvicorn with web.http1"  # as Counter is served
 BARE = "benchmarks.peers.bare:app"
 SQLALCHEMY = "benchmarks.peers.sqlalchemy_update:app"
 REDIS = "benchmarks.peers.redis_incr:app"
@@ -41,13 +42,19 @@ class Contestant:
 
 
 CONTESTANTS = {
-    "hits": Contestant("Hits on one counter", Server(COUNTER)),
-    "zipf": Contestant("Hits on 1,000 counters, Zipf 1.1", Server(COUNTER), MANY, "zipf"),
-    "keys": Contestant("Hits with idempotency keys", Server(COUNTER), kind="keys"),
-    "pair": Contestant("Hits on one counter, two workers", Server(COUNTER, workers=2)),
-    "page": Contestant("The page `/`", Server(COUNTER), "/", "get"),
+    "hits": Contestant("Hits on one counter", Server(COUNTER, 1, PRODUCTION)),
+    "zipf": Contestant(
+        "Hits on 1,000 counters, Zipf 1.1", Server(COUNTER, 1, PRODUCTION), MANY, "zipf"
+    ),
+    "keys": Contestant("Hits with idempotency keys", Server(COUNTER, 1, PRODUCTION), kind="keys"),
+    "pair": Contestant("Hits on one counter, two workers", Server(COUNTER, 2, PRODUCTION)),
+    "page": Contestant("The page `/`", Server(COUNTER, 1, PRODUCTION), "/", "get"),
     "static": Contestant(
-        "A static page of the same app", Server(COUNTER), "/static-page", "get", counts=False
+        "A static page of the same app",
+        Server(COUNTER, 1, PRODUCTION),
+        "/static-page",
+        "get",
+        counts=False,
     ),
     "hypercorn": Contestant(
         "Hits on one counter, under hypercorn", Server(COUNTER, 1, "hypercorn")

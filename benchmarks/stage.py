@@ -13,7 +13,15 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from benchmarks import VoidError, probe
-from benchmarks.contestants import CONTESTANTS, NAMESPACE, REDIS, SQLALCHEMY, Contestant, Server
+from benchmarks.contestants import (
+    CONTESTANTS,
+    NAMESPACE,
+    PRODUCTION,
+    REDIS,
+    SQLALCHEMY,
+    Contestant,
+    Server,
+)
 from counter.tally.packet import ALL
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.schemas.alembic_project import AlembicProject
@@ -27,6 +35,7 @@ PACKAGES = OWN / "packages"  # those that only peers need
 # Each program's fastest settings; none logs requests unless it is told to, but uvicorn.
 PROGRAMS = {
     "uvicorn": "uvicorn --no-access-log --loop=uvloop --http=httptools --port={port}",
+    PRODUCTION: "uvicorn --no-access-log --loop=uvloop --http=web.http1:Protocol --port={port}",
     "hypercorn": "hypercorn --worker-class=uvloop --bind=127.0.0.1:{port}",
     "granian": "granian --interface=asgi --loop=uvloop --host=127.0.0.1 --port={port}",
 }

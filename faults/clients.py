@@ -14,15 +14,17 @@ COUNTERS = 3  # of a kind
 NEW = 500  # that are hit together
 PAUSE = 0.05, 0.3  # seconds, after an answer that is none
 ENDS_WITHIN = 60.0  # seconds, for hits that are sent until they are answered
+# As Java's client sends it, to which HTTP/2 is welcome; it goes on without.
+UPGRADE = "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"
 AGAIN = 0.1  # of the hits with a key that were answered are sent once more
 
 
 class Client:
     """One who sends a request at a time, each to any of the app's processes."""
 
-    def __init__(self, name: str, scene: Scene, chance: Random) -> None:
+    def __init__(self, name: str, scene: Scene, chance: Random, *lines: str) -> None:
         self.name, self.chance = name, chance
-        self._links = [Link(worker.port) for worker in scene.workers]
+        self._links = [Link(worker.port, *lines) for worker in scene.workers]
         self._ledger = scene.ledger
         self._keys = 0
 
@@ -100,7 +102,7 @@ KINDS: Sequence[Work] = [view, hit, hit_surely, hit_together, hit_surely_togethe
 async def at_work(
     scene: Scene, number: int, seed: str, space: str, kinds: Sequence[Work] = KINDS
 ) -> AsyncIterator[None]:
-    """Let so many clients of all kinds work until the block ends.
+    """Let so many clients of all kinds work until the block ends; some offer an upgrade.
 
     Their counters have the namespace `space`, which nobody else's have.
     """
@@ -108,7 +110,8 @@ async def at_work(
 
     async def work(place: int) -> None:
         name = f"{space}.{seed}.{place}"
-        client = Client(name, scene, Random(name))  # noqa: S311 (no secret)
+        offer = UPGRADE if place // len(kinds) % 2 else ()
+        client = Client(name, scene, Random(name), *offer)  # noqa: S311 (no secret)
         try:
             while not ending.is_set():
                 await kinds[place % len(kinds)](client, space)

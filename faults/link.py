@@ -33,11 +33,12 @@ class Reply:
 class Link:
     """One connection to 127.0.0.1:`port`, opened when it is needed and kept while it is good.
 
-    The standard library's client would hide whether a request was sent.
+    `lines` are in the head of each request. The standard library's client would hide whether a
+    request was sent.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, *lines: str) -> None:
+        self._port, self._lines = port, lines
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(
@@ -53,6 +54,7 @@ class Link:
             "Host: 127.0.0.1",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in headers.items()),
+            *self._lines,
         ]
         try:
             async with asyncio.timeout(within):

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from counter.models import ALL_HOURS
 from faults.checks import Stored, Verdict, examine
 from faults.disk import Disk
 from faults.ledger import Ledger
-from testing import PROJECT, connected, migrated_database
+from testing import PROJECT, UVICORN, connected, migrated_database
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
@@ -43,8 +42,8 @@ class Worker:
     async def start(self) -> None:
         """Start it, and return once it listens."""
         log = self._folder / f"{self.port}.{len(self.logs())}.log"
-        argv = [sys.executable, "-m", "uvicorn", "--no-access-log", "--port", str(self.port)]
-        program = serving([*argv, "manage:app"], self.port, self._environ, PROJECT, log)
+        argv = [*UVICORN, "--no-access-log", "--port", str(self.port), "manage:app"]
+        program = serving(argv, self.port, self._environ, PROJECT, log)
         self._serving = await asyncio.to_thread(self._end.enter_context, program)
 
     async def kill(self) -> None:
