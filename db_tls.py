@@ -47,9 +47,9 @@ def _verifying(ca: str, cert: str, key: str) -> ssl.SSLContext:
             made.load_cert_chain(cert, key or None, password="")  # or OpenSSL asks the terminal
     except ssl.SSLError as error:
         unfit = error.reason == "KEY_VALUES_MISMATCH"
-        must = "be the key of DB_TLS_CERT" if unfit else "hold a key in PEM without a passphrase"
+        must = "belong together" if unfit else "hold a key without a passphrase and its certificate"
         raise SystemExit(
-            f"DB_TLS_KEY is {key!r} and DB_TLS_CERT {cert!r}: the key must {must}"
+            f"DB_TLS_KEY is {key!r} and DB_TLS_CERT {cert!r}: they must {must}"
         ) from None
     return made
 

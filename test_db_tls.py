@@ -235,9 +235,9 @@ def test_each_command_works_with_tls(server: Server, command: str) -> None:
         ({"DB_TLS_CERT": "."}, "DB_TLS_CERT is '{}/.': it cannot be read (Is a directory)"),
         ({"DB_TLS_CA": "a.key"}, "DB_TLS_CA is '{}/a.key': it must hold certificates, in PEM"),
         ({"DB_TLS_KEY": "a.key"}, "DB_TLS_KEY is '{}/a.key': it needs a certificate, DB_TLS_CERT"),
-        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "b.key"}, "the key must be the key of DB_TLS_CERT"),
-        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "a.pem"}, "must hold a key in PEM without a pass"),
-        ({"DB_TLS_CERT": "a.pem"}, "must hold a key in PEM without a passphrase"),
+        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "b.key"}, "they must belong together"),
+        ({"DB_TLS_CERT": "a.pem", "DB_TLS_KEY": "a.pem"}, "must hold a key without a passphrase"),
+        ({"DB_TLS_CERT": "a.pem"}, "must hold a key without a passphrase"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line_that_names_the_variable(

@@ -28,6 +28,7 @@ BLANK_LINE = b"\r\n\r\n"  # ends a head, and a body in chunks
 TOO_LARGE = f"The head of a request may have {MAX_FIELDS} fields and {MAX_HEAD:,} bytes."
 TOO_SLOW = f"A request must come within {TIMEOUT:.0f} seconds."
 NO_TARGET = "This is not HTTP/1.1: the target is not a path, or the URL of one."
+NO_TUNNEL = "CONNECT is for proxies, and this is none."
 STOPS = httptools.HttpParserUpgrade, httptools.HttpParserError
 HANDSHAKE = {b"sec-websocket-key", b"sec-websocket-version", b"host"}
 
@@ -154,6 +155,8 @@ class Protocol(HttpToolsProtocol):
             if self._is_handshake():
                 self._last_answer = b""
                 self.handle_websocket_upgrade()
+            elif self.parser.get_method() == b"CONNECT":  # the parser stops at each
+                self._refuse(BadRequest(NO_TUNNEL))
             else:
                 # An upgrade may be ignored (RFC 9110, 7.8), but httptools has skipped the body.
                 head = self._head_without_upgrade()

@@ -4,6 +4,7 @@ A server program hands on whatever is HTTP; Quart fails on some of it before an 
 answer. Here it is made sound, and the error is kept in its scope for a handler.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from quart import Quart, Response, request, websocket
 from quart.wrappers import BaseRequestWebsocket
-from werkzeug.exceptions import BadRequest, InternalServerError
+from werkzeug.exceptions import BadRequest, InternalServerError, RequestTimeout
 from werkzeug.routing import RequestRedirect
 
 from web.errors import FAULT, PROBLEM, problem
@@ -54,12 +55,15 @@ def init_app(app: Quart) -> None:
         if scope["type"] in ("http", "websocket"):
             scope = _sound(scope)
         if scope["type"] == "http" and _may_be_cut_short(scope):
-            first = await receive()
-            while not first.get("body") and first.get("more_body"):
-                first = await receive()
-            if first["type"] == "http.request" and not first.get("body"):
-                scope[ERROR] = CutShortError()
-            receive = again(first, receive)
+            try:
+                async with asyncio.timeout(app.config["BODY_TIMEOUT"]):
+                    first = await _first_of_body(receive)
+            except TimeoutError:
+                scope[ERROR] = RequestTimeout()
+            else:
+                if first["type"] == "http.request" and not first.get("body"):
+                    scope[ERROR] = CutShortError()
+                receive = again(first, receive)
         await quart(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
@@ -113,6 +117,14 @@ def _may_be_cut_short(scope: Scope) -> bool:
     headers = dict(scope["headers"])
     has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
     return has_body and b"upgrade" in headers
+
+
+async def _first_of_body(receive: Receive) -> Message:
+    """Return the first message with a part of a body, or the last where there is none."""
+    message = await receive()
+    while not message.get("body") and message.get("more_body"):
+        message = await receive()
+    return message
 
 
 def _sealed(app: Quart, handle: Any) -> Any:

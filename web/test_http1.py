@@ -204,12 +204,13 @@ async def test_pipelined_requests_are_kept_as_bytes_and_soon_not_read(
         (post(b"Transfer-Encoding: gzip\r\n\r\n"), 400),
         (b"CONNECT there:443 HTTP/1.1\r\nHost: here\r\n\r\n", 400),
         (b"CONNECT there:443 HTTP/1.1\r\nHost: here\r\n" + H2C + b"\r\n", 400),
+        *((b"CONNECT %b HTTP/1.1\r\n\r\n" % at, 400) for at in (b"/", b"http://there/")),
         (b"GET http://[ HTTP/1.1\r\nHost: here\r\n\r\n", 400),
         (post(b"Long: " + b"x" * 2 * MAX_HEAD + b"\r\n\r\n"), 431),
         (post(b"x" * 2 * MAX_HEAD), 431),
         (post(b"a:\r\n" * 15 * MAX_FIELDS + b"\r\n"), 431),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 async def test_what_is_refused_is_answered_after_what_came_before(
     app: App, connect: Connect, sent: bytes, status: int

@@ -1,5 +1,6 @@
 """What is no sound request is an error like others, and a redirect leads to no other host."""
 
+import asyncio
 import json
 from http import HTTPStatus
 
@@ -16,6 +17,7 @@ from web.incoming import HOST
 BROWSER = {"Accept": "text/html"}
 HIDDEN = "s3cret-in-a-variable"
 HTML = "text/html"
+AWAITED = 60.0  # seconds
 
 
 async def say() -> str:
@@ -58,14 +60,24 @@ def app(create_db: Coordinates, mode: str) -> Quart:
     return app
 
 
+@pytest.mark.parametrize(
+    ("headers", "part"),
+    [({}, b"{"), ({"Upgrade": "h2c"}, b""), ({"Upgrade": "h2c"}, b"{")],
+    ids=["begun", "with an upgrade", "begun, with an upgrade"],
+)
 async def test_a_body_that_does_not_come_is_given_up(
-    create_db: Coordinates, monkeypatch: pytest.MonkeyPatch
+    create_db: Coordinates, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], part: bytes
 ) -> None:
     monkeypatch.setattr("web.incoming.BODY_WITHIN", 0.05)
     app = create_app(**create_db)
     app.add_url_rule("/said", view_func=say, methods=["POST"])
-    async with app.test_client().request("/said", method="POST") as connection:
-        await connection.send(b"{")
+    headers = {**headers, "Content-Length": "5"}
+    client = app.test_client()
+    async with (
+        asyncio.timeout(AWAITED),
+        client.request("/said", method="POST", headers=headers) as connection,
+    ):
+        await connection.send(part)
         problem = json.loads(await connection.receive())
     assert problem["status"] == HTTPStatus.REQUEST_TIMEOUT
 
