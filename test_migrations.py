@@ -69,7 +69,7 @@ def test_a_newer_schema_is_told_with_what_helps(
     migrations.upgrade()
     connection.execute(text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
     (head,) = migrations.script.get_heads()
-    remedy = rf"\(revision ffffffffffff\): deploy .* `alembic downgrade {head}` with that"
+    remedy = rf"\(revision ffffffffffff\): deploy .* `alembic downgrade {head}`"
     for command in (migrations.upgrade, partial(migrations.downgrade, head), migrations.check):
         with pytest.raises(CommandError, match=remedy):
             command()

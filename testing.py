@@ -1,4 +1,4 @@
-"""What tests of any room use: databases, a look into them, a cut connection, `quart mysql`."""
+"""What tests of all packages use: databases, a look into them, a cut connection, `quart mysql`."""
 
 import asyncio
 import os

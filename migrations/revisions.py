@@ -9,7 +9,7 @@ OLDER = (
 )
 NEWER = (
     "The database has another schema than this program, a newer one (revision {there}): deploy the "
-    "program that made it, or go back by running `alembic downgrade {newest}` with that."
+    "program that made it, or use that to run `alembic downgrade {newest}`."
 )
 
 

@@ -25,7 +25,7 @@ class Invalid(UnprocessableEntity):
 
 
 def init_app(app: Quart) -> None:
-    """Answer every error of `app` from this room."""
+    """Have this module answer every error of `app`."""
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, unexpected)
 

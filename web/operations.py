@@ -22,7 +22,7 @@ health = Blueprint("health", __name__, url_prefix="/health")
 
 
 def init_app(app: Quart, *needed: MetaData) -> None:
-    """Register the room; say at start-up what is missing, and serve all the same.
+    """Register the views; say at start-up what is missing, and serve all the same.
 
     `needed` has the tables without which the app is not ready.
     """

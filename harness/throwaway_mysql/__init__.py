@@ -1,6 +1,6 @@
 """Throwaway MySQL and MariaDB for tests, and a private server for development.
 
-The room stands alone: it knows nothing of the application. What it needs is PyMySQL, and where
+The package stands alone: it knows nothing of the application. What it needs is PyMySQL, and where
 that is said pytest, Alembic or SQLAlchemy. What a project's conftest.py needs can be imported from
 here, and is loaded only then. Each module is built on those that are named before it:
 
