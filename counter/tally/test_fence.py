@@ -11,7 +11,7 @@ from counter.tally.packet import ALL
 from counter.testing import BATCH, LateBatch, Look, count_of, tallying
 from testing import cut_once
 from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import Relay
+from throwaway_mysql.testing.relay import CutError, Relay
 
 WITHIN = 20.0  # seconds
 
@@ -85,3 +85,32 @@ async def test_a_fence_that_was_cut_off_is_made_again(
         assert done.is_set()
     assert (number.count, replay.count, replay.replayed) == (1, 1, True)
     assert look(count_of(name)) == look(count_of(keyed.name)) == 1
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_once(
+    create_db: Coordinates,
+    name: str,
+    look: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    committed: bool,  # noqa: FBT001
+) -> None:
+    """A server that breaks off what is under way to start anew may have other settings then."""
+    names = [f"{name}.{number}" for number in range(20)]
+    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with relay.open(), tallying(create_db, **relay.address) as tally:
+        await tally.hit(name, 1, WITHIN)
+
+        async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+            if committed and not to_server:
+                while look(count_of(names[-1])) != 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            if not to_server or (BATCH in packet and not committed):
+                relay.watch = None
+                monkeypatch.setattr("counter.tally.packet.LARGEST_PACKET", "SELECT 4096")
+                raise CutError
+
+        relay.watch = watch
+        counts = await asyncio.gather(*(tally.hit(each, 1, WITHIN) for each in names))
+    assert counts == [1] * len(names)
+    assert [look(count_of(each)) for each in names] == counts

@@ -110,8 +110,6 @@ class Writer:
         if len(needless) < RECEIPTS:
             needless = range(0)
         statements = sql.statements(self._id, batch, needless)
-        if max(map(len, self._packets(statements))) + HEADER > self._longest:
-            raise TooLongError
         answers: list[str] = []
         try:
             async with asyncio.timeout(self._limit):
@@ -150,12 +148,13 @@ class Writer:
             raise _meaning_unwritten(error)(error) from error
 
     async def _attempt(self, batch: Batch, statements: list[str], answers: list[str]) -> str:
-        if batch.unsure:
-            if counts := (await self._ask(batch))[0]:
-                return counts
-            # A lock that the attempt before has waited for would hold up this one as well.
-            if names := await self._locked(batch.sums):
-                return await self._fence(batch, LockedError(names))
+        if batch.unsure and (counts := (await self._ask(batch))[0]):
+            return counts
+        if max(map(len, self._packets(statements))) + HEADER > self._longest:
+            return await self._fence(batch, TooLongError())
+        # A lock that the attempt before has waited for would hold up this one as well.
+        if batch.unsure and (names := await self._locked(batch.sums)):
+            return await self._fence(batch, LockedError(names))
         try:
             await self._run(statements, answers)
         except MySQLError as error:
