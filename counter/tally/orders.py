@@ -1,7 +1,7 @@
 """Orders: hits that a caller wants counted together."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
@@ -20,11 +20,16 @@ class Order:
     deadline: float  # on the event loop's clock
     answer: asyncio.Future[list[Number]]
     sent: bool = False  # its outcome is the database's to tell
+    parked_until: float = 0  # on that clock; 0 where it may go on
     known: dict[Keyed, int] = field(default_factory=dict)  # keys that were counted before
 
     def is_over(self) -> bool:
         """Tell whether nobody waits for it."""
         return self.answer.done()
+
+    def touches(self, names: Container[str]) -> bool:
+        """Tell whether a hit of it is on one of these counters."""
+        return any(hit.name in names for hit in self.hits)
 
     def fail(self, error: Exception) -> None:
         """Answer with an error."""

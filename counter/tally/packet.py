@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from counter import models
 from counter.tally.batch import Batch
 from counter.tally.hits import NAME, Kept, Keyed
+from counter.tally.locks import Seen
 
 # Beside what each session of the app has: see db_connection.py.
 SESSION = [
@@ -31,6 +32,7 @@ GALERA = "SHOW VARIABLES WHERE variable_name = 'wsrep_on' AND value = 'ON'"
 NOW = "UTC_TIMESTAMP(6)"
 ALL = f"'{models.ALL_HOURS}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
+ROWS = 2  # of a counter that has a hit this hour
 ADD = "INSERT INTO counter (hour, name, count, created, updated) VALUES"
 KEEP_KEYS = "INSERT INTO idempotency_key"
 COMMIT = "COMMIT"
@@ -138,21 +140,29 @@ def fence(writer: int, number: int) -> str:
 
 
 def rows(names: Collection[str]) -> list[str]:
-    """Return what asks which of the counters' rows there are, and which can be locked at once.
+    """Return what asks for the counters' rows, and for those that can be locked at once.
 
-    Each answers with names, once for the count and once for the hour.
+    The first answers with each row's name and count, the second with its name.
     """
     quoted = ",".join(f"'{name}'" for name in sorted(names))
-    ask = (
-        "SELECT COALESCE(GROUP_CONCAT(name), '') FROM counter FORCE INDEX (PRIMARY)"
-        f" WHERE hour IN ({ALL}, {HOUR}) AND name IN ({quoted})"
+    of = f" FROM counter FORCE INDEX (PRIMARY) WHERE hour IN ({ALL}, {HOUR}) AND name IN ({quoted})"
+    return [
+        f"SELECT COALESCE(GROUP_CONCAT(name, ' ', count ORDER BY hour), ''){of}",
+        f"SELECT COALESCE(GROUP_CONCAT(name), ''){of} FOR UPDATE SKIP LOCKED",
+    ]
+
+
+def seen(names: Collection[str], there: str, free: str) -> Seen:
+    """Return what those two answers tell of the counters' locks."""
+    counts: dict[str, list[str]] = {name: [] for name in names}
+    for row in filter(None, there.split(",")):
+        name, count = row.split(" ")
+        counts[name].append(count)
+    unlocked = Counter(free.split(","))
+    return Seen(
+        {name: " ".join(rows) for name, rows in counts.items() if unlocked[name] < len(rows)},
+        {name for name, rows in counts.items() if len(rows) < ROWS},
     )
-    return [ask, f"{ask} FOR UPDATE SKIP LOCKED"]
-
-
-def locked(there: str, free: str) -> set[str]:
-    """Return the counters of which somebody else has locked a row, from those two answers."""
-    return set(Counter(there.split(",")) - Counter(free.split(",")))
 
 
 def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 
@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable, Unpro
 
 from counter.tally.batch import Batch
 from counter.tally.hits import MOST, Hit, Number, check
+from counter.tally.locks import Seen
 from counter.tally.orders import Order
 from counter.tally.queue import Queue
 from counter.tally.writer import (
@@ -27,8 +28,6 @@ from counter.tally.writer import (
 from db import NOT_MIGRATED, RETRY_AFTER
 
 BOUND = 10_000  # hits that wait in a line
-LOOK_AGAIN = 0.05  # seconds until a locked counter is looked at again
-UNSEEN = 5.0  # seconds, where a lock is not seen but by waiting for it
 OUT_OF_RANGE = 1690  # the server's error
 TICK = 0.02  # seconds that an order may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
@@ -60,7 +59,6 @@ class Tally:
         self._waiting = Queue(bound)
         self._batch: Batch | None = None  # being written, or its outcome unknown
         self._number = 0
-        self._look_at = 0.0  # when locked counters may be looked at again
         self._schema_logged = False
         self._ending = False
         self._wake = asyncio.Event()
@@ -151,16 +149,18 @@ class Tally:
     async def _wait(self) -> None:
         """Wait until there are orders to write, or locked counters to look at."""
         self._wake.clear()
-        pause = max(0, self._look_at - self._loop.time()) if self._waiting.has_aside() else None
+        look_at = self._waiting.look_at if self._waiting.has_aside() else None
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout_at(look_at):
                 await self._wake.wait()
 
     async def _release(self) -> None:
         """Let orders go on whose counters are locked no longer."""
-        if self._waiting.has_aside() and self._loop.time() >= self._look_at:
-            self._look_at = self._loop.time() + LOOK_AGAIN
-            self._waiting.release(await self._writer.locked(self._waiting.locked))
+        now = self._loop.time()
+        if self._waiting.has_aside() and self._waiting.look_at <= now:
+            due = self._waiting.due(now)
+            seen = await self._writer.look(due)
+            self._waiting.release(due, seen.locked, now)
 
     async def _write(self, batch: Batch) -> None:
         try:
@@ -175,7 +175,7 @@ class Tally:
         except KeysKnownError as error:
             self._settle(batch, error)
         except LockedError as error:
-            self._set_aside(batch, error.names)
+            self._set_aside(batch, error.seen)
         except RefusedError as error:
             self._single_out(batch, error)
         else:
@@ -228,21 +228,21 @@ class Tally:
         self._waiting.try_apart([order for order in batch.orders if not order.is_over()])
         self._batch = None
 
-    def _set_aside(self, batch: Batch, locked: Collection[str]) -> None:
+    def _set_aside(self, batch: Batch, seen: Seen) -> None:
         """Let those wait whose counters somebody else has locked, and nobody else.
 
         A lock on what is not there yet, such as the gap that a new row needs, is not seen: the
-        order that waits for it is found by trying.
+        order that waits for it is found by trying, first those on counters that lack a row.
         """
-        if not locked and len(batch.orders) > 1:
-            self._halve(batch)
-            return
-        if not locked:
-            locked = batch.sums
-            self._waiting.suspect(locked)
-            self._look_at = self._loop.time() + UNSEEN
-        self._put_back(batch)
-        self._waiting.lock(locked)
+        now = self._loop.time()
+        if seen.locked:
+            self._put_back(batch)
+            self._waiting.lock(seen.locked, now)
+        elif len(batch.orders) > 1:
+            self._halve(batch, seen.new)
+        else:
+            self._waiting.set_aside(batch.orders[0], seen.new, now)
+            self._batch = None
 
     def _single_out(self, batch: Batch, error: RefusedError) -> None:
         """Look for the order that is refused, and fail it alone."""
@@ -261,9 +261,15 @@ class Tally:
             order.fail(ServiceUnavailable(REFUSED))
             self._waiting.suspect(batch.sums)
 
-    def _halve(self, batch: Batch) -> None:
-        half = len(batch.orders) // 2
-        self._waiting.try_apart(batch.orders[:half], batch.orders[half:])
+    def _halve(self, batch: Batch, guess: Container[str] = ()) -> None:
+        """Try two parts of the batch apart: without counters of the guess and with, or halves."""
+        parts: tuple[list[Order], list[Order]] = [], []
+        for order in batch.orders:
+            parts[order.touches(guess)].append(order)
+        if not all(parts):
+            half = len(batch.orders) // 2
+            parts = batch.orders[:half], batch.orders[half:]
+        self._waiting.try_apart(*parts)
         self._batch = None
 
     def _expire(self) -> None:

@@ -36,7 +36,7 @@ async def test_a_locked_counter_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch,
     lock: str,
 ) -> None:
-    monkeypatch.setattr("counter.tally.tally.UNSEEN", 0.5)
+    monkeypatch.setattr("counter.tally.locks.UNSEEN", 0.5)
     locked = f"{name}.locked"
     before = 0 if lock == "new" else 1
     async with tallying(create_db) as tally:
@@ -79,7 +79,7 @@ async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_th
 async def test_an_order_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
     create_db: Coordinates, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.tally.UNSEEN", 0.1)
+    monkeypatch.setattr("counter.tally.locks.UNSEEN", 0.1)
     blocked: list[int] = []  # how many orders each batch had that waited for a lock
     write = Writer.write
 

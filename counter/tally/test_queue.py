@@ -39,10 +39,10 @@ async def test_small_and_large_orders_take_turns() -> None:
 
 async def test_orders_on_a_locked_counter_wait_until_it_is_released() -> None:
     queue = filled(order("a/a"), order("b/b", "a/a"), order("b/b"))
-    queue.lock(["a/a"])
+    queue.lock({"a/a": "1 1"}, 0)
     queue.add(order("a/a"))
     assert taken(queue) == [["b/b"]]
-    queue.release(set())
+    queue.release(["a/a"], {}, 0)
     assert taken(queue) == [["a/a", "b/b", "a/a"]]
 
 
@@ -57,6 +57,19 @@ async def test_orders_on_a_suspect_are_taken_alone_and_in_turn_with_the_others()
 async def test_a_group_whose_counter_is_locked_meanwhile_waits() -> None:
     queue = filled()
     queue.try_apart([order("a/a"), order("b/b")], [order("a/a")])
-    queue.lock(["a/a"])
+    queue.lock({"a/a": "1 1"}, 0)
     assert [batch for batch in taken(queue) if batch] == [["b/b"]]
     assert queue.has_aside()
+
+
+async def test_orders_on_a_suspect_have_room_for_as_many_hits_as_others() -> None:
+    queue = Queue(10)
+    queue.suspect(["a/a"])
+    assert [queue.add(order(*["a/a"] * hits)) for hits in (6, 5, 4, 1)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    queue.take(MOST)
+    assert queue.add(order(*["a/a"] * 6))

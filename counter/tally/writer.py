@@ -12,7 +12,8 @@ from pymysql.constants.ER import DUP_ENTRY, LOCK_WAIT_TIMEOUT
 import db_errors
 from counter.tally import packet as sql
 from counter.tally.batch import Batch
-from counter.tally.hits import Kept, Keyed
+from counter.tally.hits import MOST, Kept, Keyed
+from counter.tally.locks import LOOK_AGAIN, Seen
 from db_errors import Kind
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
@@ -20,6 +21,7 @@ from db_errors import Kind
 RECEIPTS = 256
 TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits: of locks, of a statement
 HEADER = 16  # bytes of a packet beside its statements, amply
+A_LOOK = 600  # bytes of a packet that looks at one counter, amply; each other takes half of it
 
 Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
 
@@ -41,11 +43,11 @@ class TooLongError(RefusedError):
 
 
 class LockedError(Exception):
-    """The batch is not in, as it waited too long for a lock: `names` are counters that have one."""
+    """The batch is not in, as it waited too long for a lock: see Seen."""
 
-    def __init__(self, names: set[str]) -> None:
-        super().__init__(f"locked: {', '.join(sorted(names)) or 'unknown'}")
-        self.names = names
+    def __init__(self, seen: Seen) -> None:
+        super().__init__(f"locked: {', '.join(sorted(seen.locked)) or 'unknown'}")
+        self.seen = seen
 
 
 class KeysKnownError(Exception):
@@ -74,6 +76,7 @@ class Writer:
         self._connection: Any = None
         self._apart = False  # each statement in a packet of its own
         self._longest = 0  # bytes of a packet
+        self._looks = 1  # counters that one packet may look at
 
     async def reach(self) -> None:
         """Connect where there is no living connection.
@@ -91,14 +94,15 @@ class Writer:
             said: list[str] = []
             await self._run([*sql.SESSION, sql.LARGEST_PACKET, sql.GALERA], said)
             self._longest, self._apart = int(said[-2]), bool(said[-1])
+            self._looks = min(MOST, max(1, self._longest // A_LOOK))
 
-    async def locked(self, names: Collection[str]) -> set[str]:
-        """Return those of the counters that somebody else has locked now, as far as can be seen.
+    async def look(self, names: Collection[str]) -> Seen:
+        """Return what is seen of the locks of these counters now.
 
         Raises NotWrittenError and SchemaError.
         """
         async with self._attempted():
-            return await self._locked(names)
+            return await self._look(names)
 
     async def write(self, batch: Batch) -> dict[str, int]:
         """Add the sums of the batch; return each counter's count after them.
@@ -152,9 +156,11 @@ class Writer:
             return counts
         if max(map(len, self._packets(statements))) + HEADER > self._longest:
             return await self._fence(batch, TooLongError())
-        # A lock that the attempt before has waited for would hold up this one as well.
-        if batch.unsure and (names := await self._locked(batch.sums)):
-            return await self._fence(batch, LockedError(names))
+        if batch.unsure:
+            # A lock that the attempt before has waited for would hold up this one as well.
+            seen = await self._look_twice(batch.sums)
+            if seen.locked:
+                return await self._fence(batch, LockedError(seen))
         try:
             await self._run(statements, answers)
         except MySQLError as error:
@@ -177,9 +183,9 @@ class Writer:
         ):
             raise error  # it may be in
         if number in TOO_LONG:
-            names = await self._locked(batch.sums)
-            if names or number == LOCK_WAIT_TIMEOUT:
-                return await self._fence(batch, LockedError(names))
+            seen = await self._look_twice(batch.sums)
+            if seen.locked or number == LOCK_WAIT_TIMEOUT:
+                return await self._fence(batch, LockedError(seen))
         if number >= 1000 and db_errors.kind(error) is Kind.FAULT:
             return await self._fence(batch, RefusedError(*error.args))
         raise error
@@ -204,10 +210,22 @@ class Writer:
             return counts
         raise error
 
-    async def _locked(self, names: Collection[str]) -> set[str]:
-        said: list[str] = []
-        await self._run(["ROLLBACK", *sql.rows(names), "ROLLBACK"], said)
-        return sql.locked(*said[1:3])
+    async def _look_twice(self, names: Collection[str]) -> Seen:
+        """Look for counters that somebody else keeps locked: others are committed meanwhile."""
+        seen = await self._look(names)
+        if seen.locked:
+            await asyncio.sleep(LOOK_AGAIN)
+            seen.locked = seen.unchanged((await self._look(seen.locked)).locked)
+        return seen
+
+    async def _look(self, names: Collection[str]) -> Seen:
+        seen, left = Seen({}, set()), sorted(names)
+        while left:
+            some, left = left[: self._looks], left[self._looks :]
+            said: list[str] = []
+            await self._run(["ROLLBACK", *sql.rows(some), "ROLLBACK"], said)
+            seen.add(sql.seen(some, *said[1:3]))
+        return seen
 
     def _packets(self, statements: list[str]) -> list[str]:
         return statements if self._apart else [";".join(statements)]
