@@ -15,6 +15,7 @@ from counter.tally.writer import Writer
 from db import NOT_STARTED
 from web.serving import noticing_the_end
 
+ATTEMPT = 2.0  # seconds, at least: a lock is waited for one of them, and then looked for
 ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
 
 
@@ -24,7 +25,7 @@ def init_app(app: Quart) -> None:
     @app.while_serving
     async def serve() -> AsyncGenerator[None]:
         # Half of a request's time: a connection that died in silence leaves time for another.
-        limit = min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2
+        limit = max(min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2, ATTEMPT)
         writer = Writer(lambda: db.connect(app.config, limit), limit)
         tally = app.extensions["tally"] = Tally(writer)
         loop = asyncio.get_running_loop()

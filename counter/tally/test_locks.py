@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 import pytest
 from sqlalchemy import Connection
 
+from application import create_app
 from counter.tally.batch import Batch
 from counter.tally.hits import Hit
 from counter.tally.locks import Seen
@@ -172,6 +173,21 @@ async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_l
         assert await asyncio.wait_for(held_up.get(), WITHIN) == ({new}, set())
         rival.exec_driver_sql("ROLLBACK")
         assert await waiting[-1] == 1
+
+
+async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short(
+    create_db: Coordinates, name: str, rival: Connection, held_up: HeldUp
+) -> None:
+    new = f"{name}.new"
+    app = create_app(**create_db, DB_TIMEOUT=1)
+    async with app.test_app():
+        tally = app.extensions["tally"]
+        lock_new(rival, new)
+        waiting = asyncio.create_task(tally.hit(new, 1, WITHIN))
+        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({new}, set())
+        assert await tally.hit(name, 1, WITHIN) == 1
+        rival.exec_driver_sql("ROLLBACK")
+        waiting.cancel()
 
 
 async def test_a_look_at_many_counters_goes_in_packets_that_the_server_takes(
