@@ -212,7 +212,7 @@ async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     async with relay.open():
-        times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 2}
+        times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 4}
         app = create_app(**{**create_db, **relay.address, **times})
         async with app.test_app():
             relay.watch = watch

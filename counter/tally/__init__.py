@@ -15,7 +15,7 @@ from counter.tally.writer import Writer
 from db import NOT_STARTED
 from web.serving import noticing_the_end
 
-ATTEMPT = 2.0  # seconds, at least: a lock is waited for one of them, and then looked for
+ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then looked for
 ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
 
 
