@@ -85,7 +85,8 @@ async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
         root.execute("SET GLOBAL binlog_format = STATEMENT")
         try:
             async with tallying(account) as tally:
-                with pytest.raises(ServiceUnavailable, match="not counted"):
+                # Either "not" or "may have been": an attempt may be under way at the deadline.
+                with pytest.raises(ServiceUnavailable, match="counted"):
                     await tally.hit("a/b", 1, within=0.3)
         finally:
             root.execute("SET GLOBAL binlog_format = ROW")
