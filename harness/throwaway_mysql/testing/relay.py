@@ -24,7 +24,7 @@ class Relay:
         self._to = host, port
         self.port = 0
         self.watch: Watch | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._near: set[asyncio.StreamWriter] = set()
 
     @property
@@ -41,9 +41,11 @@ class Relay:
             yield self
         finally:
             server.close()
-            for task in self._tasks:
+            # All of it ends here: what is left would be found by another test, or by none.
+            serving = [task for task in self._serving if task]
+            for task in serving:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*serving, return_exceptions=True)
 
     def reset(self) -> None:
         """Answer all connections with a reset, as a balancer does that has forgotten them."""
@@ -53,25 +55,33 @@ class Relay:
             writer.transport.abort()
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)
+        try:
+            await self._join(near, back)
+        finally:
+            await _abort(back)
+            self._serving.discard(task)
+
+    async def _join(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
             far, there = await asyncio.open_connection(*self._to)
         except OSError:  # the server is away, and so is this
-            back.transport.abort()
             return
         self._near.add(back)
         ways = [
             asyncio.create_task(self._pass(near, there, to_server=True)),
             asyncio.create_task(self._pass(far, back, to_server=False)),
         ]
-        self._tasks.update(ways)
         try:
             await asyncio.gather(*ways)  # an end is passed on like a packet
         except (CutError, asyncio.CancelledError):
             pass  # here, or all at the end
         finally:
-            for writer in (there, back):
-                writer.transport.abort()
-            self._tasks.difference_update(ways)
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            await _abort(there)
             self._near.discard(back)
 
     async def _pass(
@@ -90,3 +100,9 @@ class Relay:
                 writer.write(header + packet)
         with contextlib.suppress(OSError):
             writer.write_eof()  # the other way goes on
+
+
+async def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
