@@ -6,11 +6,11 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, durability, purge, shortcut, tally
+from counter import api, batching, durability, fast_path, purge
 from counter.api.hitting import plain_hit
 from counter.models import metadata
-from counter.views import counter_app, plain_view
-from web import errors, files, incoming, operations, pages, serving
+from counter.page import counter_app, plain_view
+from web import errors, files, health, incoming, lifecycle, pages
 
 
 def create_app(**config_overrides: Any) -> Quart:
@@ -21,16 +21,16 @@ def create_app(**config_overrides: Any) -> Quart:
 
     db.init_app(app)
     durability.init_app(app)
-    tally.init_app(app)
+    batching.init_app(app)
     purge.init_app(app)
     errors.init_app(app)
     incoming.init_app(app)
     files.init_app(app)
     pages.init_app(app)
-    operations.init_app(app, metadata)
-    serving.init_app(app)
+    health.init_app(app, metadata)
+    lifecycle.init_app(app)
     app.register_blueprint(counter_app)
     api.init_app(app)
-    shortcut.init_app(app, plain_hit, plain_view)
+    fast_path.init_app(app, plain_hit, plain_view)
     app.cli.add_command(mysql)
     return app

@@ -22,7 +22,7 @@ from benchmarks.contestants import (
     Contestant,
     Server,
 )
-from counter.tally.packet import ALL
+from counter.batching.sql import ALL
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.servers.port import free_port

@@ -1,6 +1,6 @@
 """The counter.
 
-From the top down: views (the page), api/ (the JSON API), shortcut (which answers plain requests in
-front of Quart), tally/ (which counts), durability and purge (at start-up, and now and then), and
+From the top down: page, api/ (the JSON API), fast_path (which answers plain requests in front of
+Quart), batching/ (which counts), durability and purge (at start-up, and now and then), hits, and
 models (the tables and queries).
 """

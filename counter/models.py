@@ -48,7 +48,7 @@ counter_table = Table(
     **TABLE,
 )
 
-# What a writer was told when its batch of that number was committed: see counter/tally/packet.py.
+# What a writer was told when its batch of that number was committed: see counter/batching/sql.py.
 receipt_table = Table(
     "receipt",
     metadata,

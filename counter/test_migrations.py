@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, Engine, bindparam, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from counter.batching.sql import ALL
 from counter.models import metadata
-from counter.tally.packet import ALL
 from db import TABLE
 from throwaway_mysql.schemas.alembic_project import AlembicProject
 

@@ -110,7 +110,7 @@ def take_over(own: Path) -> None:
             "from web",
             "from shop.models import metadata as ours\nfrom shop.views import shop_app\nfrom web",
         ),
-        ("operations.init_app(app, metadata)", "operations.init_app(app, metadata, ours)"),
+        ("health.init_app(app, metadata)", "health.init_app(app, metadata, ours)"),
         ("    return app", "    app.register_blueprint(shop_app)\n    return app"),
     )
     edit(own / "Dockerfile", ("COPY web web", "COPY shop shop\nCOPY web web"))

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from counter.hits import Hit, Number
 from counter.purge import purge
-from counter.tally.hits import Hit, Number
 from counter.testing import COMMITTED, Look, count_of, nth_answer, tallying
 from db import url
 from throwaway_mysql.databases.database import Coordinates

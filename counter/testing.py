@@ -11,9 +11,9 @@ from typing import Any
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection, text
 
-from counter.tally.packet import ALL
-from counter.tally.tally import BOUND, Tally
-from counter.tally.writer import Writer
+from counter.batching.batcher import BOUND, Tally
+from counter.batching.sql import ALL
+from counter.batching.writer import Writer
 from db import connect
 from throwaway_mysql.databases.database import Coordinates
 

@@ -8,7 +8,7 @@ from typing import Any, Never
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from counter.api.checks import Pairs, shown, values
-from counter.tally.hits import MOST
+from counter.hits import MOST
 from web.errors import Invalid
 
 # What is read holds up everybody's requests: a body has room for 60,000 fields or 260,000 lists.

@@ -5,11 +5,11 @@ import re
 from quart import Blueprint, Quart, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from counter import tally
+from counter import batching
 from counter.api import wire
 from counter.api.checks import Pairs
-from counter.shortcut import Plain, Reply, raise_what_it_met
-from counter.tally.hits import KEY, NAME, Hit, Number
+from counter.fast_path import Plain, Reply, raise_what_it_met
+from counter.hits import KEY, NAME, Hit, Number
 from web.incoming import Scope
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
@@ -56,7 +56,7 @@ async def _sent() -> tuple[bytes, Pairs, bytes]:
 
 
 async def _count(hits: list[Hit]) -> list[Number]:
-    return await tally.current().count(hits, current_app.config["HIT_TIMEOUT"])
+    return await batching.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 
 def _response(reply: Reply) -> Response:

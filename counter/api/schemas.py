@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from counter.tally.hits import KEY, LARGEST, MOST, PART, SIGN
+from counter.hits import KEY, LARGEST, MOST, PART, SIGN
 
 PAGE = 1000  # counters at most
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest
 
 from counter.api import checks, wire
 from counter.api.openapi import document
-from counter.tally.hits import Hit
+from counter.hits import Hit
 from counter.testing import JSON, Look, count_of
 from web.errors import Invalid
 

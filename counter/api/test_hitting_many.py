@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from counter.api.schemas import KEY_RULE
 from counter.api.wire import LARGEST_BODY
-from counter.tally.packet import ALL
+from counter.batching.sql import ALL
 from counter.testing import JSON, Look, count_of, hit, refusals
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"

@@ -14,8 +14,8 @@ from counter.api import checks
 from counter.api.openapi import document
 from counter.api.reading import LONGEST
 from counter.api.schemas import FIRST, HoursRequest
+from counter.batching.sql import ALL
 from counter.models import counter_table
-from counter.tally.packet import ALL
 from counter.testing import get_json, hit
 from web.errors import Invalid
 

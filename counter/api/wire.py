@@ -6,8 +6,8 @@ from counter.api import bodies, checks
 from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
 from counter.api.checks import Pairs
 from counter.api.schemas import HitRequest, HitsRequest
-from counter.shortcut import Reply
-from counter.tally.hits import Hit, Number
+from counter.fast_path import Reply
+from counter.hits import Hit, Number
 from web.errors import Invalid
 
 # 1,000 hits of the longest names, indented and with every sign of a key escaped, are 0.4 MB.

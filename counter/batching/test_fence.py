@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.hits import Hit
-from counter.tally.packet import ALL
+from counter.batching.sql import ALL
+from counter.hits import Hit
 from counter.testing import BATCH, LateBatch, Look, count_of, tallying
 from testing import cut_once
 from throwaway_mysql.databases.database import Coordinates
@@ -107,7 +107,7 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
                     await asyncio.sleep(0)
             if not to_server or (BATCH in packet and not committed):
                 relay.watch = None
-                monkeypatch.setattr("counter.tally.packet.LARGEST_PACKET", "SELECT 4096")
+                monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
                 raise CutError
 
         relay.watch = watch

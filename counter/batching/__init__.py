@@ -1,7 +1,7 @@
 """The tally: every hit counted once, many in one commit, each with a number of its own.
 
-From the top down: tally (which hits go when), writer (one attempt, and what came of it), packet
-(the SQL), batch, orders and hits (what is handed around).
+From the top down: batcher (which hits go when), queue, writer (one attempt, and what came of it),
+sql (the statements), batch and pending (what is handed around).
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator
 from quart import Quart, current_app
 
 import db
-from counter.tally.tally import Tally
-from counter.tally.writer import Writer
+from counter.batching.batcher import Tally
+from counter.batching.writer import Writer
 from db import NOT_STARTED
-from web.serving import noticing_the_end
+from web.lifecycle import noticing_the_end
 
 ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then looked for
 ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10

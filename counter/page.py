@@ -2,10 +2,10 @@
 
 from quart import Blueprint, Quart, abort, current_app, render_template, request
 
-from counter import tally
+from counter import batching
+from counter.fast_path import Plain, Reply, raise_what_it_met
+from counter.hits import Hit, Number
 from counter.models import read_counter
-from counter.shortcut import Plain, Reply, raise_what_it_met
-from counter.tally.hits import Hit, Number
 from db import transaction
 from web.incoming import Scope
 
@@ -31,7 +31,7 @@ async def home() -> str:
             counter = await read_counter(connection, HOME)
         count = counter.count if counter else 0
     else:
-        count = await tally.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
+        count = await batching.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
     return page.replace(PLACE, str(count))
 
 

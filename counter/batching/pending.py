@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.hits import REUSED, Hit, Kept, Keyed, Number
+from counter.hits import REUSED, Hit, Kept, Keyed, Number
 
 
 @dataclass(eq=False, slots=True)

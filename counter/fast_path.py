@@ -11,8 +11,8 @@ from typing import Any
 
 from quart import Quart
 
-from counter.tally.hits import Hit, Number
-from counter.tally.tally import Tally
+from counter.batching.batcher import Tally
+from counter.hits import Hit, Number
 from web.incoming import Message, Receive, Scope, Send, again
 
 Reply = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers

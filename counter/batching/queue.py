@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
-from counter.tally.lines import Groups, Line
-from counter.tally.locks import UNSEEN, Locks
-from counter.tally.orders import Order
+from counter.batching.lanes import Groups, Line
+from counter.batching.locks import UNSEEN, Locks
+from counter.batching.pending import Order
 
 SMALL = 10  # hits
 SUSPECTS = 1000  # counters that are remembered to have failed

@@ -10,10 +10,10 @@ from pymysql import MySQLError
 from pymysql.constants.ER import DUP_ENTRY, LOCK_WAIT_TIMEOUT
 
 import db_errors
-from counter.tally import packet as sql
-from counter.tally.batch import Batch
-from counter.tally.hits import MOST, Kept, Keyed
-from counter.tally.locks import LOOK_AGAIN, Seen
+from counter.batching import sql
+from counter.batching.batch import Batch
+from counter.batching.locks import LOOK_AGAIN, Seen
+from counter.hits import MOST, Kept, Keyed
 from db_errors import Kind
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.hits import REUSED, Hit, Keyed, Number
-from counter.tally.orders import Order
+from counter.batching.pending import Order
+from counter.hits import REUSED, Hit, Keyed, Number
 
 
 @dataclass(slots=True)

@@ -10,12 +10,11 @@ from itertools import chain
 
 from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable, UnprocessableEntity
 
-from counter.tally.batch import Batch
-from counter.tally.hits import MOST, Hit, Number, check
-from counter.tally.locks import Seen
-from counter.tally.orders import Order
-from counter.tally.queue import Queue
-from counter.tally.writer import (
+from counter.batching.batch import Batch
+from counter.batching.locks import Seen
+from counter.batching.pending import Order
+from counter.batching.queue import Queue
+from counter.batching.writer import (
     KeysKnownError,
     LockedError,
     NotWrittenError,
@@ -25,6 +24,7 @@ from counter.tally.writer import (
     UnsureError,
     Writer,
 )
+from counter.hits import MOST, Hit, Number, check
 from db import NOT_MIGRATED, RETRY_AFTER
 
 BOUND = 10_000  # hits that wait in a line

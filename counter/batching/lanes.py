@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from counter.tally.orders import Order
+from counter.batching.pending import Order
 
 
 class Line:

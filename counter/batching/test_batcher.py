@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.tally.packet import ALL
-from counter.tally.tally import Tally
+from counter.batching.batcher import Tally
+from counter.batching.sql import ALL
 from counter.testing import Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
@@ -159,13 +159,13 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
             cursor.execute(f"DROP DATABASE {bare}")
 
 
-@pytest.mark.parametrize("broken", ["packet.statements", "batch.Batch._place"])
+@pytest.mark.parametrize("broken", ["sql.statements", "batch.Batch._place"])
 async def test_a_fault_reaches_every_waiter_and_ends_nothing(
     create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     async with tallying(create_db) as tally:
         with monkeypatch.context() as patch:
-            patch.delattr(f"counter.tally.{broken}")
+            patch.delattr(f"counter.batching.{broken}")
             answers = await asyncio.gather(
                 *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
             )
@@ -178,7 +178,7 @@ async def test_a_fault_after_the_commit_is_not_called_uncounted(
 ) -> None:
     async with tallying(create_db) as tally:
         with monkeypatch.context() as patch:
-            patch.delattr("counter.tally.packet.totals")
+            patch.delattr("counter.batching.sql.totals")
             with pytest.raises(ServiceUnavailable, match="may have been counted"):
                 await tally.hit(name, 1, 0.5)
     assert look(count_of(name)) == 1

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Connection
 
 from application import create_app
-from counter.tally.batch import Batch
-from counter.tally.hits import Hit
-from counter.tally.locks import Seen
-from counter.tally.packet import ADD, ALL, NOW
-from counter.tally.writer import LockedError, Writer
+from counter.batching.batch import Batch
+from counter.batching.locks import Seen
+from counter.batching.sql import ADD, ALL, NOW
+from counter.batching.writer import LockedError, Writer
+from counter.hits import Hit
 from counter.testing import tallying
 from testing import connected
 from throwaway_mysql.databases.database import Coordinates
@@ -120,7 +120,7 @@ async def test_a_lock_that_is_not_seen_keeps_no_other_counter_waiting(
     held_up: HeldUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("counter.tally.locks.UNSEEN", 1000)
+    monkeypatch.setattr("counter.batching.locks.UNSEEN", 1000)
     new = f"{name}.new"
     async with tallying(create_db) as tally:
         await tally.hit(name, 1, WITHIN)
@@ -143,7 +143,7 @@ async def test_an_order_whose_lock_is_not_seen_waits_without_the_others_on_its_c
     held_up: HeldUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("counter.tally.queue.UNSEEN", 0.5)
+    monkeypatch.setattr("counter.batching.queue.UNSEEN", 0.5)
     both = f"{name}.a", f"{name}.b"  # both are new
     async with tallying(create_db) as tally:
         lock_new(rival, both[0])
@@ -162,7 +162,7 @@ async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_l
     held_up: HeldUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("counter.tally.locks.UNSEEN", 0.5)
+    monkeypatch.setattr("counter.batching.locks.UNSEEN", 0.5)
     new, others = f"{name}.new", [f"{name}.{number}" for number in range(20)]
     async with tallying(create_db) as tally:
         await asyncio.gather(*(tally.hit(other, 1, WITHIN) for other in others))
@@ -193,7 +193,7 @@ async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short
 async def test_a_look_at_many_counters_goes_in_packets_that_the_server_takes(
     create_db: Coordinates, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.packet.LARGEST_PACKET", "SELECT 4096")
+    monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
     names = [f"{name}.{number:032}" for number in range(50)]
     lengths: list[int] = []
 

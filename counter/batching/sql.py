@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from counter import models
-from counter.tally.batch import Batch
-from counter.tally.hits import NAME, Kept, Keyed
-from counter.tally.locks import Seen
+from counter.batching.batch import Batch
+from counter.batching.locks import Seen
+from counter.hits import NAME, Kept, Keyed
 
 # Beside what each session of the app has: see db_connection.py.
 SESSION = [

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.tally.batch import Batch
-from counter.tally.hits import Hit, Number
-from counter.tally.packet import ALL
-from counter.tally.tally import Tally
-from counter.tally.writer import Writer
+from counter.batching.batch import Batch
+from counter.batching.batcher import Tally
+from counter.batching.sql import ALL
+from counter.batching.writer import Writer
+from counter.hits import Hit, Number
 from counter.testing import BATCH, Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import CutError, Relay

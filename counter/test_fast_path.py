@@ -8,8 +8,8 @@ import pytest
 from quart import Quart
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.shortcut import Plain
-from counter.shortcut import _count as count
+from counter.fast_path import Plain
+from counter.fast_path import _count as count
 
 Pairs = list[tuple[bytes, bytes]]
 Answer = tuple[int, Pairs, bytes]
@@ -83,7 +83,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(plain.hit.name)
         return await count(plain, *rest)
 
-    monkeypatch.setattr("counter.shortcut._count", noting)
+    monkeypatch.setattr("counter.fast_path._count", noting)
     return names
 
 

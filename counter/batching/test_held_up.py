@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
-from counter.tally.batch import Batch
-from counter.tally.hits import MOST, Hit
-from counter.tally.packet import ADD, ALL, HOUR, NOW
-from counter.tally.writer import LockedError, Writer
+from counter.batching.batch import Batch
+from counter.batching.sql import ADD, ALL, HOUR, NOW
+from counter.batching.writer import LockedError, Writer
+from counter.hits import MOST, Hit
 from counter.testing import Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
@@ -36,7 +36,7 @@ async def test_a_locked_counter_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch,
     lock: str,
 ) -> None:
-    monkeypatch.setattr("counter.tally.locks.UNSEEN", 0.5)
+    monkeypatch.setattr("counter.batching.locks.UNSEEN", 0.5)
     locked = f"{name}.locked"
     before = 0 if lock == "new" else 1
     async with tallying(create_db) as tally:
@@ -79,7 +79,7 @@ async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_th
 async def test_an_order_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
     create_db: Coordinates, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.locks.UNSEEN", 0.1)
+    monkeypatch.setattr("counter.batching.locks.UNSEEN", 0.1)
     blocked: list[int] = []  # how many orders each batch had that waited for a lock
     write = Writer.write
 
@@ -178,7 +178,7 @@ async def test_what_a_trigger_refuses_is_told_at_once_and_alone(
 async def test_an_order_that_is_too_long_for_the_server_is_told_at_once_and_alone(
     create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.packet.LARGEST_PACKET", "SELECT 16384")
+    monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 16384")
     long = [Hit(f"{name}.{number}", 1, f"key-{number}") for number in range(MOST)]
     async with tallying(create_db) as tally:
         refused, *counts = await asyncio.gather(

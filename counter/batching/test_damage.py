@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.tally.hits import Hit
+from counter.hits import Hit
 from counter.testing import BATCH, COMMITTED, LateBatch, Look, count_of, nth_answer, tallying
 from testing import cut_once
 from throwaway_mysql.databases.database import Coordinates
@@ -52,7 +52,7 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
     counters: int,
     to_server: bool,  # noqa: FBT001
 ) -> None:
-    monkeypatch.setattr("counter.tally.packet.GALERA", "SELECT 'wsrep_on'")
+    monkeypatch.setattr("counter.batching.sql.GALERA", "SELECT 'wsrep_on'")
     names = [f"{name}.{number}" for number in range(counters)]
     batches = [b"", b""]
     cuts = 0
@@ -95,7 +95,7 @@ async def test_a_batch_that_comes_in_late_is_not_counted_again(
 async def test_receipts_go_but_for_those_in_doubt(
     create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.tally.writer.RECEIPTS", 5)
+    monkeypatch.setattr("counter.batching.writer.RECEIPTS", 5)
     before = look("SELECT COUNT(*) FROM receipt")
     others = look("SELECT COUNT(*) FROM receipt WHERE number = 21")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from counter.tally.hits import MOST, Hit
-from counter.tally.orders import Order
-from counter.tally.queue import Queue
+from counter.batching.pending import Order
+from counter.batching.queue import Queue
+from counter.hits import MOST, Hit
 
 
 def order(*names: str) -> Order:

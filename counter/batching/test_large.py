@@ -5,7 +5,7 @@ import asyncio
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.tally.packet import ALL
+from counter.batching.sql import ALL
 from counter.testing import BATCH, Look, count_of, tallying
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import Relay
