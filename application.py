@@ -7,9 +7,9 @@ from quart import Quart
 import db
 from commands import mysql
 from counter import api, batching, durability, fast_path, purge
-from counter.api.hitting import plain_hit
+from counter.api.hitting import fast_hit
 from counter.models import metadata
-from counter.page import counter_app, plain_view
+from counter.page import counter_app, fast_view
 from web import errors, files, health, incoming, lifecycle, pages
 
 
@@ -31,6 +31,6 @@ def create_app(**config_overrides: Any) -> Quart:
     lifecycle.init_app(app)
     app.register_blueprint(counter_app)
     api.init_app(app)
-    fast_path.init_app(app, plain_hit, plain_view)
+    fast_path.init_app(app, fast_hit, fast_view)
     app.cli.add_command(mysql)
     return app

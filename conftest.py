@@ -189,7 +189,7 @@ def mysql_app_factory() -> Callable[[Coordinates], Quart]:
 @pytest.fixture(scope="module")
 async def create_test_app(create_test_app: Quart, db_engine: AsyncEngine) -> AsyncIterator[Quart]:
     """Give the started app a connection, through which the tutorial's tests look into the table."""
-    looking = db_engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with looking.connect() as connection:
+    autocommit = db_engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit.connect() as connection:
         create_test_app.sac = connection  # type: ignore[attr-defined]
         yield create_test_app

@@ -72,7 +72,7 @@ def sync_engine(config: Mapping[str, Any]) -> Engine:
 
 def init_app(app: Quart) -> None:
     """Open the engine when `app` starts to serve, and close it when it ends."""
-    _end_where_the_start_gives_up(app)
+    _exit_if_startup_fails(app)
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
@@ -143,7 +143,7 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
     Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds;
     with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
     """
-    place = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
+    target = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
     start = shown = time.monotonic()
     with ExitStack() as stack:
         for number in (signal.SIGINT, signal.SIGTERM) if by_signal else ():
@@ -159,15 +159,15 @@ async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
             waited = time.monotonic() - start
             if refused or waited > config["DB_WAIT"]:
                 raise SystemExit(
-                    f"No {place} in {waited:.0f} s (DB_WAIT): {reason}. {remedy}".rstrip()
+                    f"No {target} in {waited:.0f} s (DB_WAIT): {reason}. {remedy}".rstrip()
                 )
             if time.monotonic() - shown >= PROGRESS_EVERY:
                 shown = time.monotonic()
-                print(f"Waiting for {place}: {waited:.0f} s", file=sys.stderr, flush=True)
+                print(f"Waiting for {target}: {waited:.0f} s", file=sys.stderr, flush=True)
             await asyncio.sleep(0.2)
 
 
-def _end_where_the_start_gives_up(app: Quart) -> None:
+def _exit_if_startup_fails(app: Quart) -> None:
     """Make a start-up that gives up end the process, with its line as the last word.
 
     Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and

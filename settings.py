@@ -61,8 +61,10 @@ DATABASE_NAME = _text("DATABASE_NAME")
 DB_TLS_CA = _text("DB_TLS_CA", default="")  # files
 DB_TLS_CERT = _text("DB_TLS_CERT", default="")
 DB_TLS_KEY = _text("DB_TLS_KEY", default="")
-_plain = _is_loopback(DB_HOST) and not (DB_TLS_CA or DB_TLS_CERT or DB_TLS_KEY)
-DB_TLS = _choice("DB_TLS", *(("off", "verified") if _plain else ("verified", "off")), "preferred")
+_needs_no_tls = _is_loopback(DB_HOST) and not (DB_TLS_CA or DB_TLS_CERT or DB_TLS_KEY)
+DB_TLS = _choice(
+    "DB_TLS", *(("off", "verified") if _needs_no_tls else ("verified", "off")), "preferred"
+)
 if DB_TLS != "verified" and (DB_TLS_CA or DB_TLS_CERT or DB_TLS_KEY):
     _problems.append(
         f"DB_TLS is {DB_TLS!r}, which verifies nothing: DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY need"

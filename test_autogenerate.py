@@ -181,9 +181,9 @@ def config(tmp_path: Path, connection: Connection) -> Config:
     settings = (PROJECT / "pyproject.toml").read_text().replace("prepend_sys_path", "# ", 1)
     (tmp_path / "pyproject.toml").write_text(settings)
     environment = tmp_path / "migrations/env.py"
-    given = r"\1 = config.attributes['models']"
-    given = re.sub(r"^(target_metadata.*) = .*", given, environment.read_text(), flags=re.M)
-    environment.write_text(given)
+    script = r"\1 = config.attributes['models']"
+    script = re.sub(r"^(target_metadata.*) = .*", script, environment.read_text(), flags=re.M)
+    environment.write_text(script)
     config = Config(toml_file=tmp_path / "pyproject.toml", stdout=io.StringIO())
     config.attributes["connection"] = connection
     return config

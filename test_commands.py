@@ -76,10 +76,10 @@ def test_the_status_tells_another_server_from_the_private_one(
     own = f"a server of your own answers at {mysql_server.address}"
     assert startable.mysql("status", **elsewhere).stdout == f"{own}\n"
     startable.mysql("start")
-    said = startable.mysql("status", **elsewhere).stdout
-    assert said == f"{own}; the private server runs at {startable.login().address}\n"
-    said = startable.mysql("status", DB_PASSWORD="another").stdout  # noqa: S106 (a test's own)
-    assert said.endswith("; the private server runs with other settings\n")
+    output = startable.mysql("status", **elsewhere).stdout
+    assert output == f"{own}; the private server runs at {startable.login().address}\n"
+    output = startable.mysql("status", DB_PASSWORD="another").stdout  # noqa: S106 (a test's own)
+    assert output.endswith("; the private server runs with other settings\n")
 
 
 def test_the_server_outlives_the_terminal_and_shows_no_password(startable: MysqlCommand) -> None:
@@ -98,8 +98,8 @@ def test_starts_at_once_make_one_server(startable: MysqlCommand, mysql_program: 
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda _: startable.mysql("start"), range(4)))
     assert [run.returncode for run in runs] == [0] * 4, [run.stderr for run in runs]
-    said = sorted(run.stdout.split(" ")[1] for run in runs)
-    assert said == [*[find_program(mysql_program).family] * 3, "private"]
+    output = sorted(run.stdout.split(" ")[1] for run in runs)
+    assert output == [*[find_program(mysql_program).family] * 3, "private"]
 
 
 def test_where_a_server_answers_none_is_started(

@@ -91,9 +91,9 @@ def leftovers(login: Login) -> set[str]:
 def test_the_database_is_dropped_after_a(
     run_pytest: Pytest, mysql_root: Login, module: str
 ) -> None:
-    said, _ = run_pytest(module).communicate()
-    assert "Creating db" in said
-    assert "Destroying db" in said
+    output, _ = run_pytest(module).communicate()
+    assert "Creating db" in output
+    assert "Destroying db" in output
     assert leftovers(mysql_root) == set()
 
 
@@ -105,9 +105,9 @@ def test_the_database_is_dropped_after_ctrl_c(run_pytest: Pytest, mysql_root: Lo
                 break
         assert len(leftovers(mysql_root)) == 1
         run.send_signal(signal.SIGINT)
-        said = run.stdout.read()
-    assert "KeyboardInterrupt" in said
-    assert "Destroying db" in said
+        output = run.stdout.read()
+    assert "KeyboardInterrupt" in output
+    assert "Destroying db" in output
     assert leftovers(mysql_root) == set()
 
 
@@ -120,9 +120,9 @@ def test_the_database_is_dropped_after_ctrl_c_while_waiting_for_another(
     ):
         held, _ = stranger.accept()
         run.send_signal(signal.SIGINT)
-        said, _ = run.communicate()
+        output, _ = run.communicate()
         held.close()
-    assert "KeyboardInterrupt" in said
+    assert "KeyboardInterrupt" in output
     assert leftovers(mysql_root) == set()
 
 
@@ -139,62 +139,62 @@ def mysql_schema():
     return CallableSchema(fail)
 
 {PASSES}"""
-    said, _ = run_pytest(module).communicate()
-    assert "1 error" in said, said
+    output, _ = run_pytest(module).communicate()
+    assert "1 error" in output, output
     assert leftovers(mysql_root) == set()
 
 
 def test_a_failures_report_shows_no_password(run_pytest: Pytest, mysql_root: Login) -> None:
-    said, _ = run_pytest(FAILS, "--showlocals").communicate()
-    assert "1 failed" in said
-    assert mysql_root.password[:16] not in said
+    output, _ = run_pytest(FAILS, "--showlocals").communicate()
+    assert "1 failed" in output
+    assert mysql_root.password[:16] not in output
 
 
 @pytest.mark.usefixtures("mysql_program")
 def test_without_a_server_one_is_started_for_the_run(run_pytest: Pytest) -> None:
     port = str(free_port())
-    said, _ = run_pytest(PASSES, DB_HOST="localhost", DB_PORT=port).communicate()
-    assert "1 passed" in said, said
-    assert f"127.0.0.1 {port}\n" not in said
-    assert re.search(r"^127\.0\.0\.1 \d+$", said, re.M), said
+    output, _ = run_pytest(PASSES, DB_HOST="localhost", DB_PORT=port).communicate()
+    assert "1 passed" in output, output
+    assert f"127.0.0.1 {port}\n" not in output
+    assert re.search(r"^127\.0\.0\.1 \d+$", output, re.M), output
 
 
 def test_a_server_for_the_run_is_of_the_program_that_the_project_names(
     run_pytest: Pytest, mysql_program: str
 ) -> None:
     nothing = {"DB_HOST": "localhost", "DB_PORT": str(free_port()), "MYSQLD": "/nowhere/mysqld"}
-    said, _ = run_pytest(PASSES, **nothing).communicate()
-    assert "there is no server program at /nowhere/mysqld" in said
-    said, _ = run_pytest(PASSES, f"--mysqld={mysql_program}", **nothing).communicate()
-    assert "1 passed" in said, said
+    output, _ = run_pytest(PASSES, **nothing).communicate()
+    assert "there is no server program at /nowhere/mysqld" in output
+    output, _ = run_pytest(PASSES, f"--mysqld={mysql_program}", **nothing).communicate()
+    assert "1 passed" in output, output
 
 
 def test_a_test_of_servers_takes_the_program_that_the_project_names(run_pytest: Pytest) -> None:
-    said, _ = run_pytest(NEEDS_A_PROGRAM, "-rs", MYSQLD="/nowhere/mysqld").communicate()
-    assert "1 skipped" in said, said
-    assert "there is no server program at /nowhere/mysqld" in said
+    output, _ = run_pytest(NEEDS_A_PROGRAM, "-rs", MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 skipped" in output, output
+    assert "there is no server program at /nowhere/mysqld" in output
 
 
 def test_a_server_that_answers_needs_no_program(run_pytest: Pytest) -> None:
-    said, _ = run_pytest(PASSES, MYSQLD="/nowhere/mysqld").communicate()
-    assert "1 passed" in said, said
+    output, _ = run_pytest(PASSES, MYSQLD="/nowhere/mysqld").communicate()
+    assert "1 passed" in output, output
 
 
 def test_a_refusing_server_is_one_clear_error_and_no_reason_to_start_another(
     run_pytest: Pytest,
 ) -> None:
-    said, _ = run_pytest(
+    output, _ = run_pytest(
         PASSES, **dict.fromkeys(["MYSQL_ROOT_PASSWORD", "DB_PASSWORD"], "wrong")
     ).communicate()
-    assert "1 error" in said
-    assert "refused" in said
-    assert "Access denied" in said
-    for told in ("Traceback", "throwaway_mysql/"):
-        assert told not in said
+    assert "1 error" in output
+    assert "refused" in output
+    assert "Access denied" in output
+    for word in ("Traceback", "throwaway_mysql/"):
+        assert word not in output
 
 
 def test_runs_side_by_side_do_not_meet(run_pytest: Pytest, mysql_root: Login) -> None:
     runs = [run_pytest(PASSES) for _ in range(3)]
-    said = [run.communicate()[0] for run in runs]
-    assert ["1 passed" in text for text in said] == [True] * 3, said
+    output = [run.communicate()[0] for run in runs]
+    assert ["1 passed" in text for text in output] == [True] * 3, output
     assert leftovers(mysql_root) == set()

@@ -24,7 +24,7 @@ def names(mysql_server: Login) -> Iterator[list[str]]:
         yield [str(stack.enter_context(one)["DATABASE_NAME"]) for one in made]
 
 
-def told(login: Login, database: str) -> list[str]:
+def description(login: Login, database: str) -> list[str]:
     """Return what tells one schema from another."""
     with login.connect(client_flag=CLIENT.MULTI_STATEMENTS) as connection:
         connection.select_db(database)
@@ -38,6 +38,6 @@ def test_a_copy_is_what_the_migrations_make(
     filled = [fill(mysql_server, name, schema, tmp_path) for name in names]
     assert [one.cloned for one in filled] == [False, True]
     made, copied = names
-    assert differences(told(mysql_server, made), told(mysql_server, copied)) == ""
+    assert differences(description(mysql_server, made), description(mysql_server, copied)) == ""
     assert rows(mysql_server, made) == rows(mysql_server, copied)
     assert rows(mysql_server, copied)["alembic_version"]

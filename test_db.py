@@ -195,7 +195,7 @@ async def test_the_end_of_the_app_closes_its_connections(
     async with app.test_app(), app.app_context(), db.transaction() as connection:
         number = await connection.scalar(text("SELECT CONNECTION_ID()"))
     deadline = time.monotonic() + 5  # the server takes its time
-    with mysql_server.connect() as looking, looking.cursor() as cursor:
+    with mysql_server.connect() as observer, observer.cursor() as cursor:
         while cursor.execute(f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"):
             assert time.monotonic() < deadline, "a connection is still open"
 
@@ -220,8 +220,8 @@ async def test_a_refused_password_is_one_line_at_once_and_not_shown(
             {**vars(settings), **create_db, "DB_PASSWORD": "wrong-and-never-shown", "DB_WAIT": 60}
         )
     line = str(end.value)
-    place = "{DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(create_db)
-    assert line.startswith(f"No database {place} in 0 s (DB_WAIT): Access denied")
+    target = "{DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(create_db)
+    assert line.startswith(f"No database {target} in 0 s (DB_WAIT): Access denied")
     assert "never-shown" not in line + "".join(capfd.readouterr())
     assert "\n" not in line
 

@@ -116,16 +116,16 @@ async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_h
                 await connection.execute(text(query))
 
     async with started(**fresh_db, DB_TIMEOUT=1) as app:
-        with mysql_server.connect() as held, mysql_server.connect() as beside:
+        with mysql_server.connect() as held, mysql_server.connect() as watching:
             held.cursor().execute(lock.format(name) or "DO 0")
-            most, looking = 0, beside.cursor()
+            most, observer = 0, watching.cursor()
             async with asyncio.TaskGroup() as asking:
                 for _ in range(4 * POOL):
                     asking.create_task(ask())
                     await asyncio.sleep(0.2)
-                    most = max(most, len(sessions(looking, name, "Query")))
+                    most = max(most, len(sessions(observer, name, "Query")))
             async with asyncio.timeout(30):  # they end, though what they wait for does not
-                while sessions(looking, name, "Query"):  # noqa: ASYNC110 (it is another program's)
+                while sessions(observer, name, "Query"):  # noqa: ASYNC110 (it is another program's)
                     await asyncio.sleep(0.05)
             held.cursor().execute("UNLOCK TABLES")
         assert most == POOL
@@ -164,8 +164,8 @@ async def test_what_is_left_to_a_server_changes_nothing(odd_db: Coordinates) -> 
     keyed = {"Idempotency-Key": "once"}
     async with started(**odd_db) as app:
         client = app.test_client()
-        said = [await (await client.post(HITS, headers=keyed)).get_json() for _ in range(3)]
-        assert [answer["count"] for answer in said] == [1, 1, 1]
+        answers = [await (await client.post(HITS, headers=keyed)).get_json() for _ in range(3)]
+        assert [answer["count"] for answer in answers] == [1, 1, 1]
         async with db.transaction() as connection:
             same = text(
                 "SELECT 'a' || 'b' = 0, NOW() = UTC_TIMESTAMP(), '\U0001f355' = '\U0001f37a'"

@@ -183,10 +183,10 @@ def test_a_certificate_that_has_expired_is_refused(server: Server) -> None:
 
 async def test_without_tls_only_preferred_goes_on_and_in_plain(server: Server) -> None:
     async with hiding_tls(server.run.root.port) as port:
-        said = "the server offers no TLS"
-        await asyncio.to_thread(check_refused, server, said, DB_PORT=port)
-        plain = {"DB_PORT": port, "DB_TLS": "preferred", "DB_TLS_CA": ""}
-        assert not await asyncio.to_thread(lambda: is_encrypted(server, **plain))
+        reason = "the server offers no TLS"
+        await asyncio.to_thread(check_refused, server, reason, DB_PORT=port)
+        changes = {"DB_PORT": port, "DB_TLS": "preferred", "DB_TLS_CA": ""}
+        assert not await asyncio.to_thread(lambda: is_encrypted(server, **changes))
 
 
 async def test_the_app_answers_over_tls(server: Server) -> None:

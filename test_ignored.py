@@ -43,9 +43,9 @@ def by_docker() -> Ignored:
     return lambda name: any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
-@pytest.mark.parametrize("place", ["by_git", "by_docker"])
-def test_secrets_stay_on_this_machine(request: pytest.FixtureRequest, place: str) -> None:
-    ignored: Ignored = request.getfixturevalue(place)
+@pytest.mark.parametrize("ignored_by", ["by_git", "by_docker"])
+def test_secrets_stay_on_this_machine(request: pytest.FixtureRequest, ignored_by: str) -> None:
+    ignored: Ignored = request.getfixturevalue(ignored_by)
     assert "production.env" in SECRETS
     assert [name for name in SECRETS if not ignored(name)] == []
     assert [name for name in OPEN if ignored(name)] == []

@@ -159,6 +159,6 @@ def test_no_password_is_in_the_log_of_an_outage(
 ) -> None:
     with full(server):
         assert ask(client, "/", "text/html")[0].status == 503
-    said = app.log.read_text()
-    assert "Too many connections" in said
-    assert server.root.password[:16] not in said
+    logged = app.log.read_text()
+    assert "Too many connections" in logged
+    assert server.root.password[:16] not in logged

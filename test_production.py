@@ -27,15 +27,15 @@ def image(tmp_path: Path) -> Path:
     """Copy what the image has, without what it deletes."""
     folder = tmp_path / "app"
     folder.mkdir()
-    for sources, place in re.findall(r"^COPY ((?!--).+) (\S+)$", IMAGE, re.M):
+    for sources, target in re.findall(r"^COPY ((?!--).+) (\S+)$", IMAGE, re.M):
         for source in map(PROJECT.joinpath, sources.split()):
             if source.is_dir():
                 left = shutil.ignore_patterns(
                     "test_*.py", "conftest.py", "testing.py", "__pycache__"
                 )
-                shutil.copytree(source, folder / place, ignore=left)
+                shutil.copytree(source, folder / target, ignore=left)
             else:
-                shutil.copy(source, folder / place)
+                shutil.copy(source, folder / target)
     # As if it were not installed, which is for development only.
     (folder / "throwaway_mysql.py").write_text("raise ImportError")
     return folder
@@ -53,10 +53,10 @@ def environ(database: Coordinates) -> dict[str, str]:
     """Return the settings that the README has production give, and the tests' server's port."""
     (paragraph,) = re.findall(r"^In production, give the container (.+?);", README, re.M | re.S)
     known = {**database.environ(), "SECRET_KEY": "secret"}
-    given = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
-    assert given
+    passed = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
+    assert passed
     own = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "PORT": str(free_port()), "USER": "app"}
-    return {**own, **given, "DB_PORT": known["DB_PORT"]}
+    return {**own, **passed, "DB_PORT": known["DB_PORT"]}
 
 
 def test_the_image_migrates_serves_and_knows_that_it_is_healthy(

@@ -73,9 +73,9 @@ def test_the_settings_table_has_every_setting_and_its_default(
     for name in required:
         monkeypatch.setenv(name, "given")
     defaults = runpy.run_path(module)
-    said = {"required": "given", "empty": "", "the first found": ""}
+    expected = {"required": "given", "empty": "", "the first found": ""}
     for name, default in table.items():
-        assert str(defaults[name]) == said.get(default, default.strip("`")), name
+        assert str(defaults[name]) == expected.get(default, default.strip("`")), name
 
 
 def test_the_api_table_has_every_operation() -> None:
@@ -144,15 +144,15 @@ def test_the_lock_names_no_index() -> None:
 def test_the_map_names_what_is_there() -> None:
     _, table = README.split("## Where things are")
     for row in re.findall(r"^\| (`[^|]+`) \|", table, re.M):
-        for place in row.replace("`", "").split(", "):
-            assert (PROJECT / place).exists(), place
+        for path in row.replace("`", "").split(", "):
+            assert (PROJECT / path).exists(), path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_its_links_lead_to_what_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
-    places = [link.partition("#")[0] for link in links if "://" not in link]
-    assert [place for place in places if not (page.parent / place).exists()] == []
+    paths = [link.partition("#")[0] for link in links if "://" not in link]
+    assert [path for path in paths if not (page.parent / path).exists()] == []
 
 
 def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
@@ -171,8 +171,8 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
                 client.close()
                 app.process.send_signal(signal.SIGINT)
                 app.process.wait(15)
-                said = app.log.read_text()
-            assert "Traceback" not in said, said
+                logged = app.log.read_text()
+            assert "Traceback" not in logged, logged
             status = subprocess.run(
                 [quart, "mysql", "status"],
                 cwd=checkout,

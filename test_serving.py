@@ -62,8 +62,8 @@ def serve(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path)
 
 def served_by(app: Serving, path: str) -> set[str]:
     """Return the ids of uvicorn's processes that answered GET for the path."""
-    said = app.log.read_text().splitlines()
-    return {line.split()[0] for line in said if f"GET {path} " in line}
+    logged = app.log.read_text().splitlines()
+    return {line.split()[0] for line in logged if f"GET {path} " in line}
 
 
 def connect(app: Serving, number: int, workers: int = 1) -> list[http.client.HTTPConnection]:
@@ -112,9 +112,9 @@ def test_every_server_serves_the_app_and_ends_cleanly(serve: Serve, server: str)
     with serve(server) as app:
         assert sorted(views(connect(app, 4), times=20)) == list(range(1, 21))
         status = app.end()
-        said = app.log.read_text()
-    assert "Traceback" not in said, said
-    assert status in (0, 130, -2), (status, said)  # uvicorn ends by the signal it got
+        logged = app.log.read_text()
+    assert "Traceback" not in logged, logged
+    assert status in (0, 130, -2), (status, logged)  # uvicorn ends by the signal it got
 
 
 def test_quart_run_serves_where_host_and_port_say(
@@ -145,9 +145,9 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(
         )
     assert done.returncode == 1
     # Another line warns of the tests' server, which does not flush.
-    said = [line for line in done.stderr.splitlines() if "innodb_flush" not in line]
-    assert len(said) == 1, done.stderr
-    assert said[0].startswith(f"127.0.0.1:{port}: Address already in use: stop what listens")
+    logged = [line for line in done.stderr.splitlines() if "innodb_flush" not in line]
+    assert len(logged) == 1, done.stderr
+    assert logged[0].startswith(f"127.0.0.1:{port}: Address already in use: stop what listens")
 
 
 def test_the_shell_has_the_app(server_environ: dict[str, str], fresh_db: Coordinates) -> None:
@@ -180,8 +180,8 @@ def test_a_server_without_its_database_ends_with_one_line(
     )
     lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
     assert len(lines) == 1, done.stderr
-    place = f"{server_environ['DB_HOST']}:"
-    assert lines[0].startswith(f"No database {settings.DATABASE_NAME} at {place}"), done.stderr
+    target = f"{server_environ['DB_HOST']}:"
+    assert lines[0].startswith(f"No database {settings.DATABASE_NAME} at {target}"), done.stderr
     assert "never-shown" not in done.stderr + done.stdout
 
 

@@ -33,8 +33,8 @@ def read(tmp_path: Path, show: str, **environ: str) -> subprocess.CompletedProce
 
 
 def test_the_defaults(tmp_path: Path) -> None:
-    said = read(tmp_path, "settings.DB_PORT, settings.DB_WAIT, settings.QUART_ENV", **GOOD)
-    assert said.stdout == "3306 30 production\n", said.stderr
+    result = read(tmp_path, "settings.DB_PORT, settings.DB_WAIT, settings.QUART_ENV", **GOOD)
+    assert result.stdout == "3306 30 production\n", result.stderr
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,15 @@ def test_the_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_off_this_machine_tls_is_verified(tmp_path: Path, host: str, ca: str, tls: str) -> None:
-    said = read(tmp_path, "settings.DB_TLS", **GOOD | {"DB_HOST": host, "DB_TLS_CA": ca})
-    assert said.stdout == f"{tls}\n", said.stderr
+    result = read(tmp_path, "settings.DB_TLS", **GOOD | {"DB_HOST": host, "DB_TLS_CA": ca})
+    assert result.stdout == f"{tls}\n", result.stderr
 
 
 def test_the_environment_wins_over_env_and_that_over_quartenv(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DB_HOST=from-env\nDB_PORT=3317\n")
     (tmp_path / ".quartenv").write_text("DB_HOST=from-quartenv\nDB_PORT=3316\nDB_WAIT=7\n")
-    said = read(tmp_path, "settings.DB_HOST, settings.DB_PORT, settings.DB_WAIT", **GOOD)
-    assert said.stdout == "127.0.0.1 3317 7\n", said.stderr
+    result = read(tmp_path, "settings.DB_HOST, settings.DB_PORT, settings.DB_WAIT", **GOOD)
+    assert result.stdout == "127.0.0.1 3317 7\n", result.stderr
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_the_environment_wins_over_env_and_that_over_quartenv(tmp_path: Path) ->
 )
 def test_a_value_may_have_any_sign(tmp_path: Path, written: str, password: str) -> None:
     (tmp_path / ".env").write_text(f"\ufeff{written}\r\nDB_WAIT=7\r\n")
-    said = read(tmp_path, "(settings.DB_PASSWORD, settings.DB_WAIT)", **GOOD)
-    assert said.stdout == f"{(password, 7)}\n", said.stderr
+    result = read(tmp_path, "(settings.DB_PASSWORD, settings.DB_WAIT)", **GOOD)
+    assert result.stdout == f"{(password, 7)}\n", result.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_a_value_may_have_any_sign(tmp_path: Path, written: str, password: str) 
 )
 def test_a_line_that_cannot_be_meant_is_named(tmp_path: Path, written: bytes, line: str) -> None:
     (tmp_path / ".env").write_bytes(b"DB_WAIT=7\n" + written + b"\n")
-    said = read(tmp_path, "", **GOOD)
-    assert said.returncode == 1
-    assert said.stderr.startswith(line)
-    assert said.stderr.count("\n") == 1
-    assert "never" not in said.stderr
-    assert "shown" not in said.stderr
+    result = read(tmp_path, "", **GOOD)
+    assert result.returncode == 1
+    assert result.stderr.startswith(line)
+    assert result.stderr.count("\n") == 1
+    assert "never" not in result.stderr
+    assert "shown" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ def test_a_bad_value_is_one_line_that_names_the_variable(
     tmp_path: Path, change: dict[str, str | None], line: str
 ) -> None:
     environ = {name: value for name, value in (GOOD | change).items() if value is not None}
-    said = read(tmp_path, "", **environ)
-    assert said.returncode == 1
-    assert said.stderr.startswith(line)
-    assert said.stderr.count("\n") == 1
+    result = read(tmp_path, "", **environ)
+    assert result.returncode == 1
+    assert result.stderr.startswith(line)
+    assert result.stderr.count("\n") == 1
 
 
 def test_all_bad_values_are_told_at_once(tmp_path: Path) -> None:
-    said = read(tmp_path, "", DB_PORT="x", DB_PASSWORD="never-shown")  # noqa: S106
-    names = [line.split(" ")[0] for line in said.stderr.splitlines()]
+    result = read(tmp_path, "", DB_PORT="x", DB_PASSWORD="never-shown")  # noqa: S106
+    names = [line.split(" ")[0] for line in result.stderr.splitlines()]
     assert names == ["SECRET_KEY", "DB_HOST", "DB_PORT", "DB_USERNAME", "DATABASE_NAME"]
-    assert "never-shown" not in said.stderr
+    assert "never-shown" not in result.stderr
 
 
 COMMANDS = [
@@ -164,18 +164,18 @@ def test_each_command_has_the_projects_settings(checkout: Path, command: str) ->
     with (checkout / ".quartenv").open("a") as file:
         file.write("DB_PORT=abc\n")
     (checkout.parent / ".env").write_text("DB_TIMEOUT=def\n")  # nobody is to have it
-    said = run(command, checkout)
-    assert "DB_PORT is 'abc': it must be a whole number from 1 to 65535\n" in said.stderr
-    assert "Traceback" not in said.stdout + said.stderr
+    result = run(command, checkout)
+    assert "DB_PORT is 'abc': it must be a whole number from 1 to 65535\n" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
     elsewhere = f"DB_TIMEOUT is from {checkout.parent}/.env, which only quart reads: make"
-    assert (elsewhere in said.stderr) == command.startswith("quart")
+    assert (elsewhere in result.stderr) == command.startswith("quart")
 
     (checkout / ".env").write_text("DB_PORT=ghi\n")
-    said = run(command, checkout)
-    assert said.stderr.strip().endswith(
+    result = run(command, checkout)
+    assert result.stderr.strip().endswith(
         "DB_PORT is 'ghi': it must be a whole number from 1 to 65535"
     )
-    assert "DB_TIMEOUT" not in said.stderr
+    assert "DB_TIMEOUT" not in result.stderr
 
 
 def test_script_server_has_no_traceback_for_a_byte_that_quart_cannot_read(checkout: Path) -> None:

@@ -28,7 +28,7 @@ Answer = tuple[int, str]
 
 
 @pytest.fixture
-def beside(fresh_db: Coordinates) -> Iterator[Connection]:
+def other_connection(fresh_db: Coordinates) -> Iterator[Connection]:
     """Connect beside the app."""
     with connected(fresh_db) as connection:
         yield connection
@@ -52,35 +52,37 @@ def hit(app: Serving) -> Answer:
         return response.status, response.read().decode()
 
 
-def accepted(app: Serving, beside: Connection, pool: ThreadPoolExecutor) -> Future[Answer]:
+def accepted(
+    app: Serving, other_connection: Connection, pool: ThreadPoolExecutor
+) -> Future[Answer]:
     """Let a hit wait for the row, which is locked until COMMIT; return its answer to come."""
     assert hit(app)[0] == 200
-    beside.exec_driver_sql("BEGIN")
-    beside.exec_driver_sql("SELECT * FROM counter FOR UPDATE").all()
+    other_connection.exec_driver_sql("BEGIN")
+    other_connection.exec_driver_sql("SELECT * FROM counter FOR UPDATE").all()
     waits = pool.submit(hit, app)
-    while not beside.exec_driver_sql(WAITING).scalar():
+    while not other_connection.exec_driver_sql(WAITING).scalar():
         time.sleep(0.15)  # the server answers from a cache that is kept for 0.1 s
     return waits
 
 
-def test_sigterm_finishes_what_was_accepted(app: Serving, beside: Connection) -> None:
+def test_sigterm_finishes_what_was_accepted(app: Serving, other_connection: Connection) -> None:
     with ThreadPoolExecutor() as pool:
-        waits = accepted(app, beside, pool)
+        waits = accepted(app, other_connection, pool)
         app.process.send_signal(signal.SIGTERM)
         while "Shutting down" not in app.log.read_text():
             time.sleep(0.01)
-        beside.exec_driver_sql("COMMIT")
+        other_connection.exec_driver_sql("COMMIT")
         status, body = waits.result()
     assert (status, json.loads(body)["count"]) == (200, 2)
     app.process.wait(5)
-    assert beside.exec_driver_sql(count_of("ending/one")).scalar() == 2
+    assert other_connection.exec_driver_sql(count_of("ending/one")).scalar() == 2
 
 
 def test_sigterm_is_over_in_time_though_the_database_answers_nothing(
-    app: Serving, beside: Connection
+    app: Serving, other_connection: Connection
 ) -> None:
     with ThreadPoolExecutor() as pool:
-        waits = accepted(app, beside, pool)
+        waits = accepted(app, other_connection, pool)
         start = time.monotonic()
         app.process.send_signal(signal.SIGTERM)
         status, body = waits.result()
@@ -90,5 +92,7 @@ def test_sigterm_is_over_in_time_though_the_database_answers_nothing(
     # It depends on whether the batch was on its way just then: it gives a lock up after 1 s.
     sent = "may have been counted" in body
     assert sent or "was not counted" in body
-    beside.exec_driver_sql("COMMIT")
-    assert beside.exec_driver_sql(count_of("ending/one")).scalar() in ([1, 2] if sent else [1])
+    other_connection.exec_driver_sql("COMMIT")
+    assert other_connection.exec_driver_sql(count_of("ending/one")).scalar() in (
+        [1, 2] if sent else [1]
+    )

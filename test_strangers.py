@@ -38,7 +38,7 @@ HEADERS = b"HTTP/1.1\r\nHost: here\r\n"
 HIT = b"POST /api/v1/counters/a/b/hits " + HEADERS
 HITS = b"POST /api/v1/hits " + HEADERS
 PAGE = b"GET / " + HEADERS
-LOOK = b"GET /api/v1/counters "
+READ = b"GET /api/v1/counters "
 JSON = b"Content-Type: application/json\r\n"
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 ANOTHER = b"Connection: close\r\nConnection: upgrade\r\nUpgrade: another/1\r\n"
@@ -77,12 +77,12 @@ UPGRADES = {
 }
 ODD = [
     *(
-        LOOK + b"HTTP/1.1\r\nHost: %b\r\n\r\n" % host
+        READ + b"HTTP/1.1\r\nHost: %b\r\n\r\n" % host
         for host in (b"a..b", b"x" * 64, b"[", b"\xe9")
     ),
     PAGE + b"Host: another\r\n\r\n",
-    LOOK + b"HTTP/1.1\r\n\r\n",
-    LOOK + b"HTTP/1.0\r\n\r\n",
+    READ + b"HTTP/1.1\r\n\r\n",
+    READ + b"HTTP/1.0\r\n\r\n",
     *(
         b"GET %b " % target + HEADERS + b"\r\n"
         for target in (
@@ -143,10 +143,10 @@ ODD = [
         for head in (
             PAGE,
             HIT,
-            LOOK + HEADERS,
-            LOOK + b"HTTP/1.1\r\nHost: a..\xff\r\n",
-            LOOK + b"HTTP/1.1\r\nHost: xn--99999999\r\n",
-            LOOK + b"HTTP/1.0\r\n",
+            READ + HEADERS,
+            READ + b"HTTP/1.1\r\nHost: a..\xff\r\n",
+            READ + b"HTTP/1.1\r\nHost: xn--99999999\r\n",
+            READ + b"HTTP/1.0\r\n",
         )
     ),
     PAGE + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -158,31 +158,31 @@ ODD = [
 
 @dataclass(frozen=True)
 class Served:
-    """A server program at work on a database, into which there is a look."""
+    """A server program at work on a database, and a connection to that."""
 
     name: str
     app: Serving
-    look: Connection
+    connection: Connection
 
     def count(self) -> int:
         """Return the sum of all counters."""
         query = text("SELECT CAST(SUM(count) AS UNSIGNED) FROM counter WHERE hour = :all")
-        return int(self.look.scalar(query, {"all": ALL_HOURS}) or 0)
+        return int(self.connection.scalar(query, {"all": ALL_HOURS}) or 0)
 
     def ask(self, *pieces: bytes, within: float = 60) -> tuple[int, str] | None:
         """Send pieces; return the status and the type of what is answered, None for nothing."""
-        said = b""
+        received = b""
         try:
             with socket.create_connection(("127.0.0.1", self.app.port), within) as client:
                 for piece in pieces:
                     time.sleep(PAUSE if piece is not pieces[0] else 0)
                     client.sendall(piece)
-                while b"\r\n\r\n" not in said and (more := client.recv(65536)):
-                    said += more
+                while b"\r\n\r\n" not in received and (more := client.recv(65536)):
+                    received += more
         except OSError:
             pass
-        status = re.match(rb"HTTP/1.1 (\d{3}) ", said)
-        kind = re.search(rb"\r\ncontent-type: ([^\r;]*)", said, re.I)
+        status = re.match(rb"HTTP/1.1 (\d{3}) ", received)
+        kind = re.search(rb"\r\ncontent-type: ([^\r;]*)", received, re.I)
         return (int(status[1]), kind[1].decode() if kind else "") if status else None
 
 
@@ -197,10 +197,10 @@ def served(
     port = free_port()
     argv = [str(part).format(port=port) for part in SERVERS[request.param]]
     log = tmp_path_factory.mktemp("strangers") / "log"
-    with migrated_database(mysql_server) as database, connected(database) as look:
+    with migrated_database(mysql_server) as database, connected(database) as connection:
         environ = server_environ | database.environ()
         with serving([*argv, "manage:app"], port, environ, PROJECT, log) as app:
-            yield Served(request.param, app, look)
+            yield Served(request.param, app, connection)
 
 
 @pytest.mark.parametrize("kind", UPGRADES)

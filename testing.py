@@ -76,13 +76,13 @@ def run_alembic(
 
 
 def cut_once(
-    place: Callable[[bytes, bool], bool], done: asyncio.Event | None = None
+    matches: Callable[[bytes, bool], bool], done: asyncio.Event | None = None
 ) -> Callable[[bytes, bool], Awaitable[None]]:
-    """Return what cuts the connection at the first packet that `place` takes; it sets `done`."""
+    """Return what cuts the connection at the first packet that `matches` takes; it sets `done`."""
     done = done or asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
-        if not done.is_set() and place(packet, to_server):
+        if not done.is_set() and matches(packet, to_server):
             done.set()
             raise CutError
 

@@ -37,7 +37,7 @@ def init_app(app: Quart) -> None:
     """Look at the server's settings when `app` starts, and serve all the same."""
 
     @app.while_serving
-    async def look() -> AsyncGenerator[None]:
+    async def check_server() -> AsyncGenerator[None]:
         try:
             async with transaction() as connection:
                 flushing = await _read_flushing(connection)

@@ -1,6 +1,6 @@
 """Plain requests that count are answered in front of Quart, which costs more than to count.
 
-The rooms whose views count say which requests are plain, and how they are answered. All else,
+The modules whose views count say which requests are plain, and how they are answered. All else,
 what goes wrong with a plain request too, is Quart's to answer; so what a caller gets is the
 same by either way.
 """
@@ -11,9 +11,9 @@ from typing import Any
 
 from quart import Quart
 
-from counter.batching.batcher import Tally
-from counter.hits import Hit, Number
-from web.incoming import Message, Receive, Scope, Send, again
+from counter.batching.batcher import Batcher
+from counter.hits import Counted, Hit
+from web.incoming import Message, Receive, Scope, Send, prepend
 
 Reply = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
 
@@ -22,47 +22,47 @@ ERROR = "counter.error"  # where the request's scope has what became of its hit
 
 
 @dataclass(slots=True)
-class Plain:
+class FastHit:
     """What is to be done for a plain request, if it has no body."""
 
     hit: Hit
     within: float  # seconds
-    reply: Callable[[Hit, Number], Reply]
+    reply: Callable[[Hit, Counted], Reply]
 
 
-def init_app(app: Quart, *matchers: Callable[[Quart, Scope], Plain | None]) -> None:
-    """Let `app`, while it serves, answer by the short cut what a matcher finds plain."""
+def init_app(app: Quart, *matchers: Callable[[Quart, Scope], FastHit | None]) -> None:
+    """Let `app`, while it serves, answer by the fast path what a matcher takes."""
     quart: Any = app.asgi_app
 
     async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
-        tally = app.extensions.get("tally")
-        if tally and scope["type"] == "http" and not scope.get("root_path"):
+        batcher = app.extensions.get("batcher")
+        if batcher and scope["type"] == "http" and not scope.get("root_path"):
             for matcher in matchers:
-                if (plain := matcher(app, scope)) and not _announces_a_body(scope):
+                if (fast := matcher(app, scope)) and not _announces_a_body(scope):
                     first = await receive()
-                    if _is_empty(first) and await _count(plain, tally, scope, send):
+                    if _is_empty(first) and await _count(fast, batcher, scope, send):
                         return
-                    receive = again(first, receive)
+                    receive = prepend(first, receive)
                     break
         await quart(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
 
 
-def raise_what_it_met(scope: Mapping[str, Any]) -> None:
-    """Raise what the request's hit met on the short cut, if it took that."""
+def raise_fast_path_error(scope: Mapping[str, Any]) -> None:
+    """Raise the error of the request's hit on the fast path, if it took that."""
     if error := scope.get(ERROR):
         raise error
 
 
-async def _count(plain: Plain, tally: Tally, scope: Scope, send: Send) -> bool:
+async def _count(fast: FastHit, batcher: Batcher, scope: Scope, send: Send) -> bool:
     """Count and answer; leave an error in the scope, for the view to raise."""
     try:
-        (number,) = await tally.count((plain.hit,), plain.within)
+        (counted,) = await batcher.count((fast.hit,), fast.within)
     except Exception as error:  # noqa: BLE001 (nothing is lost)
         scope[ERROR] = error
         return False
-    body, headers = plain.reply(plain.hit, number)
+    body, headers = fast.reply(fast.hit, counted)
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return True

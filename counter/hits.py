@@ -10,12 +10,12 @@ SIGN = "[A-Za-z0-9_.-]"
 PART = rf"(?:[A-Za-z0-9_-]{SIGN}{{0,63}}|\.[A-Za-z0-9_-]{SIGN}{{0,62}}|\.\.{SIGN}{{1,62}})"
 NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
-LARGEST = 1_000_000  # that one hit adds
-MOST = 1000  # hits of a batch, so of an order
+MAX_BY = 1_000_000  # that one hit adds
+MAX_HITS = 1000  # hits of a batch, so of a request
 
 REUSED = "The idempotency key was used with another `by` on this counter. Nothing was counted."
 
-Keyed = tuple[str, str]  # a counter's name and an idempotency key of it
+CounterKey = tuple[str, str]  # a counter's name and an idempotency key of it
 
 
 @dataclass(slots=True)  # frozen, it would take twice as long to make
@@ -30,11 +30,11 @@ class Hit:
         """Tell whether name, number and key are within their limits."""
         if self.key is not None and not KEY.fullmatch(self.key):
             return False
-        return 1 <= self.by <= LARGEST and NAME.fullmatch(self.name) is not None
+        return 1 <= self.by <= MAX_BY and NAME.fullmatch(self.name) is not None
 
 
 @dataclass(slots=True)
-class Number:
+class Counted:
     """What a hit is answered: the count right after it, and whether its key was known."""
 
     count: int
@@ -42,7 +42,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredAnswer:
     """What is kept for a key: the count that its hit was answered, and the `by` of that."""
 
     by: int
@@ -50,12 +50,12 @@ class Kept:
 
 
 def check(hits: Sequence[Hit]) -> None:
-    """Refuse what callers have to keep from the tally."""
+    """Refuse what callers have to keep from the batcher."""
     for hit in hits:
         if not hit.is_valid():
             raise ValueError(f"not a hit: {hit}")
     if len(hits) == 1:
         return
     keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
-    if not 1 <= len(hits) <= MOST or len(set(keyed)) < len(keyed):
-        raise ValueError(f"not from 1 to {MOST} hits, each key once on its counter")
+    if not 1 <= len(hits) <= MAX_HITS or len(set(keyed)) < len(keyed):
+        raise ValueError(f"not from 1 to {MAX_HITS} hits, each key once on its counter")

@@ -3,15 +3,15 @@
 from quart import Blueprint, Quart, abort, current_app, render_template, request
 
 from counter import batching
-from counter.fast_path import Plain, Reply, raise_what_it_met
-from counter.hits import Hit, Number
+from counter.fast_path import FastHit, Reply, raise_fast_path_error
+from counter.hits import Counted, Hit
 from counter.models import read_counter
 from db import transaction
 from web.incoming import Scope
 
 counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 
-PLACE = "\N{WHITE SQUARE}"  # where the number goes
+PLACEHOLDER = "\N{WHITE SQUARE}"  # where the number goes
 HOME = "default/home"  # the counter of the page
 LOADING_AHEAD = {b"sec-purpose", b"purpose", b"x-moz"}  # the header, and its older names
 PERSONAL = LOADING_AHEAD | {b"cookie"}
@@ -20,7 +20,7 @@ PERSONAL = LOADING_AHEAD | {b"cookie"}
 @counter_app.get("/")
 async def home() -> str:
     """Count a view and show which one it was; HEAD only looks."""
-    raise_what_it_met(request.scope)
+    raise_fast_path_error(request.scope)
     headers = request.scope["headers"]
     if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
         # Refused, a browser asks again when the person really comes, and that is counted.
@@ -32,26 +32,26 @@ async def home() -> str:
         count = counter.count if counter else 0
     else:
         count = await batching.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
-    return page.replace(PLACE, str(count))
+    return page.replace(PLACEHOLDER, str(count))
 
 
-def plain_view(app: Quart, scope: Scope) -> Plain | None:
-    """Find a view of the rendered page plain, of somebody without a cookie."""
+def fast_view(app: Quart, scope: Scope) -> FastHit | None:
+    """Match a view of the rendered page, by somebody without a cookie."""
     if scope["path"] != "/" or scope["method"] != "GET" or scope["query_string"]:
         return None
     html = app.extensions.get("counter_page", {}).get("")  # at the root
     if not html or app.debug or any(name in PERSONAL for name, _ in scope["headers"]):
         return None
 
-    def reply(_: Hit, number: Number) -> Reply:
-        body = html.replace(PLACE, str(number.count)).encode()
+    def reply(_: Hit, counted: Counted) -> Reply:
+        body = html.replace(PLACEHOLDER, str(counted.count)).encode()
         return body, [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
         ]
 
-    return Plain(Hit(HOME), app.config["DB_TIMEOUT"], reply)
+    return FastHit(Hit(HOME), app.config["DB_TIMEOUT"], reply)
 
 
 async def _template() -> str:
@@ -59,8 +59,8 @@ async def _template() -> str:
 
     Its links begin with the root path, which is the server's, or a proxy's in front of it.
     """
-    kept: dict[str, str] = current_app.extensions.setdefault("counter_page", {})
+    rendered: dict[str, str] = current_app.extensions.setdefault("counter_page", {})
     at = request.root_path
-    if at not in kept or current_app.debug:
-        kept[at] = await render_template("counter.html", count=PLACE)
-    return kept[at]
+    if at not in rendered or current_app.debug:
+        rendered[at] = await render_template("counter.html", count=PLACEHOLDER)
+    return rendered[at]

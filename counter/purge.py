@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from counter.models import idempotency_key_table, read_clock, receipt_table, remove_older
 
 EVERY = 60.0  # seconds, at least
-KEPT = timedelta(days=1)
+RETENTION = timedelta(days=1)
 STEADY = 60.0  # seconds that the clock may be set by
 STEP = 100  # rows, each a round trip: some milliseconds beside the database
 WITHIN = 10.0  # seconds that a step may take
@@ -48,7 +48,7 @@ async def purge(engine: AsyncEngine, ahead_before: float | None) -> float:
     ahead = clock.replace(tzinfo=UTC).timestamp() - time.monotonic()
     if ahead_before is not None and abs(ahead - ahead_before) < STEADY:
         for table in (receipt_table, idempotency_key_table):
-            await _remove_older(calm, table, clock - KEPT)
+            await _remove_older(calm, table, clock - RETENTION)
     return ahead
 
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from application import create_app
 from counter.durability import Flushing, risks
-from counter.testing import stored_count, tallying
+from counter.testing import running_batcher, stored_count
 from testing import connected, migrated_database
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
@@ -84,11 +84,11 @@ async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
     with server.root.connect() as connection, connection.cursor() as root:
         root.execute("SET GLOBAL binlog_format = STATEMENT")
         try:
-            async with tallying(account) as tally:
+            async with running_batcher(account) as batcher:
                 # Either "not" or "may have been": an attempt may be under way at the deadline.
                 with pytest.raises(ServiceUnavailable, match="counted"):
-                    await tally.hit("a/b", 1, within=0.3)
+                    await batcher.hit("a/b", 1, within=0.3)
         finally:
             root.execute("SET GLOBAL binlog_format = ROW")
-    with connected(account) as looking:
-        assert stored_count(looking) == 0
+    with connected(account) as beside:
+        assert stored_count(beside) == 0

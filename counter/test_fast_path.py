@@ -1,4 +1,4 @@
-"""The short cut answers plain requests as Quart does, to the last header, and nothing else."""
+"""The fast path answers plain requests as Quart does, to the last header, and nothing else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from quart import Quart
 from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
-from counter.fast_path import Plain
+from counter.fast_path import FastHit
 from counter.fast_path import _count as count
 
 Pairs = list[tuple[bytes, bytes]]
@@ -33,7 +33,7 @@ async def ask(
 ) -> Answer:
     """Make a request as a server hands it on; return status, headers and body.
 
-    With `quarts` the short cut does not take it.
+    With `quarts` the fast path does not take it.
     """
     # An app that is mounted elsewhere than at the root is left to Quart.
     root = "/mounted" if quarts else ""
@@ -65,8 +65,8 @@ async def ask(
 
     await app(scope, receive, send)  # type: ignore[arg-type]
     start, *rest = sent
-    said = b"".join(message.get("body", b"") for message in rest)
-    return start["status"], sorted(start["headers"]), said
+    answer_body = b"".join(message.get("body", b"") for message in rest)
+    return start["status"], sorted(start["headers"]), answer_body
 
 
 async def render(app: Quart) -> None:
@@ -76,12 +76,12 @@ async def render(app: Quart) -> None:
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the counters whose hits took the short cut."""
+    """Return the names of the counters whose hits took the fast path."""
     names: list[str] = []
 
-    async def noting(plain: Plain, *rest: Any) -> bool:
-        names.append(plain.hit.name)
-        return await count(plain, *rest)
+    async def noting(fast: FastHit, *rest: Any) -> bool:
+        names.append(fast.hit.name)
+        return await count(fast, *rest)
 
     monkeypatch.setattr("counter.fast_path._count", noting)
     return names
@@ -130,7 +130,7 @@ async def test_both_ways_answer_an_error_the_same(
         calls += 1
         raise error
 
-    monkeypatch.setattr(create_test_app.extensions["tally"], "count", fail)
+    monkeypatch.setattr(create_test_app.extensions["batcher"], "count", fail)
     short = await ask(create_test_app, hits(name))
     assert calls == 1  # not again in the view
     assert short == await ask(create_test_app, hits(name), quarts=True)
@@ -155,7 +155,7 @@ async def test_both_ways_answer_an_error_the_same(
         ({"method": "OPTIONS"}, 200),
     ],
 )
-async def test_what_is_no_plain_hit_is_quarts(
+async def test_what_is_no_fast_hit_is_quarts(
     create_test_app: Quart,
     name: str,
     taken: list[str],
@@ -180,10 +180,10 @@ async def test_a_body_after_the_first_message_is_not_lost(
     create_test_app: Quart, name: str
 ) -> None:
     json = (b"content-type", b"application/json")
-    _, _, said = await ask(
+    _, _, answer_body = await ask(
         create_test_app, hits(name), body=[b"", b'{"by":', b" 7}"], headers=[json]
     )
-    assert said.endswith(b'"count":7}')
+    assert answer_body.endswith(b'"count":7}')
 
 
 async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: list[str]) -> None:
@@ -215,7 +215,7 @@ async def test_both_ways_answer_a_view_the_same(create_test_app: Quart, taken: l
         ({"body": [b"a body"], "headers": [(b"content-length", b"6")]}, 200),
     ],
 )
-async def test_what_is_no_plain_view_is_quarts(
+async def test_what_is_no_fast_view_is_quarts(
     create_test_app: Quart, taken: list[str], changes: dict[str, Any], status: int
 ) -> None:
     await render(create_test_app)

@@ -20,11 +20,11 @@ async def view(client: Client) -> int:
 
 
 async def test_each_view_shows_the_next_number_and_the_table_agrees(
-    create_test_client: Client, beside: Connection
+    create_test_client: Client, other_connection: Connection
 ) -> None:
-    before = stored_count(beside)
+    before = stored_count(other_connection)
     assert [await view(create_test_client) for _ in range(3)] == [before + n for n in (1, 2, 3)]
-    assert stored_count(beside) == before + 3
+    assert stored_count(other_connection) == before + 3
 
 
 async def test_the_page_is_html_that_no_cache_keeps(
@@ -46,12 +46,14 @@ async def test_the_files_that_the_page_names_are_served(
         assert (await create_test_client.get(file)).status_code == HTTPStatus.OK
 
 
-async def test_head_counts_nothing(create_test_client: Client, beside: Connection) -> None:
-    before = stored_count(beside)
+async def test_head_counts_nothing(
+    create_test_client: Client, other_connection: Connection
+) -> None:
+    before = stored_count(other_connection)
     response = await create_test_client.head("/")
     assert response.status_code == HTTPStatus.OK
     assert response.headers["Cache-Control"] == "no-store"
-    assert stored_count(beside) == before
+    assert stored_count(other_connection) == before
 
 
 @pytest.mark.parametrize(
@@ -64,34 +66,36 @@ async def test_head_counts_nothing(create_test_client: Client, beside: Connectio
     ],
 )
 async def test_a_prefetch_is_refused_and_counts_nothing(
-    create_test_client: Client, beside: Connection, header: str, value: str
+    create_test_client: Client, other_connection: Connection, header: str, value: str
 ) -> None:
-    before = stored_count(beside)
+    before = stored_count(other_connection)
     response = await create_test_client.get("/", headers={header: value})
     # A page that was given in advance would be shown later without being counted.
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert stored_count(beside) == before
+    assert stored_count(other_connection) == before
 
 
 async def test_post_is_not_allowed_and_counts_nothing(
-    create_test_client: Client, beside: Connection
+    create_test_client: Client, other_connection: Connection
 ) -> None:
-    before = stored_count(beside)
+    before = stored_count(other_connection)
     response = await create_test_client.post("/")
     assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert {"GET", "HEAD"} <= {name.strip() for name in response.headers["Allow"].split(",")}
-    assert stored_count(beside) == before
+    assert stored_count(other_connection) == before
 
 
 async def test_an_emptied_table_counts_from_one(
-    create_test_client: Client, beside: Connection
+    create_test_client: Client, other_connection: Connection
 ) -> None:
-    beside.execute(counter_table.delete())
+    other_connection.execute(counter_table.delete())
     assert (await create_test_client.head("/")).status_code == HTTPStatus.OK
     assert [await view(create_test_client) for _ in range(2)] == [1, 2]
 
 
-async def test_counts_beyond_63_bits(create_test_client: Client, beside: Connection) -> None:
+async def test_counts_beyond_63_bits(
+    create_test_client: Client, other_connection: Connection
+) -> None:
     await view(create_test_client)
-    beside.execute(counter_table.update().values(count=2**63))
+    other_connection.execute(counter_table.update().values(count=2**63))
     assert await view(create_test_client) == 2**63 + 1

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from counter.hits import Hit, Number
+from counter.hits import Counted, Hit
 from counter.purge import purge
-from counter.testing import COMMITTED, Look, count_of, nth_answer, tallying
+from counter.testing import COMMITTED, Query, count_of, nth_answer, running_batcher
 from db import url
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import CutError, Relay
@@ -41,65 +41,73 @@ def keep(connection: Connection, name: str, made: str, number: int) -> None:
 
 async def test_what_is_a_day_old_goes_in_steps_and_the_rest_stays(
     engine: AsyncEngine,
-    beside: Connection,
+    other_connection: Connection,
     name: str,
-    look: Look,
+    query: Query,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("counter.purge.STEP", 20)
-    keep(beside, f"{name}.old", OLD, 50)
-    keep(beside, f"{name}.young", YOUNG, 50)
+    keep(other_connection, f"{name}.old", OLD, 50)
+    keep(other_connection, f"{name}.young", YOUNG, 50)
     await purge_twice(engine)
     for table in ("idempotency_key", "receipt"):
-        assert look(f"SELECT COUNT(*) FROM {table} WHERE made < {YOUNG} - INTERVAL 1 HOUR") == 0
-        assert look(f"SELECT COUNT(*) FROM {table} WHERE made < UTC_TIMESTAMP()") >= 50
+        assert query(f"SELECT COUNT(*) FROM {table} WHERE made < {YOUNG} - INTERVAL 1 HOUR") == 0
+        assert query(f"SELECT COUNT(*) FROM {table} WHERE made < UTC_TIMESTAMP()") >= 50
 
 
 async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
-    create_db: Coordinates, engine: AsyncEngine, beside: Connection, name: str, look: Look
+    create_db: Coordinates,
+    engine: AsyncEngine,
+    other_connection: Connection,
+    name: str,
+    query: Query,
 ) -> None:
-    keep(beside, f"{name}.old", OLD, 10)
-    async with tallying(create_db) as tally:
-        beside.exec_driver_sql("BEGIN")  # as a batch under way
-        keep(beside, f"{name}.now", "UTC_TIMESTAMP()", 10)
+    keep(other_connection, f"{name}.old", OLD, 10)
+    async with running_batcher(create_db) as batcher:
+        other_connection.exec_driver_sql("BEGIN")  # as a batch under way
+        keep(other_connection, f"{name}.now", "UTC_TIMESTAMP()", 10)
         await purge_twice(engine)
-        beside.exec_driver_sql("COMMIT")
-        beside.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        beside.exec_driver_sql("BEGIN")  # as a purge under way
+        other_connection.exec_driver_sql("COMMIT")
+        other_connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        other_connection.exec_driver_sql("BEGIN")  # as a purge under way
         its = f"name = '{name}.now' AND value = 'key-0'"
-        beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE {its}")
+        other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE {its}")
         its = f"writer = {abs(hash(f'{name}.now'))} AND number = 0"
-        beside.exec_driver_sql(f"DELETE FROM receipt WHERE {its}")
-        assert await tally.count([Hit(name, 1, "a-key")], 1) == [Number(1, replayed=False)]
-        beside.exec_driver_sql("COMMIT")
-    assert look(count_of(name)) == 1
-    assert look(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}.old'") == 0
+        other_connection.exec_driver_sql(f"DELETE FROM receipt WHERE {its}")
+        assert await batcher.count([Hit(name, 1, "a-key")], 1) == [Counted(1, replayed=False)]
+        other_connection.exec_driver_sql("COMMIT")
+    assert query(count_of(name)) == 1
+    assert query(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}.old'") == 0
 
 
 async def test_a_key_that_is_new_again_stays(
-    engine: AsyncEngine, beside: Connection, name: str, look: Look
+    engine: AsyncEngine, other_connection: Connection, name: str, query: Query
 ) -> None:
     """While one purge waits for another, whose deletion it does not see, the key comes again."""
     waits = (
         "SELECT COUNT(*) FROM information_schema.innodb_trx"
         " WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'DELETE FROM idempotency_key%%'"
     )
-    keep(beside, name, OLD, 1)
-    beside.exec_driver_sql("BEGIN")
-    beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{name}'")
+    keep(other_connection, name, OLD, 1)
+    other_connection.exec_driver_sql("BEGIN")
+    other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{name}'")
     purging = asyncio.create_task(purge_twice(engine))
-    while not look(waits):  # noqa: ASYNC110 (only the server knows)
+    while not query(waits):  # noqa: ASYNC110 (only the server knows)
         await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
-    beside.exec_driver_sql(
+    other_connection.exec_driver_sql(
         f"INSERT INTO idempotency_key VALUES ('{name}', 'key-0', 1, 1, UTC_TIMESTAMP())"
     )
-    beside.exec_driver_sql("COMMIT")
+    other_connection.exec_driver_sql("COMMIT")
     await purging
-    assert look(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}'") == 1
+    assert query(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}'") == 1
 
 
 async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
-    create_db: Coordinates, engine: AsyncEngine, beside: Connection, name: str, look: Look
+    create_db: Coordinates,
+    engine: AsyncEngine,
+    other_connection: Connection,
+    name: str,
+    query: Query,
 ) -> None:
     """While a batch's COMMIT is unanswered, the clock is set from two days ago to now."""
     at_commit = nth_answer(COMMITTED)
@@ -113,14 +121,14 @@ async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
         if at_commit(packet, to_server):
             relay.watch = None
-            beside.exec_driver_sql("UPDATE receipt SET made = made - INTERVAL 2 DAY")
+            other_connection.exec_driver_sql("UPDATE receipt SET made = made - INTERVAL 2 DAY")
             await purge(engine, before)
             raise CutError
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         relay.watch = watch
-        assert await tally.hit(name, 1, within=20) == 1
+        assert await batcher.hit(name, 1, within=20) == 1
         assert relay.watch is None
-    assert look(count_of(name)) == 1
+    assert query(count_of(name)) == 1
     await ago.dispose()

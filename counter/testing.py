@@ -1,4 +1,4 @@
-"""What tests use of the counter, here and elsewhere: its page, its API, its tables, a tally."""
+"""What tests use of the counter, here and elsewhere: its page, its API, its tables, a batcher."""
 
 import asyncio
 import http.client
@@ -11,7 +11,7 @@ from typing import Any
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection, text
 
-from counter.batching.batcher import BOUND, Tally
+from counter.batching.batcher import CAPACITY, Batcher
 from counter.batching.sql import ALL
 from counter.batching.writer import Writer
 from db import connect
@@ -21,7 +21,7 @@ BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter
 JSON = {"Content-Type": "application/json"}
 
-Look = Callable[[str], Any]  # asks the database for one value
+Query = Callable[[str], Any]  # asks the database for one value
 
 
 def view(client: http.client.HTTPConnection) -> int:
@@ -48,16 +48,16 @@ def count_of(name: str) -> str:
 
 
 @asynccontextmanager
-async def tallying(
-    coordinates: Coordinates, *, limit: float = 5, bound: int = BOUND, **changes: object
-) -> AsyncIterator[Tally]:
-    """Run a tally on the database."""
+async def running_batcher(
+    coordinates: Coordinates, *, limit: float = 5, capacity: int = CAPACITY, **changes: object
+) -> AsyncIterator[Batcher]:
+    """Run a batcher on the database."""
     config = {**coordinates, **changes}
-    tally = Tally(Writer(lambda: connect(config, limit), limit), bound)
+    batcher = Batcher(Writer(lambda: connect(config, limit), limit), capacity)
     try:
-        yield tally
+        yield batcher
     finally:
-        await tally.close(within=5)
+        await batcher.close(within=5)
 
 
 async def hit(client: Client, name: str, by: int = 1) -> None:
@@ -89,7 +89,7 @@ def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
     """Take the packet of that number among those that answer a batch, from 1."""
     answers: list[bytes] | None = None
 
-    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001 (as it is called)
+    def matches(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001 (as it is called)
         nonlocal answers
         if to_server:
             answers = [] if BATCH in packet else None
@@ -97,7 +97,7 @@ def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
             answers.append(packet)
         return answers is not None and len(answers) == number
 
-    return place
+    return matches
 
 
 class LateBatch:

@@ -62,18 +62,20 @@ def include(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> 
 
 
 def _arranged(
-    given: Ops, before: Tables, after: Tables, staying: list[ForeignKeyConstraint]
+    changes: Ops, before: Tables, after: Tables, staying: list[ForeignKeyConstraint]
 ) -> Ops:
     """Arrange what makes one schema of another; the keys `staying` are in both."""
-    dropped = {op.table_name for op in given if isinstance(op, ops.DropTableOp)}
-    created = {op.table_name for op in given if isinstance(op, ops.CreateTableOp)}
-    kept = [op for op in given if isinstance(op, ops.DropTableOp) or _table(op) not in dropped]
-    indexes = [index for op in kept for index in _own_index(op, before)]
-    touched = {place for op in kept + indexes for place in _touched(op)}
-    hindering = [key for key in staying if touched & _places(key)]
+    dropped = {op.table_name for op in changes if isinstance(op, ops.DropTableOp)}
+    created = {op.table_name for op in changes if isinstance(op, ops.CreateTableOp)}
+    remaining = [
+        op for op in changes if isinstance(op, ops.DropTableOp) or _table(op) not in dropped
+    ]
+    indexes = [index for op in remaining for index in _own_index(op, before)]
+    touched = {column for op in remaining + indexes for column in _touched(op)}
+    hindering = [key for key in staying if touched & _columns(key)]
     going = _crossing(before[name] for name in before if name in dropped)
     coming = _crossing(after[name] for name in after if name in created)
-    for op in kept:
+    for op in remaining:
         if isinstance(op, ops.CreateTableOp):
             op.columns = [part for part in op.columns if not _is_one_of(part, coming)]
 
@@ -90,7 +92,7 @@ def _arranged(
 
     drops = [ops.DropConstraintOp.from_constraint(key) for key in hindering + going]
     creates = [ops.CreateForeignKeyOp.from_constraint(key) for key in hindering + coming]
-    return sorted([*indexes, *drops, *kept, *creates], key=rank)
+    return sorted([*indexes, *drops, *remaining, *creates], key=rank)
 
 
 def _flat(op: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
@@ -135,15 +137,15 @@ def _is_one_of(part: Any, keys: list[ForeignKeyConstraint]) -> bool:
     return isinstance(part, ForeignKeyConstraint) and part.name in {key.name for key in keys}
 
 
-def _staying(old: Tables, given: Ops) -> list[ForeignKeyConstraint]:
+def _staying(old: Tables, changes: Ops) -> list[ForeignKeyConstraint]:
     """Return the keys that are there before and after."""
-    dropped = {op.table_name for op in given if isinstance(op, ops.DropTableOp)}
-    gone = {op.constraint_name for op in given if isinstance(op, ops.DropConstraintOp)}
+    dropped = {op.table_name for op in changes if isinstance(op, ops.DropTableOp)}
+    gone = {op.constraint_name for op in changes if isinstance(op, ops.DropConstraintOp)}
     keys = [key for name in old if name not in dropped for key in _keys(old[name])]
     return [key for key in keys if key.name not in gone]
 
 
-def _places(key: ForeignKeyConstraint) -> set[tuple[str, str]]:
+def _columns(key: ForeignKeyConstraint) -> set[tuple[str, str]]:
     """Return the tables and columns at both ends of a key."""
     own = {(key.table.name, column.name) for column in key.columns}
     return own | {(key.referred_table.name, end.column.name) for end in key.elements}

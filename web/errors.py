@@ -11,14 +11,14 @@ from werkzeug.exceptions import HTTPException, InternalServerError, Unprocessabl
 FOR_PROGRAMS = "/api/"  # nothing below it is a page
 PROBLEM = "application/problem+json"
 FAULT = "Something went wrong here. It has been written to the log."
-TOLD = 100  # errors of one request
+MAX_ERRORS = 100  # errors of one request
 
 
 class Invalid(UnprocessableEntity):
     """What was sent is not valid: the first of its `errors`, each a field and what is wrong."""
 
     def __init__(self, errors: Sequence[tuple[str, str]], number: int = 1) -> None:
-        self.errors = errors[:TOLD]
+        self.errors = errors[:MAX_ERRORS]
         field, what = errors[0]
         more = f" It is the first of {number:,} errors." if number > 1 else ""
         super().__init__(f"{field} {what}.{more}")

@@ -57,13 +57,13 @@ def init_app(app: Quart) -> None:
         if scope["type"] == "http" and _may_be_cut_short(scope):
             try:
                 async with asyncio.timeout(app.config["BODY_TIMEOUT"]):
-                    first = await _first_of_body(receive)
+                    first = await _first_body_message(receive)
             except TimeoutError:
                 scope[ERROR] = RequestTimeout()
             else:
                 if first["type"] == "http.request" and not first.get("body"):
                     scope[ERROR] = CutShortError()
-                receive = again(first, receive)
+                receive = prepend(first, receive)
         await quart(scope, receive, send)
 
     app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
@@ -71,7 +71,7 @@ def init_app(app: Quart) -> None:
 
 async def check_request() -> None:
     """Raise what is wrong with the request; have a redirect stay on the host that answers."""
-    _raise_what_is_wrong(request.scope)
+    _raise_error(request.scope)
     redirect = request.routing_exception
     if isinstance(redirect, RequestRedirect):
         url = urlsplit(redirect.new_url)
@@ -80,20 +80,20 @@ async def check_request() -> None:
 
 async def check_websocket() -> None:
     """Raise what is wrong with the handshake."""
-    _raise_what_is_wrong(websocket.scope)
+    _raise_error(websocket.scope)
 
 
-def again(first: Message, receive: Receive) -> Receive:
+def prepend(first: Message, receive: Receive) -> Receive:
     """Return what receives the first message once more, and then the others."""
     rest = [first]
 
-    async def receive_again() -> Message:
+    async def receive_prepended() -> Message:
         return rest.pop() if rest else await receive()
 
-    return receive_again
+    return receive_prepended
 
 
-def _raise_what_is_wrong(scope: Mapping[str, Any]) -> None:
+def _raise_error(scope: Mapping[str, Any]) -> None:
     if error := scope.get(ERROR):
         raise error
 
@@ -119,7 +119,7 @@ def _may_be_cut_short(scope: Scope) -> bool:
     return has_body and b"upgrade" in headers
 
 
-async def _first_of_body(receive: Receive) -> Message:
+async def _first_body_message(receive: Receive) -> Message:
     """Return the first message with a part of a body, or the last where there is none."""
     message = await receive()
     while not message.get("body") and message.get("more_body"):

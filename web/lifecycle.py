@@ -15,17 +15,17 @@ from quart import Quart
 
 def init_app(app: Quart) -> None:
     """End with one line where the address is taken, and serve without long pauses."""
-    _end_where_the_address_is_taken(app)
+    _exit_if_address_taken(app)
 
     @app.before_serving
-    async def spare_what_stays() -> None:
+    async def freeze_startup_objects() -> None:
         # A full garbage collection goes through all that the start has made, which is never
         # garbage: requests stood still for 0.09 s. Tests start apps again and again.
         if not app.testing:
             gc.freeze()
 
 
-def _end_where_the_address_is_taken(app: Quart) -> None:
+def _exit_if_address_taken(app: Quart) -> None:
     """Do what hypercorn does not, whose word for a taken address is a traceback."""
     serve = app.run
 
@@ -41,7 +41,7 @@ def _end_where_the_address_is_taken(app: Quart) -> None:
 
 
 @contextmanager
-def noticing_the_end(notice: Callable[[], object]) -> Iterator[None]:
+def on_shutdown_signal(notice: Callable[[], object]) -> Iterator[None]:
     """Call `notice` at SIGTERM and Ctrl-C, before the server acts on them.
 
     A server tells the app of its end (ASGI's lifespan.shutdown) only when all requests are

@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol as Client
 
 from application import create_app
 from throwaway_mysql.databases.database import Coordinates
-from web.errors import TOLD, Invalid, problem
+from web.errors import MAX_ERRORS, Invalid, problem
 
 HIDDEN = "s3cret-in-a-variable"
 JSON = {"Accept": "application/json"}
@@ -82,10 +82,10 @@ async def test_below_api_nothing_is_a_page_even_for_a_browser(
 
 def test_a_request_with_very_many_errors_is_told_of_the_first() -> None:
     errors = [(f"hits.{n}.by", "must be 1") for n in range(1, 2001)]
-    told = json.loads(problem(Invalid(errors, len(errors))))
-    assert told["detail"] == "hits.1.by must be 1. It is the first of 2,000 errors."
-    assert len(told["errors"]) == TOLD
-    assert told["errors"][0] == {"field": "hits.1.by", "problem": "must be 1"}
+    document = json.loads(problem(Invalid(errors, len(errors))))
+    assert document["detail"] == "hits.1.by must be 1. It is the first of 2,000 errors."
+    assert len(document["errors"]) == MAX_ERRORS
+    assert document["errors"][0] == {"field": "hits.1.by", "problem": "must be 1"}
 
 
 async def test_a_websocket_is_refused_quietly(

@@ -36,7 +36,7 @@ def client(tmp_path: Path) -> Client:
 
 @pytest.mark.parametrize("path", ["/static/digits", "/stream", "/data"])
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("asked", "expected"),
     [
         ("bytes=2-4", b"234"),
         ("bytes=8-", b"89"),
@@ -55,17 +55,17 @@ def client(tmp_path: Path) -> Client:
     ],
 )
 async def test_a_range_is_given_or_not_satisfiable(
-    client: Client, path: str, asked: str, given: bytes | None
+    client: Client, path: str, asked: str, expected: bytes | None
 ) -> None:
     response = await client.get(path, headers={"Range": asked})
-    if given is None:
+    if expected is None:
         assert response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         return
     assert response.status_code == HTTPStatus.PARTIAL_CONTENT
-    assert await response.get_data(as_text=False) == given
-    assert response.content_length == len(given)
-    first = CONTENT.index(given)
-    assert response.headers["Content-Range"] == f"bytes {first}-{first + len(given) - 1}/10"
+    assert await response.get_data(as_text=False) == expected
+    assert response.content_length == len(expected)
+    first = CONTENT.index(expected)
+    assert response.headers["Content-Range"] == f"bytes {first}-{first + len(expected) - 1}/10"
 
 
 async def test_no_range_of_an_empty_file_is_given(client: Client) -> None:

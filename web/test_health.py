@@ -21,12 +21,12 @@ async def unmigrated_app(mysql_server: Login) -> AsyncIterator[Quart]:
     """Start the app on a database without tables."""
     with throwaway_database(mysql_server, settings.DATABASE_NAME) as coordinates:
         app = create_app(**coordinates, TESTING=True)
-        app.add_url_rule("/without-tables", view_func=look)
+        app.add_url_rule("/without-tables", view_func=read)
         async with app.test_app():
             yield app
 
 
-async def look() -> str:
+async def read() -> str:
     """Look into a table that is not there."""
     async with transaction() as connection:
         return str(await connection.scalar(text("SELECT 1 FROM nothing")))

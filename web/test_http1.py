@@ -66,10 +66,10 @@ class App:
             body, more = body + message["body"], message["more_body"]
         await self.may_answer.wait()
         names = [name.decode() for name, _ in scope["headers"]]
-        said = json.dumps({"body": body.decode(), "names": names}).encode()
-        headers = [(b"content-length", b"%d" % len(said))]
+        received = json.dumps({"body": body.decode(), "names": names}).encode()
+        headers = [(b"content-length", b"%d" % len(received))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": said})
+        await send({"type": "http.response.body", "body": received})
 
 
 class Client:
@@ -142,9 +142,9 @@ async def test_requests_reach_the_app_as_they_were_sent(connect: Connect, size: 
     client = await connect()
     await client.send(*(STREAM[at : at + size] for at in range(0, len(STREAM), size)))
     for _, body in REQUESTS:
-        status, given = await client.answer()
-        assert (status, given["body"]) == (200, body)
-        assert not {"upgrade", "idempotency-key"} & set(given["names"])  # that was a trailer
+        status, request = await client.answer()
+        assert (status, request["body"]) == (200, body)
+        assert not {"upgrade", "idempotency-key"} & set(request["names"])  # that was a trailer
     assert await client.rest() == b""
 
 
@@ -158,7 +158,7 @@ async def test_wherever_requests_are_cut_all_are_answered_before_an_error(
         client = await connect()
         await client.send(stream[:at], stream[at:])
         answers = [await client.answer() for _ in requests]
-        assert [given["body"] for _, given in answers] == [body for _, body in requests], at
+        assert [request["body"] for _, request in answers] == [body for _, body in requests], at
         assert b"HTTP/1.1 200 " not in await client.rest()
 
 
@@ -273,9 +273,9 @@ async def test_a_websocket_has_no_deadline(
     await client.send(b"GET / HTTP/1.1\r\nHost: here\r\n" + WEBSOCKET + key)
     await asyncio.sleep(0.1)
     app.may_answer.set()
-    said = await client.rest()
-    assert said.startswith(b"HTTP/1.1 101 ")
-    assert b"hello" in said
+    received = await client.rest()
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert b"hello" in received
 
 
 async def test_a_body_that_the_app_waits_for_is_the_apps_to_limit(

@@ -45,8 +45,8 @@ async def test_a_session_is_kept_and_a_forged_one_is_not(create_db: Coordinates)
         return str(session["visits"])
 
     client = app.test_client()
-    said = [await (await client.get("/visits")).get_data(as_text=True) for _ in range(3)]
-    assert said == ["1", "2", "3"]
+    answers = [await (await client.get("/visits")).get_data(as_text=True) for _ in range(3)]
+    assert answers == ["1", "2", "3"]
     forged = app.test_client()
     forged.set_cookie("localhost", "session", "eyJ2aXNpdHMiOjk5fQ.aaaa.bbbb")
     assert await (await forged.get("/visits")).get_data(as_text=True) == "1"

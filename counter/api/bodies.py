@@ -8,14 +8,14 @@ from typing import Any, Never
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from counter.api.checks import Pairs, shown, values
-from counter.hits import MOST
+from counter.hits import MAX_HITS
 from web.errors import Invalid
 
 # What is read holds up everybody's requests: a body has room for 60,000 fields or 260,000 lists.
 # 1,000 hits have half as many objects and fields, and fewer of these signs even where their keys
 # consist of nothing else.
-MOST_FIELDS = 10 * MOST
-MOST_SIGNS = 70 * MOST  # of each
+MOST_FIELDS = 10 * MAX_HITS
+MOST_SIGNS = 70 * MAX_HITS  # of each
 
 
 def read(headers: Pairs, body: bytes) -> Any:
@@ -59,7 +59,7 @@ def _objects() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
         if left < 0:
             raise BadRequest(
                 f"The body has more than {MOST_FIELDS:,} objects and fields,"
-                f" which is twice as many as {MOST:,} hits have."
+                f" which is twice as many as {MAX_HITS:,} hits have."
             )
         made = dict(fields)
         if len(made) < len(fields):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from counter.api.schemas import HitOfMany, Model, rules_of
-from web.errors import TOLD, Invalid
+from web.errors import MAX_ERRORS, Invalid
 
 Pairs = Iterable[tuple[bytes, bytes]]  # headers as ASGI gives them: names in lower case
 Request = TypeVar("Request", bound=Model)
@@ -25,7 +25,7 @@ def check(schema: type[Request], **parts: Any) -> Request:
         return schema.model_validate(parts)
     except ValidationError as error:
         # The words for all that a large body may have wrong would take everybody's time.
-        first = error.errors(include_url=False, include_context=False)[:TOLD]
+        first = error.errors(include_url=False, include_context=False)[:MAX_ERRORS]
         words = [_in_words(schema, each) for each in first]
         raise Invalid(words, error.error_count()) from None
 
@@ -46,8 +46,8 @@ def query(raw: bytes) -> dict[str, Any]:
 
 def key_header(headers: Pairs) -> dict[str, Any]:
     """Return the Idempotency-Key where there is one; if it is repeated, a list."""
-    given = values(headers, IDEMPOTENCY_KEY.lower().encode())
-    return _by_name((IDEMPOTENCY_KEY, value.decode("latin-1")) for value in given)
+    found = values(headers, IDEMPOTENCY_KEY.lower().encode())
+    return _by_name((IDEMPOTENCY_KEY, value.decode("latin-1")) for value in found)
 
 
 def values(headers: Pairs, name: bytes) -> list[bytes]:
@@ -65,7 +65,7 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
-    return {name: given if given[1:] else given[0] for name, given in values.items()}
+    return {name: found if found[1:] else found[0] for name, found in values.items()}
 
 
 def _in_words(schema: type[Model], error: ErrorDetails) -> tuple[str, str]:
@@ -74,16 +74,16 @@ def _in_words(schema: type[Model], error: ErrorDetails) -> tuple[str, str]:
     # Nothing but the fields of many hits lies so deep.
     model = HitOfMany if len(path) == 3 else schema.model_fields[part].annotation
     rules = rules_of(model)
-    place = shown(".".join(path or [part]))
+    field = shown(".".join(path or [part]))
     if error["type"] == "extra_forbidden":
-        return place, FOR_ONE_HIT if part == "header" else _unknown(part, rules)
+        return field, FOR_ONE_HIT if part == "header" else _unknown(part, rules)
     if part in ("query", "header") and isinstance(error["input"], list):
-        return place, "must be given once"
+        return field, "must be given once"
     if error["type"] == "string_unicode":
-        return place, "has half of a surrogate pair, which is no character"
+        return field, "has half of a surrogate pair, which is no character"
     rule = rules.get(path[-1]) if path else None
     missing = "is missing: it " if error["type"] == "missing" else ""
-    return place, f"{missing}must be {rule or 'an object'}"
+    return field, f"{missing}must be {rule or 'an object'}"
 
 
 def _unknown(part: str, rules: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from werkzeug.datastructures import Headers
 from counter import batching
 from counter.api import wire
 from counter.api.checks import Pairs
-from counter.fast_path import Plain, Reply, raise_what_it_met
-from counter.hits import KEY, NAME, Hit, Number
+from counter.fast_path import FastHit, Reply, raise_fast_path_error
+from counter.hits import KEY, NAME, Counted, Hit
 from web.incoming import Scope
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
@@ -20,10 +20,10 @@ PATH = re.compile(f"/api/v1/counters/({NAME.pattern})/hits", re.ASCII)
 @hitting.post("/counters/<namespace>/<key>/hits")
 async def hit_one(namespace: str, key: str) -> Response:
     """Count a hit on the counter that the path names."""
-    raise_what_it_met(request.scope)
+    raise_fast_path_error(request.scope)
     hit = wire.one_hit(namespace, key, *await _sent())
-    (number,) = await _count([hit])
-    return _response(wire.one_reply(hit, number))
+    (counted,) = await _count([hit])
+    return _response(wire.one_reply(hit, counted))
 
 
 @hitting.post("/hits")
@@ -33,8 +33,8 @@ async def hit_many() -> Response:
     return _response(wire.many_reply(hits, await _count(hits)))
 
 
-def plain_hit(app: Quart, scope: Scope) -> Plain | None:
-    """Find a hit without a query plain, with an Idempotency-Key or without one."""
+def fast_hit(app: Quart, scope: Scope) -> FastHit | None:
+    """Match a hit without a query, with an Idempotency-Key or without one."""
     if scope["method"] != "POST" or scope["query_string"]:
         return None
     path = PATH.fullmatch(scope["path"])
@@ -47,7 +47,7 @@ def plain_hit(app: Quart, scope: Scope) -> Plain | None:
             if key is not None or not KEY.fullmatch(text):
                 return None
             key = text
-    return Plain(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_reply)
+    return FastHit(Hit(path[1], 1, key), app.config["HIT_TIMEOUT"], wire.one_reply)
 
 
 async def _sent() -> tuple[bytes, Pairs, bytes]:
@@ -55,7 +55,7 @@ async def _sent() -> tuple[bytes, Pairs, bytes]:
     return request.query_string, request.scope["headers"], body
 
 
-async def _count(hits: list[Hit]) -> list[Number]:
+async def _count(hits: list[Hit]) -> list[Counted]:
     return await batching.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 

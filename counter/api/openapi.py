@@ -52,22 +52,22 @@ def _described(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _part(operation: Operation, place: str) -> Any:
+def _part(operation: Operation, part_name: str) -> Any:
     """Return the model of what stands in the path, query, header or body; None for nothing."""
-    field = operation.request.model_fields.get(place)
+    field = operation.request.model_fields.get(part_name)
     return field.annotation if field else None
 
 
 def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
-    for place in ("path", "query", "header"):
-        if part := _part(operation, place):
+    for part_name in ("path", "query", "header"):
+        if part := _part(operation, part_name):
             schema = part.model_json_schema(schema_generator=Untitled)
             for name, about in schema.get("properties", {}).items():
-                example = operation.sent.get(place, {}).get(name)
+                example = operation.sent.get(part_name, {}).get(name)
                 yield {
                     "name": name,
-                    "in": place,
-                    "required": place == "path",
+                    "in": part_name,
+                    "required": part_name == "path",
                     "description": about["description"],
                     "schema": _bare(about),
                 } | ({"example": example} if example else {})
@@ -99,8 +99,8 @@ def _errors() -> dict[str, Any]:
 
 
 def _response(description: str, *headers: str) -> dict[str, Any]:
-    told = {"headers": {name: _to("headers", name) for name in headers}} if headers else {}
-    return {"description": description, **told}
+    extra = {"headers": {name: _to("headers", name) for name in headers}} if headers else {}
+    return {"description": description, **extra}
 
 
 def _content(model: type[Model], example: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from counter.hits import KEY, LARGEST, MOST, PART, SIGN
+from counter.hits import KEY, MAX_BY, MAX_HITS, PART, SIGN
 
 PAGE = 1000  # counters at most
 
@@ -56,7 +56,7 @@ def _moment(text: Any) -> datetime:
 
 Amount = Annotated[
     int,
-    Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST:,}"),
+    Field(ge=1, le=MAX_BY, description=f"a whole number from 1 to {MAX_BY:,}"),
     BeforeValidator(_integer),
 ]
 # The pattern lets the document say that years begin at 1000.
@@ -108,7 +108,7 @@ class HitsBody(Model):
     """The body of hits that are counted all or none."""
 
     hits: list[HitOfMany] = Field(
-        min_length=1, max_length=MOST, description=f"a list of 1 to {MOST:,} hits"
+        min_length=1, max_length=MAX_HITS, description=f"a list of 1 to {MAX_HITS:,} hits"
     )
 
 

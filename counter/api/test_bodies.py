@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 from counter.api import checks, wire
 from counter.api.openapi import document
 from counter.hits import Hit
-from counter.testing import JSON, Look, count_of
+from counter.testing import JSON, Query, count_of
 from web.errors import Invalid
 
 DECLARED = [(b"content-type", b"application/json")]
@@ -164,14 +164,14 @@ def test_json_is_utf8(encoding: str) -> None:
 
 @pytest.mark.parametrize(("body", "path"), [(as_one, "counters/{}/hits"), (as_many, "hits")])
 async def test_a_field_twice_is_a_problem_and_counts_nothing(
-    create_test_client: Client, name: str, look: Look, body: Callable[[str], bytes], path: str
+    create_test_client: Client, name: str, query: Query, body: Callable[[str], bytes], path: str
 ) -> None:
     response = await create_test_client.post(
         f"/api/v1/{path.format(name)}", data=body('"by": 1, "by": 7'), headers=JSON
     )
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert (await response.get_json())["errors"] == [{"field": "by", "problem": ONCE}]
-    assert look(count_of(name)) is None
+    assert query(count_of(name)) is None
 
 
 def filled(unit: Callable[[int], str], before: str, after: str) -> bytes:

@@ -39,9 +39,9 @@ def conform(instance: Any, schema: dict[str, Any]) -> None:
 async def send(client: Client, command: str) -> Any:
     """Send what a curl command would, and return the response."""
     _, url, *options = shlex.split(command.replace("\\\n", ""))
-    given = list(zip(options[::2], options[1::2], strict=True))
-    headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
-    body = dict(given).get("-d")
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+    headers = dict(value.split(": ", 1) for option, value in pairs if option == "-H")
+    body = dict(pairs).get("-d")
     target = url.removeprefix("http://localhost")
     if body is None:
         return await client.get(target, headers=headers)
@@ -61,13 +61,16 @@ def test_the_document_has_every_route_and_no_other(create_test_app: Quart) -> No
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - IMPLIED
     }
-    told = {(operation.path, operation.method.upper()) for operation in OPERATIONS}
-    assert told == served
+    documented = {(operation.path, operation.method.upper()) for operation in OPERATIONS}
+    assert documented == served
 
 
 @each_operation
 def test_the_examples_are_valid(operation: Operation) -> None:
-    parts = {place: dict(operation.sent.get(place, {})) for place in operation.request.model_fields}
+    parts = {
+        part_name: dict(operation.sent.get(part_name, {}))
+        for part_name in operation.request.model_fields
+    }
     parts["query"] = {name: str(value) for name, value in parts["query"].items()}
     checks.check(operation.request, **parts)
     conform(operation.answered, described(operation)["responses"]["200"]["content"][JSON]["schema"])

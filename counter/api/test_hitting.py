@@ -14,7 +14,7 @@ from werkzeug.datastructures import Headers
 
 from application import create_app
 from counter.api.wire import LARGEST_BODY
-from counter.testing import BATCH, JSON, Look, count_of, refusals
+from counter.testing import BATCH, JSON, Query, count_of, refusals
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import Relay
 
@@ -26,15 +26,15 @@ NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 
 
 async def test_a_hit_is_answered_with_the_count(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     namespace, key = name.split("/")
     for body, count in ({}, 1), ({"json": {}}, 2), ({"json": {"by": 1_000_000}}, 1_000_002):
         response = await create_test_client.post(f"/api/v1/counters/{name}/hits", **body)
         assert response.status_code == HTTPStatus.OK
-        said = await response.get_data(as_text=True)
-        assert said == f'{{"namespace":"{namespace}","key":"{key}","count":{count}}}'
-    assert look(count_of(name)) == 1_000_002
+        answered = await response.get_data(as_text=True)
+        assert answered == f'{{"namespace":"{namespace}","key":"{key}","count":{count}}}'
+    assert query(count_of(name)) == 1_000_002
 
 
 async def test_the_answer_to_a_hit_has_these_headers_and_no_others(
@@ -67,12 +67,12 @@ async def test_the_answer_to_a_hit_has_these_headers_and_no_others(
     ],
 )
 async def test_a_body_that_is_no_hit_is_refused_and_counts_nothing(
-    create_test_client: Client, name: str, look: Look, body: object, field: str, problem: str
+    create_test_client: Client, name: str, query: Query, body: object, field: str, problem: str
 ) -> None:
     path = f"counters/{name}/hits"
-    said = await refusals(create_test_client, path, data=json.dumps(body), headers=JSON)
-    assert said == {field: problem}
-    assert look(count_of(name)) is None
+    problems = await refusals(create_test_client, path, data=json.dumps(body), headers=JSON)
+    assert problems == {field: problem}
+    assert query(count_of(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ async def test_a_path_that_is_not_valid_is_refused(
     "values", [[""], ["a b"], ["\xe9"], ["x" * 65], ["a\tb"], ["twice", "twice"]]
 )
 async def test_an_idempotency_key_that_is_not_valid_is_refused(
-    create_test_client: Client, name: str, look: Look, values: list[str]
+    create_test_client: Client, name: str, query: Query, values: list[str]
 ) -> None:
     sent = Headers([("Idempotency-Key", value) for value in values])
-    said = await refusals(create_test_client, f"counters/{name}/hits", headers=sent)
+    problems = await refusals(create_test_client, f"counters/{name}/hits", headers=sent)
     allowed = "1 to 64 visible ASCII characters, no space"
     wanted = "must be given once" if values[1:] else f"must be {allowed}"
-    assert said == {"Idempotency-Key": wanted}
-    assert look(count_of(name)) is None
+    assert problems == {"Idempotency-Key": wanted}
+    assert query(count_of(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_an_idempotency_key_that_is_not_valid_is_refused(
 async def test_a_body_that_cannot_be_read_is_a_problem_and_counts_nothing(
     create_test_client: Client,
     name: str,
-    look: Look,
+    query: Query,
     path: str,
     body: bytes,
     headers: dict[str, str],
@@ -142,11 +142,11 @@ async def test_a_body_that_cannot_be_read_is_a_problem_and_counts_nothing(
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert (await response.get_json())["detail"]
-    assert look(count_of(name)) is None
+    assert query(count_of(name)) is None
 
 
 async def test_a_body_without_a_length_is_limited_too(
-    create_test_app: Quart, name: str, look: Look
+    create_test_app: Quart, name: str, query: Query
 ) -> None:
     sent = create_test_app.test_client().request(f"/api/v1/counters/{name}/hits", method="POST")
     async with sent as connection:
@@ -155,7 +155,7 @@ async def test_a_body_without_a_length_is_limited_too(
         await connection.send_complete()
     response = await connection.as_response()
     assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    assert look(count_of(name)) is None
+    assert query(count_of(name)) is None
 
 
 async def test_an_upload_that_is_not_for_the_api_may_be_larger(create_db: Coordinates) -> None:
@@ -182,16 +182,16 @@ async def test_json_may_be_declared_with_parameters(
 
 
 async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of_it(
-    create_test_app: Quart, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
+    create_test_app: Quart, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(create_test_app.config, "HIT_TIMEOUT", 0.2)
-    beside.exec_driver_sql("LOCK TABLES counter WRITE")
+    other_connection.exec_driver_sql("LOCK TABLES counter WRITE")
     start = time.monotonic()
     try:
         response = await create_test_app.test_client().post(f"/api/v1/counters/{name}/hits")
     finally:
         took = time.monotonic() - start
-        beside.exec_driver_sql("UNLOCK TABLES")
+        other_connection.exec_driver_sql("UNLOCK TABLES")
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert int(response.headers["Retry-After"]) > 0
     assert response.content_type == "application/problem+json"

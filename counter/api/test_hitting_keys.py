@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from quart.typing import TestClientProtocol as Client
 
-from counter.testing import Look, count_of
+from counter.testing import Query, count_of
 
 
 async def hit(client: Client, name: str, key: str, **body: int) -> tuple[int, str | None]:
@@ -18,13 +18,13 @@ async def hit(client: Client, name: str, key: str, **body: int) -> tuple[int, st
 
 
 async def test_a_replay_is_answered_the_same_and_says_so(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     key = "~" * 64
     assert await hit(create_test_client, name, key, by=3) == (3, None)
     assert await hit(create_test_client, name, "another") == (4, None)
     assert await hit(create_test_client, name, key, by=3) == (3, "true")
-    assert look(count_of(name)) == 4
+    assert query(count_of(name)) == 4
 
 
 async def test_spaces_around_a_key_are_not_part_of_it(
@@ -35,7 +35,7 @@ async def test_spaces_around_a_key_are_not_part_of_it(
 
 
 async def test_a_key_with_another_by_is_refused_and_counts_nothing(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     assert await hit(create_test_client, name, "once", by=3) == (3, None)
     response = await create_test_client.post(
@@ -43,7 +43,7 @@ async def test_a_key_with_another_by_is_refused_and_counts_nothing(
     )
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "another `by`" in (await response.get_json())["detail"]
-    assert look(count_of(name)) == 3
+    assert query(count_of(name)) == 3
 
 
 async def test_a_key_is_its_counters_own(create_test_client: Client, name: str) -> None:
@@ -52,15 +52,15 @@ async def test_a_key_is_its_counters_own(create_test_client: Client, name: str) 
 
 
 async def test_of_requests_at_once_with_the_same_key_one_is_counted(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     answers = await asyncio.gather(*(hit(create_test_client, name, "at-once") for _ in range(5)))
     assert sorted(answers, key=str) == [(1, "true")] * 4 + [(1, None)]
-    assert look(count_of(name)) == 1
+    assert query(count_of(name)) == 1
 
 
 async def test_hits_of_a_batch_are_replayed_each_for_itself(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     namespace, key = name.split("/")
     first, second = (
@@ -72,7 +72,7 @@ async def test_hits_of_a_batch_are_replayed_each_for_itself(
         ([first, second], [(1, True), (2, True)]),
     ):
         response = await create_test_client.post("/api/v1/hits", json={"hits": hits})
-        told = (await response.get_json())["hits"]
-        assert [(answer["count"], answer["replayed"]) for answer in told] == answers
+        answered = (await response.get_json())["hits"]
+        assert [(answer["count"], answer["replayed"]) for answer in answered] == answers
     assert await hit(create_test_client, name, "1") == (1, "true")
-    assert look(count_of(name)) == 2
+    assert query(count_of(name)) == 2

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from counter.api.schemas import KEY_RULE
 from counter.api.wire import LARGEST_BODY
 from counter.batching.sql import ALL
-from counter.testing import JSON, Look, count_of, hit, refusals
+from counter.testing import JSON, Query, count_of, hit, refusals
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 HITS = "must be a list of 1 to 1,000 hits"
@@ -24,7 +24,7 @@ def sent(name: str, **more: object) -> dict[str, object]:
 
 
 async def test_hits_are_answered_in_their_order(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     other = f"{name}.other"
     hits = [sent(name), sent(other, by=5), sent(name, by=2, idempotency_key=None)]
@@ -35,11 +35,11 @@ async def test_hits_are_answered_in_their_order(
     assert await response.get_json() == {
         "hits": [sent(name, count=count, replayed=False) for name, count in counts]
     }
-    assert [look(count_of(name)) for name in (name, other)] == [3, 5]
+    assert [query(count_of(name)) for name in (name, other)] == [3, 5]
 
 
 async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
-    create_test_client: Client, look: Look
+    create_test_client: Client, query: Query
 ) -> None:
     namespace = "n" * 64
     hits = [
@@ -52,7 +52,7 @@ async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
     assert len((await response.get_json())["hits"]) == 1000
     hits.append(sent(f"{namespace}/one-more"))
     assert await refusals(create_test_client, "hits", json={"hits": hits}) == {"hits": HITS}
-    total = look(
+    total = query(
         f"SELECT SUM(count) FROM counter WHERE hour = {ALL} AND name LIKE '{namespace}/%%'"
     )
     assert total == 1000 * 1_000_000
@@ -71,14 +71,14 @@ async def test_the_most_hits_of_the_longest_names_fit_and_one_more_is_refused(
     ],
 )
 async def test_one_hit_that_is_not_valid_keeps_all_from_being_counted(
-    create_test_client: Client, name: str, look: Look, wrong: Any, field: str, problem: str
+    create_test_client: Client, name: str, query: Query, wrong: Any, field: str, problem: str
 ) -> None:
     second = sent(name) | wrong if isinstance(wrong, dict) else wrong
     body = {"hits": [sent(name), second, sent(name)]}
-    told = await refusals(create_test_client, "hits", json=body)
-    assert list(told) == [field]
-    assert told[field].startswith(problem)
-    assert look(count_of(name)) is None
+    problems = await refusals(create_test_client, "hits", json=body)
+    assert list(problems) == [field]
+    assert problems[field].startswith(problem)
+    assert query(count_of(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -102,42 +102,42 @@ async def test_a_body_that_is_no_list_of_hits_is_refused(
 
 
 async def test_a_key_for_the_whole_request_is_refused(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     # To ignore it would count all hits again when the request is sent again.
-    told = await refusals(
+    problems = await refusals(
         create_test_client,
         "hits",
         json={"hits": [sent(name)]},
         headers={"Idempotency-Key": "all"},
     )
     wanted = "is for a single hit: give each of these its idempotency_key instead"
-    assert told == {"Idempotency-Key": wanted}
-    assert look(count_of(name)) is None
+    assert problems == {"Idempotency-Key": wanted}
+    assert query(count_of(name)) is None
 
 
 async def test_a_key_that_comes_twice_is_refused(
-    create_test_client: Client, name: str, look: Look
+    create_test_client: Client, name: str, query: Query
 ) -> None:
     keyed = sent(name, idempotency_key="k")
     hits = [keyed, sent(f"{name}.other", idempotency_key="k"), keyed, sent(name), keyed]
-    told = await refusals(create_test_client, "hits", json={"hits": hits})
+    problems = await refusals(create_test_client, "hits", json={"hits": hits})
     wanted = "must be another one for each hit on the same counter"
-    assert told == {f"hits.{n}.idempotency_key": wanted for n in (2, 4)}
-    assert look(count_of(name)) is None
+    assert problems == {f"hits.{n}.idempotency_key": wanted for n in (2, 4)}
+    assert query(count_of(name)) is None
 
 
 async def test_a_count_that_would_be_too_large_keeps_all_from_being_counted(
-    create_test_client: Client, name: str, look: Look, beside: Connection
+    create_test_client: Client, name: str, query: Query, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
     await hit(create_test_client, full)
-    beside.exec_driver_sql(
+    other_connection.exec_driver_sql(
         f"UPDATE counter SET count = {2**64 - 2} WHERE hour = {ALL} AND name = '{full}'"
     )
     body = {"hits": [sent(name), sent(full), sent(full)]}
     response = await create_test_client.post("/api/v1/hits", json=body)
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "18446744073709551615" in (await response.get_json())["detail"]
-    assert look(count_of(name)) is None
-    assert look(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'") == 2**64 - 2
+    assert query(count_of(name)) is None
+    assert query(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'") == 2**64 - 2

@@ -45,14 +45,14 @@ async def test_what_is_no_name_is_refused_everywhere(create_test_client: Client,
         if part in (".", ".."):  # as `curl --path-as-is` sends it
             paths.append(f"{namespace}/{key}")
         for path in paths:
-            told = await refusals(create_test_client, f"counters/{path}/hits")
-            assert told == {field: RULE}
+            problems = await refusals(create_test_client, f"counters/{path}/hits")
+            assert problems == {field: RULE}
             for looked_at in (path, f"{path}/hours"):
                 response = await create_test_client.get(f"/api/v1/counters/{looked_at}")
                 assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
         hits = {"hits": [{"namespace": namespace, "key": key}]}
-        told = await refusals(create_test_client, "hits", json=hits)
-        assert told == {f"hits.0.{field}": RULE}
+        problems = await refusals(create_test_client, "hits", json=hits)
+        assert problems == {f"hits.0.{field}": RULE}
         assert not Hit(f"{namespace}/{key}").is_valid()
     response = await create_test_client.get("/api/v1/counters", query_string={"namespace": part})
     assert (await response.get_json())["errors"] == [{"field": "namespace", "problem": RULE}]
@@ -84,12 +84,12 @@ async def test_a_slash_in_a_name_is_not_taken_for_one_between_names(
 
 
 async def test_counters_of_names_that_are_refused_now_are_listed_and_can_be_renamed(
-    create_test_client: Client, name: str, beside: Connection
+    create_test_client: Client, name: str, other_connection: Connection
 ) -> None:
     stored = {"hour": ALL_HOURS, "count": 7, "created": ALL_HOURS, "updated": ALL_HOURS}
     key = name.partition("/")[2]
     old = [f"./{key}", f"../{key}", f"{key}/.", f"{key}/.."]
-    beside.execute(counter_table.insert(), [{"name": each, **stored} for each in old])
+    other_connection.execute(counter_table.insert(), [{"name": each, **stored} for each in old])
     listed, link = [], "/api/v1/counters?limit=1"
     while link:
         page = await get_json(create_test_client, link)
@@ -98,5 +98,5 @@ async def test_counters_of_names_that_are_refused_now_are_listed_and_can_be_rena
     assert set(old) <= set(listed)
     for number, each in enumerate(old):
         new = f"{name}.{number}"
-        beside.exec_driver_sql(f"UPDATE counter SET name = '{new}' WHERE name = '{each}'")
+        other_connection.exec_driver_sql(f"UPDATE counter SET name = '{new}' WHERE name = '{each}'")
         assert (await get_json(create_test_client, f"/api/v1/counters/{new}"))["count"] == 7

@@ -42,10 +42,10 @@ async def test_a_counter_is_shown_with_its_times(create_test_client: Client, nam
 
 
 async def test_a_count_of_64_bits_is_a_whole_number(
-    create_test_client: Client, name: str, beside: Connection
+    create_test_client: Client, name: str, other_connection: Connection
 ) -> None:
     await hit(create_test_client, name)
-    beside.exec_driver_sql(
+    other_connection.exec_driver_sql(
         f"UPDATE counter SET count = {2**64 - 1} WHERE hour = {ALL} AND name = '{name}'"
     )
     assert (await get_json(create_test_client, f"/api/v1/counters/{name}"))["count"] == 2**64 - 1
@@ -115,8 +115,8 @@ async def test_what_is_asked_wrongly_is_refused_field_by_field(
 ) -> None:
     response = await create_test_client.get(f"/api/v1/counters{path}")
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    told = (await response.get_json())["errors"]
-    assert {error["field"]: error["problem"] for error in told} == problems
+    errors = (await response.get_json())["errors"]
+    assert {error["field"]: error["problem"] for error in errors} == problems
 
 
 async def test_hours_add_up_to_the_count(create_test_client: Client, name: str) -> None:
@@ -130,7 +130,7 @@ async def test_hours_add_up_to_the_count(create_test_client: Client, name: str) 
 
 
 async def test_hours_are_those_from_the_first_to_before_the_last(
-    create_test_client: Client, name: str, beside: Connection
+    create_test_client: Client, name: str, other_connection: Connection
 ) -> None:
     namespace, key = name.split("/")
     await hit(create_test_client, name)
@@ -138,7 +138,7 @@ async def test_hours_are_those_from_the_first_to_before_the_last(
     for hour in (9, 10, 12, 13):
         begin = day.replace(hour=hour, tzinfo=None)
         row = {"name": name, "hour": begin, "count": hour, "created": begin, "updated": begin}
-        beside.execute(counter_table.insert().values(**row))
+        other_connection.execute(counter_table.insert().values(**row))
     query = {"from": "2025-06-01T12:59:59.9+02:00", "to": "2025-06-01T13:00:00z"}
     shown = await get_json(create_test_client, f"/api/v1/counters/{name}/hours", **query)
     assert shown == {

@@ -29,8 +29,8 @@ async def test_pages_are_in_the_order_of_names_and_hold_a_namespace_only(
     create_test_client: Client, namespace: str
 ) -> None:
     names = [f"{namespace}/{key}" for key in ("-", ".-", "0", "A", "Z", "_", "a", "a-", "a0", "z")]
-    beside = [f"{namespace}{more}/a" for more in ("-", ".", "0", "A")]
-    for name in reversed(names + beside):
+    other_connection = [f"{namespace}{more}/a" for more in ("-", ".", "0", "A")]
+    for name in reversed(names + other_connection):
         await hit(create_test_client, name)
     for limit in (1, 3, 10, 11):
         found = await pages(create_test_client, namespace=namespace, limit=limit)
@@ -39,7 +39,7 @@ async def test_pages_are_in_the_order_of_names_and_hold_a_namespace_only(
         assert 1 <= len(found[-1]) <= limit
     every = [name for page in await pages(create_test_client, limit=7) for name in page]
     assert every == sorted(every)
-    assert set(names + beside) <= set(every)
+    assert set(names + other_connection) <= set(every)
 
 
 async def test_a_page_without_counters_is_empty(create_test_client: Client, namespace: str) -> None:

@@ -7,7 +7,7 @@ from counter.api.answers import HitOfManyAnswer, HitsAnswer, names
 from counter.api.checks import Pairs
 from counter.api.schemas import HitRequest, HitsRequest
 from counter.fast_path import Reply
-from counter.hits import Hit, Number
+from counter.hits import Counted, Hit
 from web.errors import Invalid
 
 # 1,000 hits of the longest names, indented and with every sign of a key escaped, are 0.4 MB.
@@ -48,20 +48,20 @@ def many_hits(query: bytes, headers: Pairs, body: bytes) -> list[Hit]:
     return hits
 
 
-def one_reply(hit: Hit, number: Number) -> Reply:
+def one_reply(hit: Hit, counted: Counted) -> Reply:
     """Return what answers one hit; a header tells of one that had been counted before."""
-    replayed = [(b"idempotent-replayed", b"true")] if number.replayed else []
+    replayed = [(b"idempotent-replayed", b"true")] if counted.replayed else []
     namespace, _, key = hit.name.partition("/")
     # A HitAnswer, written by hand: the model takes longer than all else here.
-    body = f'{{"namespace":"{namespace}","key":"{key}","count":{number.count}}}'
+    body = f'{{"namespace":"{namespace}","key":"{key}","count":{counted.count}}}'
     return _reply(body.encode(), replayed)
 
 
-def many_reply(hits: Sequence[Hit], numbers: Sequence[Number]) -> Reply:
+def many_reply(hits: Sequence[Hit], results: Sequence[Counted]) -> Reply:
     """Return what answers many hits, in their order."""
     answers = [
-        HitOfManyAnswer(**names(hit.name), count=number.count, replayed=number.replayed)
-        for hit, number in zip(hits, numbers, strict=True)
+        HitOfManyAnswer(**names(hit.name), count=counted.count, replayed=counted.replayed)
+        for hit, counted in zip(hits, results, strict=True)
     ]
     return _reply(HitsAnswer(hits=answers).model_dump_json().encode())
 

@@ -1,4 +1,4 @@
-"""The tally: every hit counted once, many in one commit, each with a number of its own.
+"""Batching: every hit counted once, many in one commit, each with a number of its own.
 
 From the top down: batcher (which hits go when), queue, writer (one attempt, and what came of it),
 sql (the statements), batch and pending (what is handed around).
@@ -10,33 +10,33 @@ from collections.abc import AsyncGenerator
 from quart import Quart, current_app
 
 import db
-from counter.batching.batcher import Tally
+from counter.batching.batcher import Batcher
 from counter.batching.writer import Writer
 from db import NOT_STARTED
-from web.lifecycle import noticing_the_end
+from web.lifecycle import on_shutdown_signal
 
-ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then looked for
+ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then probed for
 ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
 
 
 def init_app(app: Quart) -> None:
-    """Run a tally while `app` serves."""
+    """Run a batcher while `app` serves."""
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None]:
         # Half of a request's time: a connection that died in silence leaves time for another.
         limit = max(min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2, ATTEMPT)
         writer = Writer(lambda: db.connect(app.config, limit), limit)
-        tally = app.extensions["tally"] = Tally(writer)
+        batcher = app.extensions["batcher"] = Batcher(writer)
         loop = asyncio.get_running_loop()
-        with noticing_the_end(lambda: loop.call_soon_threadsafe(tally.end, ENDS_WITHIN)):
+        with on_shutdown_signal(lambda: loop.call_soon_threadsafe(batcher.end, ENDS_WITHIN)):
             yield
-        await tally.close(ENDS_WITHIN)
+        await batcher.close(ENDS_WITHIN)
 
 
-def current() -> Tally:
-    """Return the running app's tally."""
+def current() -> Batcher:
+    """Return the running app's batcher."""
     try:
-        return current_app.extensions["tally"]  # type: ignore[no-any-return]  # of any extension
+        return current_app.extensions["batcher"]  # type: ignore[no-any-return]  # of any extension
     except KeyError:
         raise RuntimeError(NOT_STARTED) from None

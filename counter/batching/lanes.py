@@ -1,84 +1,84 @@
-"""What orders wait in: lines, first come first served, and groups that are tried apart."""
+"""Where requests wait: lanes, first come first served, and groups that are tried in isolation."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from counter.batching.pending import Order
+from counter.batching.pending import Pending
 
 
-class Line:
-    """Orders, first come first served; `size` is the number of their hits."""
+class Lane:
+    """Requests, first come first served; `size` is the number of their hits."""
 
     def __init__(self) -> None:
-        self.orders: deque[Order] = deque()
+        self.requests: deque[Pending] = deque()
         self.size = 0
 
-    def __iter__(self) -> Iterator[Order]:
-        return iter(self.orders)
+    def __iter__(self) -> Iterator[Pending]:
+        return iter(self.requests)
 
-    def append(self, order: Order) -> None:
-        """Add an order behind all others."""
-        self.orders.append(order)
-        self.size += len(order.hits)
+    def append(self, request: Pending) -> None:
+        """Add a request behind all others."""
+        self.requests.append(request)
+        self.size += len(request.hits)
 
-    def appendleft(self, order: Order) -> None:
-        """Add an order before all others."""
-        self.orders.appendleft(order)
-        self.size += len(order.hits)
+    def appendleft(self, request: Pending) -> None:
+        """Add a request before all others."""
+        self.requests.appendleft(request)
+        self.size += len(request.hits)
 
-    def take(self, most: int) -> list[Order]:
-        """Take out the first orders that have no more hits than that together."""
-        taken: list[Order] = []
-        while self.orders and len(self.orders[0].hits) <= most:
-            order = self.orders.popleft()
-            self.size -= len(order.hits)
-            if not order.is_over():  # withdrawn, or its caller is gone
-                taken.append(order)
-                most -= len(order.hits)
+    def take(self, most: int) -> list[Pending]:
+        """Take out the first requests that have no more hits than that together."""
+        taken: list[Pending] = []
+        while self.requests and len(self.requests[0].hits) <= most:
+            request = self.requests.popleft()
+            self.size -= len(request.hits)
+            if not request.is_done():  # withdrawn, or its caller is gone
+                taken.append(request)
+                most -= len(request.hits)
         return taken
 
-    def drop_those_that_are_over(self) -> None:
-        """Free the memory of orders that nobody waits for."""
-        self.orders = deque(_live(self.orders))
-        self.size = _size(self.orders)
+    def drop_done(self) -> None:
+        """Free the memory of requests that nobody waits for."""
+        self.requests = deque(_live(self.requests))
+        self.size = _size(self.requests)
 
 
 class Groups:
-    """Groups of orders, each to be tried without others; `size` is the number of their hits."""
+    """Groups of requests, each to be tried without others; `size` is the number of their hits."""
 
     def __init__(self) -> None:
-        self.groups: deque[Sequence[Order]] = deque()
+        self.groups: deque[Sequence[Pending]] = deque()
         self.size = 0
 
-    def __iter__(self) -> Iterator[Order]:
+    def __iter__(self) -> Iterator[Pending]:
         return chain(*self.groups)
 
-    def append(self, order: Order) -> None:
-        """Add an order behind all others, as a group of its own."""
-        self.groups.append([order])
-        self.size += len(order.hits)
+    def append(self, request: Pending) -> None:
+        """Add a request behind all others, as a group of its own."""
+        self.groups.append([request])
+        self.size += len(request.hits)
 
-    def appendleft(self, *group: Order) -> None:
+    def appendleft(self, *group: Pending) -> None:
         """Add a group before all others."""
         self.groups.appendleft(group)
         self.size += _size(group)
 
-    def take(self) -> list[Order]:
+    def take(self) -> list[Pending]:
         """Take out the first group."""
         group = self.groups.popleft()
         self.size -= _size(group)
         return _live(group)
 
-    def drop_those_that_are_over(self) -> None:
-        """Free the memory of orders that nobody waits for."""
+    def drop_done(self) -> None:
+        """Free the memory of requests that nobody waits for."""
         self.groups = deque(filter(None, map(_live, self.groups)))
         self.size = _size(self)
 
 
-def _live(orders: Iterable[Order]) -> list[Order]:
-    return [order for order in orders if not order.is_over()]
+def _live(requests: Iterable[Pending]) -> list[Pending]:
+    return [request for request in requests if not request.is_done()]
 
 
-def _size(orders: Iterable[Order]) -> int:
-    return sum(len(order.hits) for order in orders)
+def _size(requests: Iterable[Pending]) -> int:
+    return sum(len(request.hits) for request in requests)

@@ -1,4 +1,4 @@
-"""Orders: hits that a caller wants counted together."""
+"""Pending requests: hits that a caller wants counted together."""
 
 import asyncio
 from collections.abc import Container, Mapping, Sequence
@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 
 from werkzeug.exceptions import UnprocessableEntity
 
-from counter.hits import REUSED, Hit, Kept, Keyed, Number
+from counter.hits import REUSED, Counted, CounterKey, Hit, StoredAnswer
 
 
 @dataclass(eq=False, slots=True)
-class Order:
+class Pending:
     """One caller's hits, counted together or not at all.
 
-    It is over when it is answered or its caller is gone.
+    It is done when it is answered or its caller is gone.
     """
 
     hits: Sequence[Hit]
     deadline: float  # on the event loop's clock
-    answer: asyncio.Future[list[Number]]
+    answer: asyncio.Future[list[Counted]]
     sent: bool = False  # its outcome is the database's to tell
     parked_until: float = 0  # on that clock; 0 where it may go on
-    known: dict[Keyed, int] = field(default_factory=dict)  # keys that were counted before
+    known: dict[CounterKey, int] = field(default_factory=dict)  # keys that were counted before
 
-    def is_over(self) -> bool:
+    def is_done(self) -> bool:
         """Tell whether nobody waits for it."""
         return self.answer.done()
 
@@ -36,14 +36,14 @@ class Order:
         if not self.answer.done():
             self.answer.set_exception(error)
 
-    def learn(self, counted: Mapping[Keyed, Kept]) -> None:
-        """Take up what keys were answered before; with all known, this is over."""
+    def learn(self, counted: Mapping[CounterKey, StoredAnswer]) -> None:
+        """Take up what keys were answered before; with all known, this is done."""
         for hit in self.hits:
-            kept = counted.get((hit.name, hit.key)) if hit.key else None
-            if kept and kept.by != hit.by:
+            stored = counted.get((hit.name, hit.key)) if hit.key else None
+            if stored and stored.by != hit.by:
                 self.fail(UnprocessableEntity(REUSED))
-            elif kept and hit.key:
-                self.known[hit.name, hit.key] = kept.count
+            elif stored and hit.key:
+                self.known[hit.name, hit.key] = stored.count
         if len(self.known) == len(self.hits) and not self.answer.done():
             counts = (self.known[hit.name, hit.key or ""] for hit in self.hits)
-            self.answer.set_result([Number(count, replayed=True) for count in counts])
+            self.answer.set_result([Counted(count, replayed=True) for count in counts])

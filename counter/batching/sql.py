@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 
 from counter import models
 from counter.batching.batch import Batch
-from counter.batching.locks import Seen
-from counter.hits import NAME, Kept, Keyed
+from counter.batching.locks import LockState
+from counter.hits import NAME, CounterKey, StoredAnswer
 
 # Beside what each session of the app has: see db_connection.py.
 SESSION = [
@@ -100,8 +100,8 @@ def _keep_keys(names: list[str], batch: Batch) -> list[str]:
         counts = {names[0]: "LAST_INSERT_ID()"}
     else:
         counts = {
-            name: f"CAST(SUBSTRING_INDEX(SUBSTRING_INDEX(@counts,',',{place}),',',-1) AS UNSIGNED)"
-            for place, name in enumerate(names, 1)
+            name: f"CAST(SUBSTRING_INDEX(SUBSTRING_INDEX(@counts,',',{nth}),',',-1) AS UNSIGNED)"
+            for nth, name in enumerate(names, 1)
         }
     values = ",".join(
         f"('{name}',{_hex(key)},{first.by:d},"
@@ -139,7 +139,7 @@ def fence(writer: int, number: int) -> str:
     )
 
 
-def rows(names: Collection[str]) -> list[str]:
+def probe(names: Collection[str]) -> list[str]:
     """Return what asks for the counters' rows, and for those that can be locked at once.
 
     The first answers with each row's name and count, the second with its name.
@@ -152,14 +152,14 @@ def rows(names: Collection[str]) -> list[str]:
     ]
 
 
-def seen(names: Collection[str], there: str, free: str) -> Seen:
+def parse_locks(names: Collection[str], rows_answer: str, unlocked_answer: str) -> LockState:
     """Return what those two answers tell of the counters' locks."""
     counts: dict[str, list[str]] = {name: [] for name in names}
-    for row in filter(None, there.split(",")):
+    for row in filter(None, rows_answer.split(",")):
         name, count = row.split(" ")
         counts[name].append(count)
-    unlocked = Counter(free.split(","))
-    return Seen(
+    unlocked = Counter(unlocked_answer.split(","))
+    return LockState(
         {name: " ".join(rows) for name, rows in counts.items() if unlocked[name] < len(rows)},
         {name for name, rows in counts.items() if len(rows) < ROWS},
     )
@@ -170,7 +170,7 @@ def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:
     return dict(zip(sorted(sums), map(int, counts.split(",")), strict=True))
 
 
-def answers(keys: Collection[Keyed]) -> str:
+def stored_answers(keys: Collection[CounterKey]) -> str:
     """Return the statement that asks what those of the keys were answered that are kept."""
     pairs = ",".join(f"('{name}',{_hex(key)})" for name, key in sorted(keys))
     return (
@@ -179,7 +179,7 @@ def answers(keys: Collection[Keyed]) -> str:
     )
 
 
-def kept(text: str) -> dict[Keyed, Kept]:
+def parse_stored(text: str) -> dict[CounterKey, StoredAnswer]:
     """Return what those keys were answered, from what the server said."""
     lines = (line.split(" ") for line in text.splitlines())
-    return {(name, key): Kept(int(by), int(count)) for name, key, by, count in lines}
+    return {(name, key): StoredAnswer(int(by), int(count)) for name, key, by, count in lines}

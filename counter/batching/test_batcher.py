@@ -1,4 +1,4 @@
-"""The tally: each hit counted once and told its own number, or the truth."""
+"""The batcher: each hit counted once and told its own number, or the truth."""
 
 import asyncio
 import random
@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
-from counter.batching.batcher import Tally
+from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
-from counter.testing import Look, count_of, tallying
+from counter.testing import Query, count_of, running_batcher
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.port import free_port
@@ -19,110 +19,115 @@ from throwaway_mysql.servers.port import free_port
 WITHIN = 20.0  # seconds; what is to be quick says less
 
 
-async def hits(tally: Tally, name: str, number: int) -> list[int]:
+async def hits(batcher: Batcher, name: str, number: int) -> list[int]:
     """Hit a counter so many times at once; return the answers."""
-    return await asyncio.gather(*(tally.hit(name, 1, WITHIN) for _ in range(number)))
+    return await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for _ in range(number)))
 
 
 async def test_hits_at_once_get_the_numbers_in_their_order(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
-    async with tallying(create_db) as tally:
-        assert await hits(tally, name, 100) == list(range(1, 101))
-        assert await tally.hit(name, 1_000_000, WITHIN) == 1_000_100
-        answers = await asyncio.gather(*(tally.hit(name, by, WITHIN) for by in (5, 1, 7)))
+    async with running_batcher(create_db) as batcher:
+        assert await hits(batcher, name, 100) == list(range(1, 101))
+        assert await batcher.hit(name, 1_000_000, WITHIN) == 1_000_100
+        answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (5, 1, 7)))
         assert answers == [1_000_105, 1_000_106, 1_000_113]
-    assert look(count_of(name)) == 1_000_113
+    assert query(count_of(name)) == 1_000_113
 
 
 async def test_hits_at_once_on_many_counters_are_one_batch_or_two(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
     names = [f"{name}.{number}" for number in range(200)]
     random.Random(1).shuffle(names)  # noqa: S311 (no secret)
-    before = look("SELECT COUNT(*) FROM receipt")
-    async with tallying(create_db) as tally:
+    before = query("SELECT COUNT(*) FROM receipt")
+    async with running_batcher(create_db) as batcher:
         for times in (1, 2):
-            answers = await asyncio.gather(*(tally.hit(name, 1, WITHIN) for name in names))
+            answers = await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for name in names))
             assert answers == [times] * len(names)
     assert (
-        look(f"SELECT SUM(count) FROM counter WHERE hour != {ALL} AND name LIKE '{name}.%%'") == 400
+        query(f"SELECT SUM(count) FROM counter WHERE hour != {ALL} AND name LIKE '{name}.%%'")
+        == 400
     )
-    assert look("SELECT COUNT(*) FROM receipt") - before <= 4
+    assert query("SELECT COUNT(*) FROM receipt") - before <= 4
 
 
 async def test_writers_side_by_side_give_no_number_twice(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
     names = [f"{name}.{number}" for number in range(5)]
-    given: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[str, int]] = Counter()
 
-    async def client(tally: Tally, seed: int) -> None:
+    async def client(batcher: Batcher, seed: int) -> None:
         choice = random.Random(seed)  # noqa: S311 (no secret)
         for _ in range(40):
             name = choice.choice(names)
-            given[name, await tally.hit(name, 1, WITHIN)] += 1
+            counts[name, await batcher.hit(name, 1, WITHIN)] += 1
 
-    async with tallying(create_db) as one, tallying(create_db) as two, tallying(create_db) as three:
-        clients = [client(tally, seed) for seed in range(5) for tally in (one, two, three)]
+    async with (
+        running_batcher(create_db) as one,
+        running_batcher(create_db) as two,
+        running_batcher(create_db) as three,
+    ):
+        clients = [client(batcher, seed) for seed in range(5) for batcher in (one, two, three)]
         await asyncio.gather(*clients)
-    assert set(given.values()) == {1}
+    assert set(counts.values()) == {1}
     for name in names:
-        numbers = sorted(number for counter, number in given if counter == name)
+        numbers = sorted(number for counter, number in counts if counter == name)
         assert numbers == list(range(1, len(numbers) + 1))
-        assert look(count_of(name)) == len(numbers)
+        assert query(count_of(name)) == len(numbers)
 
 
 async def test_callers_that_have_gone_leave_no_trace(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
-    async with tallying(create_db) as tally:
-        tasks = [asyncio.create_task(tally.hit(name, 1, WITHIN)) for _ in range(9)]
+    async with running_batcher(create_db) as batcher:
+        tasks = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(9)]
         await asyncio.sleep(0)  # all wait, none is sent
         for task in tasks[::2]:
             task.cancel()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert answers[1::2] == [1, 2, 3, 4]
-    assert look(count_of(name)) == 4
+    assert query(count_of(name)) == 4
 
 
 async def test_hits_wait_for_a_locked_row(
-    create_db: Coordinates, beside: Connection, name: str, look: Look
+    create_db: Coordinates, other_connection: Connection, name: str, query: Query
 ) -> None:
     waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-    async with tallying(create_db) as tally:
-        await tally.hit(name, 1, WITHIN)
-        beside.exec_driver_sql("BEGIN")
-        look(f"SELECT count FROM counter WHERE name = '{name}' FOR UPDATE")
-        waiting = asyncio.create_task(hits(tally, name, 3))
-        while not look(waits):  # noqa: ASYNC110 (only the server knows)
+    async with running_batcher(create_db) as batcher:
+        await batcher.hit(name, 1, WITHIN)
+        other_connection.exec_driver_sql("BEGIN")
+        query(f"SELECT count FROM counter WHERE name = '{name}' FOR UPDATE")
+        waiting = asyncio.create_task(hits(batcher, name, 3))
+        while not query(waits):  # noqa: ASYNC110 (only the server knows)
             await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
-        beside.exec_driver_sql("COMMIT")
+        other_connection.exec_driver_sql("COMMIT")
         assert await waiting == [2, 3, 4]
-    assert look(count_of(name)) == 4
+    assert query(count_of(name)) == 4
 
 
 async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
-    async with tallying(create_db, DB_PORT=free_port()) as tally:
+    async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
         start = time.monotonic()
         with pytest.raises(ServiceUnavailable, match="not counted"):
-            await tally.hit(name, 1, within=0.3)
+            await batcher.hit(name, 1, within=0.3)
         assert time.monotonic() - start < 2
-    assert look(count_of(name)) is None
+    assert query(count_of(name)) is None
 
 
 async def test_too_many_waiting_hits_are_refused_at_once(create_db: Coordinates, name: str) -> None:
-    async with tallying(create_db, bound=10, DB_PORT=free_port()) as tally:
-        waiting = [asyncio.create_task(tally.hit(name, 1, 0.5)) for _ in range(10)]
+    async with running_batcher(create_db, capacity=10, DB_PORT=free_port()) as batcher:
+        waiting = [asyncio.create_task(batcher.hit(name, 1, 0.5)) for _ in range(10)]
         await asyncio.sleep(0)
         with pytest.raises(ServiceUnavailable, match="Too many"):
-            await tally.hit(name, 1, WITHIN)
+            await batcher.hit(name, 1, WITHIN)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(answer) for answer in answers} == {ServiceUnavailable}
         with pytest.raises(ServiceUnavailable, match="in time"):  # there is room again
-            await tally.hit(name, 1, 0.1)
+            await batcher.hit(name, 1, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +136,10 @@ async def test_too_many_waiting_hits_are_refused_at_once(create_db: Coordinates,
 async def test_what_is_no_hit_is_refused_and_harms_no_other(
     create_db: Coordinates, name: str, bad: str, by: int
 ) -> None:
-    async with tallying(create_db) as tally:
-        good = asyncio.create_task(tally.hit(name, 1, WITHIN))
+    async with running_batcher(create_db) as batcher:
+        good = asyncio.create_task(batcher.hit(name, 1, WITHIN))
         with pytest.raises(ValueError, match="not a hit"):
-            await tally.hit(bad, by, WITHIN)
+            await batcher.hit(bad, by, WITHIN)
         assert await good == 1
 
 
@@ -145,13 +150,13 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
     with mysql_server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {bare}")
         try:
-            async with tallying(create_db, DATABASE_NAME=bare) as tally:
+            async with running_batcher(create_db, DATABASE_NAME=bare) as batcher:
                 answers = await asyncio.gather(
-                    *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
+                    *(batcher.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
                 )
                 for _ in range(3):
                     with pytest.raises(ServiceUnavailable, match="alembic upgrade head"):
-                        await tally.hit(name, 1, WITHIN)
+                        await batcher.hit(name, 1, WITHIN)
             assert all("alembic upgrade head" in str(answer) for answer in answers)
             assert all("not counted" in str(answer) for answer in answers)
             assert caplog.text.count("given up") == 1
@@ -159,54 +164,54 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
             cursor.execute(f"DROP DATABASE {bare}")
 
 
-@pytest.mark.parametrize("broken", ["sql.statements", "batch.Batch._place"])
+@pytest.mark.parametrize("broken", ["sql.statements", "batch.Batch._slot"])
 async def test_a_fault_reaches_every_waiter_and_ends_nothing(
     create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    async with tallying(create_db) as tally:
+    async with running_batcher(create_db) as batcher:
         with monkeypatch.context() as patch:
             patch.delattr(f"counter.batching.{broken}")
             answers = await asyncio.gather(
-                *(tally.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
+                *(batcher.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
             )
             assert [type(answer) for answer in answers] == [ServiceUnavailable] * 3
-        assert await tally.hit(name, 1, WITHIN) == 1
+        assert await batcher.hit(name, 1, WITHIN) == 1
 
 
 async def test_a_fault_after_the_commit_is_not_called_uncounted(
-    create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
+    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with tallying(create_db) as tally:
+    async with running_batcher(create_db) as batcher:
         with monkeypatch.context() as patch:
             patch.delattr("counter.batching.sql.totals")
             with pytest.raises(ServiceUnavailable, match="may have been counted"):
-                await tally.hit(name, 1, 0.5)
-    assert look(count_of(name)) == 1
+                await batcher.hit(name, 1, 0.5)
+    assert query(count_of(name)) == 1
 
 
 async def test_the_end_writes_what_was_accepted_and_refuses_what_is_new(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
-    async with tallying(create_db) as tally:
-        accepted = asyncio.create_task(hits(tally, name, 50))
+    async with running_batcher(create_db) as batcher:
+        accepted = asyncio.create_task(hits(batcher, name, 50))
         await asyncio.sleep(0)
-        ending = asyncio.create_task(tally.close(within=5))
+        ending = asyncio.create_task(batcher.close(within=5))
         await asyncio.sleep(0)
         with pytest.raises(ServiceUnavailable, match="ending"):
-            await tally.hit(name, 1, WITHIN)
+            await batcher.hit(name, 1, WITHIN)
         assert await accepted == list(range(1, 51))
         await ending
-    assert look(count_of(name)) == 50
+    assert query(count_of(name)) == 50
 
 
 async def test_the_end_does_not_wait_for_a_database_that_is_gone(
     create_db: Coordinates, name: str
 ) -> None:
-    async with tallying(create_db, DB_PORT=free_port()) as tally:
-        waiting = asyncio.create_task(tally.hit(name, 1, WITHIN))
+    async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
+        waiting = asyncio.create_task(batcher.hit(name, 1, WITHIN))
         await asyncio.sleep(0)
         start = time.monotonic()
-        await tally.close(within=0.2)
+        await batcher.close(within=0.2)
         assert time.monotonic() - start < 2
         with pytest.raises(ServiceUnavailable, match="not counted"):
             await waiting

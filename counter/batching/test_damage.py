@@ -1,4 +1,4 @@
-"""The tally where connections are cut, packets come late and tables go."""
+"""The batcher where connections are cut, packets come late and tables go."""
 
 import asyncio
 
@@ -7,7 +7,15 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import ServiceUnavailable
 
 from counter.hits import Hit
-from counter.testing import BATCH, COMMITTED, LateBatch, Look, count_of, nth_answer, tallying
+from counter.testing import (
+    BATCH,
+    COMMITTED,
+    LateBatch,
+    Query,
+    count_of,
+    nth_answer,
+    running_batcher,
+)
 from testing import cut_once
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
@@ -21,22 +29,22 @@ WITHIN = 20.0  # seconds; what is to be quick says less
     [*((1, packet) for packet in range(COMMITTED + 1)), *((3, packet) for packet in range(10))],
 )
 async def test_a_connection_cut_at_any_packet_counts_once(
-    create_db: Coordinates, name: str, look: Look, counters: int, packet: int
+    create_db: Coordinates, name: str, query: Query, counters: int, packet: int
 ) -> None:
     names = [f"{name}.{number}" for number in range(counters)]
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         for name in names:
-            await tally.hit(name, 1, WITHIN)
-        place = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
-        relay.watch = cut_once(place, cut := asyncio.Event())
+            await batcher.hit(name, 1, WITHIN)
+        matches = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
+        relay.watch = cut_once(matches, cut := asyncio.Event())
         for count in (2, 3):
-            assert await asyncio.gather(*(tally.hit(name, 1, WITHIN) for name in names)) == [
+            assert await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for name in names)) == [
                 count
             ] * len(names)
         assert cut.is_set()
     for name in names:
-        assert look(count_of(name)) == 3
+        assert query(count_of(name)) == 3
 
 
 COMMIT = b"\x03COMMIT"  # as a query of its own
@@ -47,7 +55,7 @@ COMMIT = b"\x03COMMIT"  # as a query of its own
 async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
     create_db: Coordinates,
     name: str,
-    look: Look,
+    query: Query,
     monkeypatch: pytest.MonkeyPatch,
     counters: int,
     to_server: bool,  # noqa: FBT001
@@ -66,110 +74,110 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
             raise CutError
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         relay.watch = watch
         for count in (1, 2, 3):
             hits = [Hit(name, 1, f"key.{count}") for name in names]
-            numbers = await tally.count(hits, WITHIN)
+            numbers = await batcher.count(hits, WITHIN)
             assert [number.count for number in numbers] == [count] * counters
     assert cuts == counters
     assert [packet for packet in batches if BATCH in packet and b";" in packet] == []
     for name in names:
-        assert look(count_of(name)) == 3
+        assert query(count_of(name)) == 3
 
 
 async def test_a_batch_that_comes_in_late_is_not_counted_again(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
     first = LateBatch(answer=b"Duplicate entry")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
         relay.watch = first.watch
-        assert await tally.hit(name, 1, WITHIN) == 1  # by a second connection
+        assert await batcher.hit(name, 1, WITHIN) == 1  # by a second connection
         first.late.set()
         await asyncio.wait_for(first.through.wait(), WITHIN)
-        assert await tally.hit(name, 1, WITHIN) == 2
-    assert look(count_of(name)) == 2
+        assert await batcher.hit(name, 1, WITHIN) == 2
+    assert query(count_of(name)) == 2
 
 
 async def test_receipts_go_but_for_those_in_doubt(
-    create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
+    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.writer.RECEIPTS", 5)
-    before = look("SELECT COUNT(*) FROM receipt")
-    others = look("SELECT COUNT(*) FROM receipt WHERE number = 21")
+    before = query("SELECT COUNT(*) FROM receipt")
+    others = query("SELECT COUNT(*) FROM receipt WHERE number = 21")
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         for count in range(1, 21):
-            assert await tally.hit(name, 1, WITHIN) == count
-        assert look("SELECT COUNT(*) FROM receipt") - before <= 6
+            assert await batcher.hit(name, 1, WITHIN) == count
+        assert query("SELECT COUNT(*) FROM receipt") - before <= 6
         relay.watch = cut_once(lambda data, up: up and BATCH in data)
         for count in range(21, 41):
-            assert await tally.hit(name, 1, WITHIN) == count
-    assert look("SELECT COUNT(*) FROM receipt WHERE number = 21") == others + 1
-    assert look("SELECT COUNT(*) FROM receipt") - before <= 12
+            assert await batcher.hit(name, 1, WITHIN) == count
+    assert query("SELECT COUNT(*) FROM receipt WHERE number = 21") == others + 1
+    assert query("SELECT COUNT(*) FROM receipt") - before <= 12
 
 
 async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
-    create_db: Coordinates, name: str, look: Look
+    create_db: Coordinates, name: str, query: Query
 ) -> None:
     async def watch(_: bytes, to_server: bool) -> None:  # noqa: FBT001
         if not to_server:
             await asyncio.Event().wait()
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
-        await tally.hit(name, 1, WITHIN)
+    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
+        await batcher.hit(name, 1, WITHIN)
         relay.watch = watch
         with pytest.raises(ServiceUnavailable, match="may have been counted"):
-            await tally.hit(name, 1, within=0.5)
+            await batcher.hit(name, 1, within=0.5)
         relay.watch = None
-    assert look(count_of(name)) == 2
+    assert query(count_of(name)) == 2
 
 
 async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hit(
     create_db: Coordinates, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with tallying(create_db) as tally:
-        await tally.hit(name, 1, WITHIN)
-        connection = tally._writer._connection  # noqa: SLF001 (whose end is awaited)
+    async with running_batcher(create_db) as batcher:
+        await batcher.hit(name, 1, WITHIN)
+        connection = batcher._writer._connection  # noqa: SLF001 (whose end is awaited)
         with mysql_server.connect() as root, root.cursor() as cursor:
             cursor.execute("KILL %s", (connection.thread_id(),))
         async with asyncio.timeout(WITHIN):
             while not connection._reader.eof_received:  # noqa: ASYNC110, SLF001
                 await asyncio.sleep(0)
-        assert await tally.hit(name, 1, WITHIN) == 2
+        assert await batcher.hit(name, 1, WITHIN) == 2
     assert caplog.text == ""
 
 
 async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
-    create_db: Coordinates, name: str, beside: Connection
+    create_db: Coordinates, name: str, other_connection: Connection
 ) -> None:
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         relay.watch = cut_once(nth_answer(COMMITTED))
-        assert await tally.hit(name, 1, WITHIN) == 1
-        beside.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
+        assert await batcher.hit(name, 1, WITHIN) == 1
+        other_connection.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
 
 
 async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
-    create_db: Coordinates, beside: Connection, name: str
+    create_db: Coordinates, other_connection: Connection, name: str
 ) -> None:
     gone = asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
         if to_server and BATCH in packet:  # it is lost, and so is a table
-            beside.exec_driver_sql("RENAME TABLE receipt TO receipt_elsewhere")
+            other_connection.exec_driver_sql("RENAME TABLE receipt TO receipt_elsewhere")
             gone.set()
             raise CutError
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
     try:
-        async with relay.open(), tallying(create_db, **relay.address) as tally:
-            await tally.hit(name, 1, WITHIN)
+        async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+            await batcher.hit(name, 1, WITHIN)
             relay.watch = watch
             with pytest.raises(ServiceUnavailable, match="may have been counted"):
-                await tally.hit(name, 1, WITHIN)
+                await batcher.hit(name, 1, WITHIN)
     finally:
         if gone.is_set():
-            beside.exec_driver_sql("RENAME TABLE receipt_elsewhere TO receipt")
+            other_connection.exec_driver_sql("RENAME TABLE receipt_elsewhere TO receipt")

@@ -8,7 +8,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from counter.batching.sql import ALL
 from counter.hits import Hit
-from counter.testing import BATCH, LateBatch, Look, count_of, tallying
+from counter.testing import BATCH, LateBatch, Query, count_of, running_batcher
 from testing import cut_once
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import CutError, Relay
@@ -17,39 +17,39 @@ WITHIN = 20.0  # seconds
 
 
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
-    create_db: Coordinates, name: str, look: Look, beside: Connection
+    create_db: Coordinates, name: str, query: Query, other_connection: Connection
 ) -> None:
     """Only the number that it came under tells that it is not to be counted."""
     keyed = Hit(f"{name}.keyed", 1, "old")
     first = LateBatch()  # whose answer says that it has locked the counters
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
-        async with tallying(create_db) as other:
+    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
+        async with running_batcher(create_db) as other:
             await other.count([keyed], WITHIN)
         relay.watch = first.watch
         (number,), (replay,) = await asyncio.gather(
-            tally.count([Hit(name)], WITHIN), tally.count([keyed], WITHIN)
+            batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
         )
         assert (number.count, replay.replayed) == (1, True)
-        beside.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{keyed.name}'")
+        other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{keyed.name}'")
         first.late.set()
         await asyncio.wait_for(first.through.wait(), WITHIN)
-        assert await tally.hit(name, 1, WITHIN) == 2
-    assert look(count_of(keyed.name)) == 1
+        assert await batcher.hit(name, 1, WITHIN) == 2
+    assert query(count_of(keyed.name)) == 1
 
 
 async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
-    create_db: Coordinates, name: str, beside: Connection
+    create_db: Coordinates, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
-    beside.exec_driver_sql(
+    other_connection.exec_driver_sql(
         f"INSERT INTO counter VALUES ({ALL}, '{full}', {2**64 - 1}, {2**64 - 1}, NOW(), NOW())"
     )
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
         relay.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
         refused, count = await asyncio.gather(
-            tally.hit(full, 1, WITHIN), tally.hit(name, 1, WITHIN), return_exceptions=True
+            batcher.hit(full, 1, WITHIN), batcher.hit(name, 1, WITHIN), return_exceptions=True
         )
     assert isinstance(refused, UnprocessableEntity)
     assert count == 1
@@ -57,53 +57,53 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
 
 @pytest.mark.parametrize("cut", ["fence", "answer"])
 async def test_a_fence_that_was_cut_off_is_made_again(
-    create_db: Coordinates, name: str, look: Look, cut: str
+    create_db: Coordinates, name: str, query: Query, cut: str
 ) -> None:
     keyed = Hit(f"{name}.keyed", 1, "old")
     fence = b"ON DUPLICATE KEY UPDATE number"
     fenced = False
 
-    def place(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
+    def matches(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001
         nonlocal fenced
         asked, fenced = fenced, fence in packet
         return fenced if cut == "fence" else asked and not to_server
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
-        await tally.count([keyed], WITHIN)
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+        await batcher.count([keyed], WITHIN)
         lost, done = asyncio.Event(), asyncio.Event()
         cut_batch = cut_once(lambda packet, up: up and BATCH in packet, lost)
-        cut_fence = cut_once(place, done)
+        cut_fence = cut_once(matches, done)
 
         async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
             await (cut_fence if lost.is_set() else cut_batch)(packet, to_server)
 
         relay.watch = watch
         (number,), (replay,) = await asyncio.gather(
-            tally.count([Hit(name)], WITHIN), tally.count([keyed], WITHIN)
+            batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
         )
         assert done.is_set()
     assert (number.count, replay.count, replay.replayed) == (1, 1, True)
-    assert look(count_of(name)) == look(count_of(keyed.name)) == 1
+    assert query(count_of(name)) == query(count_of(keyed.name)) == 1
 
 
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_once(
     create_db: Coordinates,
     name: str,
-    look: Look,
+    query: Query,
     monkeypatch: pytest.MonkeyPatch,
     committed: bool,  # noqa: FBT001
 ) -> None:
     """A server that breaks off what is under way to start anew may have other settings then."""
     names = [f"{name}.{number}" for number in range(20)]
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, **relay.address) as tally:
-        await tally.hit(name, 1, WITHIN)
+    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+        await batcher.hit(name, 1, WITHIN)
 
         async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
             if committed and not to_server:
-                while look(count_of(names[-1])) != 1:  # noqa: ASYNC110
+                while query(count_of(names[-1])) != 1:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             if not to_server or (BATCH in packet and not committed):
                 relay.watch = None
@@ -111,6 +111,6 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
                 raise CutError
 
         relay.watch = watch
-        counts = await asyncio.gather(*(tally.hit(each, 1, WITHIN) for each in names))
+        counts = await asyncio.gather(*(batcher.hit(each, 1, WITHIN) for each in names))
     assert counts == [1] * len(names)
-    assert [look(count_of(each)) for each in names] == counts
+    assert [query(count_of(each)) for each in names] == counts

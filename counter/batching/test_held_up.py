@@ -1,4 +1,4 @@
-"""The tally where the server holds up or refuses one order among others."""
+"""The batcher where the server holds up or refuses one request among others."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 from counter.batching.batch import Batch
 from counter.batching.sql import ADD, ALL, HOUR, NOW
 from counter.batching.writer import LockedError, Writer
-from counter.hits import MOST, Hit
-from counter.testing import Look, count_of, tallying
+from counter.hits import MAX_HITS, Hit
+from counter.testing import Query, count_of, running_batcher
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
 
@@ -31,100 +31,100 @@ LOCKS = {
 async def test_a_locked_counter_holds_up_no_other(
     create_db: Coordinates,
     name: str,
-    look: Look,
-    beside: Connection,
+    query: Query,
+    other_connection: Connection,
     monkeypatch: pytest.MonkeyPatch,
     lock: str,
 ) -> None:
-    monkeypatch.setattr("counter.batching.locks.UNSEEN", 0.5)
+    monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.5)
     locked = f"{name}.locked"
     before = 0 if lock == "new" else 1
-    async with tallying(create_db) as tally:
-        await tally.hit(name, 1, WITHIN)
+    async with running_batcher(create_db) as batcher:
+        await batcher.hit(name, 1, WITHIN)
         if before:
-            await tally.hit(locked, 1, WITHIN)
-        beside.exec_driver_sql("BEGIN")
+            await batcher.hit(locked, 1, WITHIN)
+        other_connection.exec_driver_sql("BEGIN")
         statement = LOCKS[lock].format(ALL=ALL, HOUR=HOUR, NOW=NOW, name=locked)
-        beside.exec_driver_sql(statement.replace("%", "%%"))
+        other_connection.exec_driver_sql(statement.replace("%", "%%"))
         waiting = []
         for count in range(2, ROUNDS + 2):  # had each a second to wait, the first would be late
-            waiting.append(asyncio.create_task(tally.hit(locked, 1, WITHIN)))
-            assert await tally.hit(name, 1, WITHIN) == count
+            waiting.append(asyncio.create_task(batcher.hit(locked, 1, WITHIN)))
+            assert await batcher.hit(name, 1, WITHIN) == count
         assert not any(task.done() for task in waiting)
-        beside.exec_driver_sql("ROLLBACK")
+        other_connection.exec_driver_sql("ROLLBACK")
         counts = await asyncio.gather(*waiting)
         assert sorted(counts) == list(range(before + 1, before + ROUNDS + 1))
-    assert look(count_of(name)) == ROUNDS + 1
-    assert look(count_of(locked)) == before + ROUNDS
+    assert query(count_of(name)) == ROUNDS + 1
+    assert query(count_of(locked)) == before + ROUNDS
 
 
 async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_than_a_lock_wait(
-    create_db: Coordinates, name: str, beside: Connection
+    create_db: Coordinates, name: str, other_connection: Connection
 ) -> None:
     locked = f"{name}.locked"
-    async with tallying(create_db, limit=0.7) as tally:
-        await tally.hit(locked, 1, WITHIN)
-        beside.exec_driver_sql("BEGIN")
-        beside.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
+    async with running_batcher(create_db, limit=0.7) as batcher:
+        await batcher.hit(locked, 1, WITHIN)
+        other_connection.exec_driver_sql("BEGIN")
+        other_connection.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
         both = [Hit(locked), Hit(name)]
-        waiting = [asyncio.create_task(tally.count(both, WITHIN))]
+        waiting = [asyncio.create_task(batcher.count(both, WITHIN))]
         for count in range(1, 11):
-            waiting.append(asyncio.create_task(tally.count(both, WITHIN)))
-            assert await tally.hit(name, 1, WITHIN) == count
-        beside.exec_driver_sql("ROLLBACK")
+            waiting.append(asyncio.create_task(batcher.count(both, WITHIN)))
+            assert await batcher.hit(name, 1, WITHIN) == count
+        other_connection.exec_driver_sql("ROLLBACK")
         answers = await asyncio.gather(*waiting)
     assert sorted(first.count for first, _ in answers) == list(range(2, 13))
 
 
-async def test_an_order_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
-    create_db: Coordinates, name: str, beside: Connection, monkeypatch: pytest.MonkeyPatch
+async def test_a_request_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
+    create_db: Coordinates, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counter.batching.locks.UNSEEN", 0.1)
-    blocked: list[int] = []  # how many orders each batch had that waited for a lock
+    monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.1)
+    blocked: list[int] = []  # how many requests each batch had that waited for a lock
     write = Writer.write
 
     async def watched(writer: Writer, batch: Batch) -> dict[str, int]:
         try:
             return await write(writer, batch)
         except LockedError:
-            blocked.append(len(batch.orders))
+            blocked.append(len(batch.requests))
             raise
 
     monkeypatch.setattr(Writer, "write", watched)
     new = f"{name}.new"
-    async with tallying(create_db) as tally:
-        beside.exec_driver_sql("BEGIN")
-        beside.exec_driver_sql(LOCKS["new"].format(ALL=ALL, NOW=NOW, name=new))
-        waiting = asyncio.create_task(tally.hit(new, 1, WITHIN))
+    async with running_batcher(create_db) as batcher:
+        other_connection.exec_driver_sql("BEGIN")
+        other_connection.exec_driver_sql(LOCKS["new"].format(ALL=ALL, NOW=NOW, name=new))
+        waiting = asyncio.create_task(batcher.hit(new, 1, WITHIN))
         async with asyncio.timeout(WITHIN):
             while blocked[-2:] != [1, 1]:
-                await asyncio.gather(*(tally.hit(name, 1, WITHIN) for _ in range(2)))
-        beside.exec_driver_sql("ROLLBACK")
+                await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for _ in range(2)))
+        other_connection.exec_driver_sql("ROLLBACK")
         assert await waiting == 1
     assert set(blocked[blocked.index(1) :]) == {1}
 
 
 async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_room(
-    create_db: Coordinates, name: str, look: Look, beside: Connection
+    create_db: Coordinates, name: str, query: Query, other_connection: Connection
 ) -> None:
     locked = f"{name}.locked"
-    async with tallying(create_db, bound=30) as tally:
-        await tally.hit(locked, 1, WITHIN)
-        beside.exec_driver_sql("BEGIN")
-        beside.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
-        first = asyncio.create_task(tally.hit(locked, 1, 0.1))
-        assert await tally.hit(name, 1, WITHIN) == 1
+    async with running_batcher(create_db, capacity=30) as batcher:
+        await batcher.hit(locked, 1, WITHIN)
+        other_connection.exec_driver_sql("BEGIN")
+        other_connection.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
+        first = asyncio.create_task(batcher.hit(locked, 1, 0.1))
+        assert await batcher.hit(name, 1, WITHIN) == 1
         with pytest.raises(ServiceUnavailable, match=r"counted\."):
             await first
-        waiting = [asyncio.create_task(tally.hit(locked, 1, WITHIN)) for _ in range(30)]
-        assert await tally.hit(name, 1, WITHIN) == 2
+        waiting = [asyncio.create_task(batcher.hit(locked, 1, WITHIN)) for _ in range(30)]
+        assert await batcher.hit(name, 1, WITHIN) == 2
         with pytest.raises(ServiceUnavailable, match="Too many"):
-            await tally.hit(locked, 1, WITHIN)
-        late = [asyncio.create_task(tally.hit(name, 1, WITHIN)) for _ in range(20)]
+            await batcher.hit(locked, 1, WITHIN)
+        late = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(20)]
         await asyncio.gather(*late)
-        beside.exec_driver_sql("ROLLBACK")
+        other_connection.exec_driver_sql("ROLLBACK")
         await asyncio.gather(*waiting)
-    assert look(count_of(locked)) in (31, 32)
+    assert query(count_of(locked)) in (31, 32)
 
 
 @contextmanager
@@ -141,65 +141,65 @@ def trigger(connection: Connection, event: str, condition: str) -> Iterator[None
         connection.exec_driver_sql("DROP TRIGGER refuse")
 
 
-async def test_what_a_trigger_refuses_is_told_at_once_and_alone(
+async def test_what_a_trigger_refuses_fails_at_once_and_alone(
     create_db: Coordinates,
     name: str,
-    look: Look,
-    beside: Connection,
+    query: Query,
+    other_connection: Connection,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refused = f"{name}.refused"
-    async with tallying(create_db) as tally:
-        with trigger(beside, "INSERT", f"NEW.name = '{refused}'"):
+    async with running_batcher(create_db) as batcher:
+        with trigger(other_connection, "INSERT", f"NEW.name = '{refused}'"):
             answers = await asyncio.gather(
                 *(
-                    tally.hit(refused if number % 5 == 0 else name, 1, WITHIN)
+                    batcher.hit(refused if number % 5 == 0 else name, 1, WITHIN)
                     for number in range(50)
                 ),
                 return_exceptions=True,
             )
             for count in range(41, 61):
-                assert await tally.hit(name, 1, WITHIN) == count
+                assert await batcher.hit(name, 1, WITHIN) == count
                 with pytest.raises(ServiceUnavailable, match="refuses"):
-                    await tally.hit(refused, 1, WITHIN)
-            connection = tally._writer._connection  # noqa: SLF001 (it stays, though under a
-            assert await tally.hit(name, 1, WITHIN) == 61  # trigger no statement brings a count)
-            assert tally._writer._connection is connection  # noqa: SLF001
+                    await batcher.hit(refused, 1, WITHIN)
+            connection = batcher._writer._connection  # noqa: SLF001 (it stays, though under a
+            assert await batcher.hit(name, 1, WITHIN) == 61  # trigger no statement brings a count)
+            assert batcher._writer._connection is connection  # noqa: SLF001
         assert sum(isinstance(answer, ServiceUnavailable) for answer in answers) == 10
         assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
-        assert await tally.hit(refused, 1, WITHIN) == 1  # as soon as it is let
-        before = look("SELECT COUNT(*) FROM receipt")
-        await asyncio.gather(*(tally.hit(refused, 1, WITHIN) for _ in range(20)))
-        assert look("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
-    assert look(count_of(name)) == 61
+        assert await batcher.hit(refused, 1, WITHIN) == 1  # as soon as it is let
+        before = query("SELECT COUNT(*) FROM receipt")
+        await asyncio.gather(*(batcher.hit(refused, 1, WITHIN) for _ in range(20)))
+        assert query("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
+    assert query(count_of(name)) == 61
     assert caplog.text.count("not that one") == 1
 
 
-async def test_an_order_that_is_too_long_for_the_server_is_told_at_once_and_alone(
-    create_db: Coordinates, name: str, look: Look, monkeypatch: pytest.MonkeyPatch
+async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone(
+    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 16384")
-    long = [Hit(f"{name}.{number}", 1, f"key-{number}") for number in range(MOST)]
-    async with tallying(create_db) as tally:
+    long = [Hit(f"{name}.{number}", 1, f"key-{number}") for number in range(MAX_HITS)]
+    async with running_batcher(create_db) as batcher:
         refused, *counts = await asyncio.gather(
-            tally.count(long, WITHIN),
-            *(tally.hit(f"{name}.few.{number}", 1, WITHIN) for number in range(300)),
+            batcher.count(long, WITHIN),
+            *(batcher.hit(f"{name}.few.{number}", 1, WITHIN) for number in range(300)),
             return_exceptions=True,
         )
     assert isinstance(refused, RequestEntityTooLarge)
     assert counts == [1] * 300  # though they, too, are too long together
-    assert look(f"SELECT COUNT(*) FROM counter WHERE name = '{name}.1'") == 0
+    assert query(f"SELECT COUNT(*) FROM counter WHERE name = '{name}.1'") == 0
 
 
-async def test_a_flood_of_large_orders_leaves_single_hits_their_room(
+async def test_a_flood_of_large_requests_leaves_single_hits_their_room(
     create_db: Coordinates, name: str
 ) -> None:
     large = [Hit(f"{name}.{number}") for number in range(20)]
-    async with tallying(create_db, bound=40, DB_PORT=free_port()) as tally:
-        waiting = [asyncio.create_task(tally.count(large, 1)) for _ in range(2)]
+    async with running_batcher(create_db, capacity=40, DB_PORT=free_port()) as batcher:
+        waiting = [asyncio.create_task(batcher.count(large, 1)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(ServiceUnavailable, match="Too many"):
-            await tally.count(large, WITHIN)
-        single = asyncio.create_task(tally.hit(name, 1, 1))
+            await batcher.count(large, WITHIN)
+        single = asyncio.create_task(batcher.hit(name, 1, 1))
         answers = await asyncio.gather(*waiting, single, return_exceptions=True)
     assert all("in time" in str(answer) for answer in answers)

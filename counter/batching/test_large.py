@@ -1,4 +1,4 @@
-"""The tally at the largest count that 64 bits hold."""
+"""The batcher at the largest count that 64 bits hold."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from counter.batching.sql import ALL
-from counter.testing import BATCH, Look, count_of, tallying
+from counter.testing import BATCH, Query, count_of, running_batcher
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import Relay
 
 WITHIN = 20.0  # seconds; what is to be quick says less
-LARGEST = 2**64 - 1
+MAX_BY = 2**64 - 1
 
 
 def start(connection: Connection, name: str, count: int) -> None:
@@ -21,29 +21,29 @@ def start(connection: Connection, name: str, count: int) -> None:
 
 
 async def test_a_count_that_would_be_too_large_fails_alone(
-    create_db: Coordinates, name: str, look: Look, beside: Connection
+    create_db: Coordinates, name: str, query: Query, other_connection: Connection
 ) -> None:
-    start(beside, f"{name}.full", LARGEST - 3)
-    async with tallying(create_db) as tally:
+    start(other_connection, f"{name}.full", MAX_BY - 3)
+    async with running_batcher(create_db) as batcher:
         answers = await asyncio.gather(
-            *(tally.hit(name, 1, WITHIN) for _ in range(20)),
-            tally.hit(f"{name}.full", 5, WITHIN),
-            *(tally.hit(name, 1, WITHIN) for _ in range(20)),
-            tally.hit(f"{name}.full", 3, WITHIN),
+            *(batcher.hit(name, 1, WITHIN) for _ in range(20)),
+            batcher.hit(f"{name}.full", 5, WITHIN),
+            *(batcher.hit(name, 1, WITHIN) for _ in range(20)),
+            batcher.hit(f"{name}.full", 3, WITHIN),
             return_exceptions=True,
         )
     assert answers[:20] + answers[21:41] == list(range(1, 41))
     assert isinstance(answers[20], UnprocessableEntity)
-    assert answers[41] == LARGEST
-    assert look(count_of(name)) == 40
-    assert look(count_of(f"{name}.full")) == LARGEST
+    assert answers[41] == MAX_BY
+    assert query(count_of(name)) == 40
+    assert query(count_of(f"{name}.full")) == MAX_BY
 
 
 async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
-    create_db: Coordinates, name: str, look: Look, beside: Connection
+    create_db: Coordinates, name: str, query: Query, other_connection: Connection
 ) -> None:
     """The first packet comes in between the question for its receipt and the second."""
-    start(beside, name, LARGEST - 3)
+    start(other_connection, name, MAX_BY - 3)
     held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
@@ -57,27 +57,27 @@ async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
             asked.set()  # what the first packet was answered
 
     relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), tallying(create_db, limit=1, **relay.address) as tally:
+    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
         relay.watch = watch
-        answers = await asyncio.gather(*(tally.hit(name, by, WITHIN) for by in (1, 2)))
-        assert answers == [LARGEST - 2, LARGEST]
-    assert look(count_of(name)) == LARGEST
+        answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (1, 2)))
+        assert answers == [MAX_BY - 2, MAX_BY]
+    assert query(count_of(name)) == MAX_BY
 
 
 async def test_many_that_are_too_large_hold_up_nobody(
-    create_db: Coordinates, name: str, look: Look, beside: Connection
+    create_db: Coordinates, name: str, query: Query, other_connection: Connection
 ) -> None:
-    start(beside, f"{name}.full", LARGEST)
-    async with tallying(create_db) as tally:
-        full = [tally.hit(f"{name}.full", 1, WITHIN) for _ in range(10)]
+    start(other_connection, f"{name}.full", MAX_BY)
+    async with running_batcher(create_db) as batcher:
+        full = [batcher.hit(f"{name}.full", 1, WITHIN) for _ in range(10)]
         answers = await asyncio.gather(
             *(
                 hit
                 for hit in full
-                for hit in (hit, *(tally.hit(name, 1, WITHIN) for _ in range(9)))
+                for hit in (hit, *(batcher.hit(name, 1, WITHIN) for _ in range(9)))
             ),
             return_exceptions=True,
         )
     assert sum(isinstance(answer, UnprocessableEntity) for answer in answers) == 10
     assert sorted(answer for answer in answers if isinstance(answer, int)) == list(range(1, 91))
-    assert look(count_of(name)) == 90
+    assert query(count_of(name)) == 90

@@ -1,21 +1,21 @@
-"""Which orders are taken together, and which are kept from the others."""
+"""Which requests are taken together, and which are kept from the others."""
 
 import asyncio
 
-from counter.batching.pending import Order
+from counter.batching.pending import Pending
 from counter.batching.queue import Queue
-from counter.hits import MOST, Hit
+from counter.hits import MAX_HITS, Hit
 
 
-def order(*names: str) -> Order:
-    """Return an order for hits on those counters."""
-    return Order([Hit(name) for name in names], 0, asyncio.get_running_loop().create_future())
+def request(*names: str) -> Pending:
+    """Return a request for hits on those counters."""
+    return Pending([Hit(name) for name in names], 0, asyncio.get_running_loop().create_future())
 
 
-def filled(*orders: Order) -> Queue:
+def filled(*requests: Pending) -> Queue:
     """Return a queue in which those wait."""
     queue = Queue(10_000)
-    for each in orders:
+    for each in requests:
         assert queue.add(each)
     return queue
 
@@ -24,52 +24,52 @@ def taken(queue: Queue) -> list[list[str]]:
     """Take all that can be taken; return the counters of the first hits, batch by batch."""
     batches = []
     while queue.is_ready():
-        batches.append([each.hits[0].name for each in queue.take(MOST)])
+        batches.append([each.hits[0].name for each in queue.take(MAX_HITS)])
     return batches
 
 
-async def test_small_and_large_orders_take_turns() -> None:
-    large = [order(*["l/l"] * MOST) for _ in range(5)]
-    small = [order("s/s") for _ in range(2 * MOST)]
+async def test_small_and_large_requests_take_turns() -> None:
+    large = [request(*["l/l"] * MAX_HITS) for _ in range(5)]
+    small = [request("s/s") for _ in range(2 * MAX_HITS)]
     assert [len(batch) for batch in taken(filled(*large, *small))] in (
-        [1, MOST, 1, MOST, 1, 1, 1],
-        [MOST, 1, MOST, 1, 1, 1, 1],
+        [1, MAX_HITS, 1, MAX_HITS, 1, 1, 1],
+        [MAX_HITS, 1, MAX_HITS, 1, 1, 1, 1],
     )
 
 
-async def test_orders_on_a_locked_counter_wait_until_it_is_released() -> None:
-    queue = filled(order("a/a"), order("b/b", "a/a"), order("b/b"))
+async def test_requests_on_a_locked_counter_wait_until_it_is_released() -> None:
+    queue = filled(request("a/a"), request("b/b", "a/a"), request("b/b"))
     queue.lock({"a/a": "1 1"}, 0)
-    queue.add(order("a/a"))
+    queue.add(request("a/a"))
     assert taken(queue) == [["b/b"]]
     queue.release(["a/a"], {}, 0)
     assert taken(queue) == [["a/a", "b/b", "a/a"]]
 
 
-async def test_orders_on_a_suspect_are_taken_alone_and_in_turn_with_the_others() -> None:
-    queue = filled(order("a/a"), order("b/b"), order("a/a"), order("c/c"))
+async def test_requests_on_a_suspect_are_taken_alone_and_in_turn_with_the_others() -> None:
+    queue = filled(request("a/a"), request("b/b"), request("a/a"), request("c/c"))
     queue.suspect(["a/a"])
-    queue.add(order("a/a", "c/c"))
+    queue.add(request("a/a", "c/c"))
     assert sorted(taken(queue)[:2]) == [["a/a"], ["b/b", "c/c"]]
     assert taken(queue) == []
 
 
 async def test_a_group_whose_counter_is_locked_meanwhile_waits() -> None:
     queue = filled()
-    queue.try_apart([order("a/a"), order("b/b")], [order("a/a")])
+    queue.isolate([request("a/a"), request("b/b")], [request("a/a")])
     queue.lock({"a/a": "1 1"}, 0)
     assert [batch for batch in taken(queue) if batch] == [["b/b"]]
-    assert queue.has_aside()
+    assert queue.has_parked()
 
 
-async def test_orders_on_a_suspect_have_room_for_as_many_hits_as_others() -> None:
+async def test_requests_on_a_suspect_have_room_for_as_many_hits_as_others() -> None:
     queue = Queue(10)
     queue.suspect(["a/a"])
-    assert [queue.add(order(*["a/a"] * hits)) for hits in (6, 5, 4, 1)] == [
+    assert [queue.add(request(*["a/a"] * hits)) for hits in (6, 5, 4, 1)] == [
         True,
         False,
         True,
         False,
     ]
-    queue.take(MOST)
-    assert queue.add(order(*["a/a"] * 6))
+    queue.take(MAX_HITS)
+    assert queue.add(request(*["a/a"] * 6))

@@ -12,8 +12,8 @@ from pymysql.constants.ER import DUP_ENTRY, LOCK_WAIT_TIMEOUT
 import db_errors
 from counter.batching import sql
 from counter.batching.batch import Batch
-from counter.batching.locks import LOOK_AGAIN, Seen
-from counter.hits import MOST, Kept, Keyed
+from counter.batching.locks import PROBE_INTERVAL, LockState
+from counter.hits import MAX_HITS, CounterKey, StoredAnswer
 from db_errors import Kind
 
 # Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
@@ -21,7 +21,7 @@ from db_errors import Kind
 RECEIPTS = 256
 TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits: of locks, of a statement
 HEADER = 16  # bytes of a packet beside its statements, amply
-A_LOOK = 600  # bytes of a packet that looks at one counter, amply; each other takes half of it
+PROBE_BYTES = 600  # bytes of a packet that probes one counter, amply; each other takes half
 
 Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
 
@@ -43,17 +43,17 @@ class TooLongError(RefusedError):
 
 
 class LockedError(Exception):
-    """The batch is not in, as it waited too long for a lock: see Seen."""
+    """The batch is not in, as it waited too long for a lock: see LockState."""
 
-    def __init__(self, seen: Seen) -> None:
-        super().__init__(f"locked: {', '.join(sorted(seen.locked)) or 'unknown'}")
-        self.seen = seen
+    def __init__(self, state: LockState) -> None:
+        super().__init__(f"locked: {', '.join(sorted(state.locked)) or 'unknown'}")
+        self.state = state
 
 
 class KeysKnownError(Exception):
     """The batch is not in, and will not be under its number: keys of it were counted before."""
 
-    def __init__(self, counted: Mapping[Keyed, Kept]) -> None:
+    def __init__(self, counted: Mapping[CounterKey, StoredAnswer]) -> None:
         super().__init__(f"{len(counted)} keys are known")
         self.counted = counted
 
@@ -74,9 +74,9 @@ class Writer:
         self._id = secrets.randbits(63)
         self._receipts_from = 1  # since this batch, none was in doubt
         self._connection: Any = None
-        self._apart = False  # each statement in a packet of its own
+        self._one_by_one = False  # each statement in a packet of its own
         self._longest = 0  # bytes of a packet
-        self._looks = 1  # counters that one packet may look at
+        self._most_probed = 1  # counters that one packet may probe
 
     async def reach(self) -> None:
         """Connect where there is no living connection.
@@ -91,18 +91,18 @@ class Writer:
         self.close()
         async with self._attempted():
             self._connection = await self._connect()
-            said: list[str] = []
-            await self._run([*sql.SESSION, sql.LARGEST_PACKET, sql.GALERA], said)
-            self._longest, self._apart = int(said[-2]), bool(said[-1])
-            self._looks = min(MOST, max(1, self._longest // A_LOOK))
+            results: list[str] = []
+            await self._run([*sql.SESSION, sql.LARGEST_PACKET, sql.GALERA], results)
+            self._longest, self._one_by_one = int(results[-2]), bool(results[-1])
+            self._most_probed = min(MAX_HITS, max(1, self._longest // PROBE_BYTES))
 
-    async def look(self, names: Collection[str]) -> Seen:
-        """Return what is seen of the locks of these counters now.
+    async def probe(self, names: Collection[str]) -> LockState:
+        """Return which of these counters are locked now.
 
         Raises NotWrittenError and SchemaError.
         """
         async with self._attempted():
-            return await self._look(names)
+            return await self._probe(names)
 
     async def write(self, batch: Batch) -> dict[str, int]:
         """Add the sums of the batch; return each counter's count after them.
@@ -158,9 +158,9 @@ class Writer:
             return await self._fence(batch, TooLongError())
         if batch.unsure:
             # A lock that the attempt before has waited for would hold up this one as well.
-            seen = await self._look_twice(batch.sums)
-            if seen.locked:
-                return await self._fence(batch, LockedError(seen))
+            state = await self._probe_twice(batch.sums)
+            if state.locked:
+                return await self._fence(batch, LockedError(state))
         try:
             await self._run(statements, answers)
         except MySQLError as error:
@@ -175,27 +175,27 @@ class Writer:
         """
         number = db_errors.number(error)
         if number == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS):
-            counts, known = await self._ask(batch, sql.answers(batch.keys))
+            counts, known = await self._ask(batch, sql.stored_answers(batch.keys))
             # None is known where a purge has just removed what was there.
-            return counts or await self._fence(batch, KeysKnownError(sql.kept(known)))
+            return counts or await self._fence(batch, KeysKnownError(sql.parse_stored(known)))
         if statement == sql.COMMIT or (
             number == DUP_ENTRY and statement.startswith(sql.KEEP_RECEIPT)
         ):
             raise error  # it may be in
         if number in TOO_LONG:
-            seen = await self._look_twice(batch.sums)
-            if seen.locked or number == LOCK_WAIT_TIMEOUT:
-                return await self._fence(batch, LockedError(seen))
+            state = await self._probe_twice(batch.sums)
+            if state.locked or number == LOCK_WAIT_TIMEOUT:
+                return await self._fence(batch, LockedError(state))
         if number >= 1000 and db_errors.kind(error) is Kind.FAULT:
             return await self._fence(batch, RefusedError(*error.args))
         raise error
 
     async def _ask(self, batch: Batch, keys: str = "SELECT ''") -> tuple[str, str]:
         """Return the counts of a batch, if it is committed, and what its keys were answered."""
-        said: list[str] = []
+        results: list[str] = []
         # With COMMIT, lest the transaction that the question began stays open.
-        await self._run(["ROLLBACK", sql.receipt(self._id, batch.number), keys, "COMMIT"], said)
-        _, counts, known, _ = said
+        await self._run(["ROLLBACK", sql.receipt(self._id, batch.number), keys, "COMMIT"], results)
+        _, counts, known, _ = results
         return counts, known
 
     async def _fence(self, batch: Batch, error: Exception) -> str:
@@ -203,35 +203,35 @@ class Writer:
 
         Returns the counts where a packet of it, which was on its way, has come in meanwhile.
         """
-        said: list[str] = []
+        results: list[str] = []
         fence = sql.fence(self._id, batch.number) if batch.unsure else "DO 0"
-        await self._run(["ROLLBACK", fence, sql.receipt(self._id, batch.number), "COMMIT"], said)
-        if counts := said[2]:
+        await self._run(["ROLLBACK", fence, sql.receipt(self._id, batch.number), "COMMIT"], results)
+        if counts := results[2]:
             return counts
         raise error
 
-    async def _look_twice(self, names: Collection[str]) -> Seen:
-        """Look for counters that somebody else keeps locked: others are committed meanwhile."""
-        seen = await self._look(names)
-        if seen.locked:
-            await asyncio.sleep(LOOK_AGAIN)
-            seen.locked = seen.unchanged((await self._look(seen.locked)).locked)
-        return seen
+    async def _probe_twice(self, names: Collection[str]) -> LockState:
+        """Find counters that somebody else keeps locked: others are committed meanwhile."""
+        state = await self._probe(names)
+        if state.locked:
+            await asyncio.sleep(PROBE_INTERVAL)
+            state.locked = state.unchanged((await self._probe(state.locked)).locked)
+        return state
 
-    async def _look(self, names: Collection[str]) -> Seen:
-        seen, left = Seen({}, set()), sorted(names)
+    async def _probe(self, names: Collection[str]) -> LockState:
+        state, left = LockState({}, set()), sorted(names)
         while left:
-            some, left = left[: self._looks], left[self._looks :]
-            said: list[str] = []
-            await self._run(["ROLLBACK", *sql.rows(some), "ROLLBACK"], said)
-            seen.add(sql.seen(some, *said[1:3]))
-        return seen
+            some, left = left[: self._most_probed], left[self._most_probed :]
+            results: list[str] = []
+            await self._run(["ROLLBACK", *sql.probe(some), "ROLLBACK"], results)
+            state.add(sql.parse_locks(some, *results[1:3]))
+        return state
 
     def _packets(self, statements: list[str]) -> list[str]:
-        return statements if self._apart else [";".join(statements)]
+        return statements if self._one_by_one else [";".join(statements)]
 
     async def _run(self, statements: list[str], answers: list[str]) -> None:
-        """Run statements in one packet or `apart`; append what each answers: a text, or nothing."""
+        """Run statements, together or one by one; append the answer of each, a text or nothing."""
         connection = self._connection
         for packet in self._packets(statements):
             await connection.query(packet)
