@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import settings
 from application import create_app
 from db_connection import session
-from testing import (
+from tests.support.project import (
     ALEMBIC,
     AWKWARD_FOLDER,
     PROJECT,
@@ -106,7 +106,7 @@ def server_environ(mysql_server: Login) -> dict[str, str]:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """Copy the project without its tests, as someone's own project begins."""
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "tests", "test_*", "docs", "benchmarks")
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
     folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder

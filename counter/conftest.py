@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import Query
-from testing import connected
+from tests.support.project import connected
 from throwaway_mysql.databases.database import Coordinates
 
 

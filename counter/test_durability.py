@@ -9,7 +9,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from application import create_app
 from counter.durability import Flushing, risks
 from counter.testing import running_batcher, stored_count
-from testing import connected, migrated_database
+from tests.support.project import connected, migrated_database
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.run import RunServer

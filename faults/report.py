@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from faults.checks import Verdict
 from faults.ledger import Ledger, Outcome
-from testing import PROJECT
+from tests.support.project import PROJECT
 from throwaway_mysql.servers.program import Program
 
 

@@ -13,7 +13,7 @@ from counter.models import ALL_HOURS
 from faults.checks import Stored, Verdict, examine
 from faults.disk import Disk
 from faults.ledger import Ledger
-from testing import PROJECT, UVICORN, connected, migrated_database
+from tests.support.project import PROJECT, UVICORN, connected, migrated_database
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port

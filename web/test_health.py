@@ -11,7 +11,7 @@ from sqlalchemy import text
 import settings
 from application import create_app
 from db import transaction
-from testing import connected
+from tests.support.project import connected
 from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
 

@@ -16,7 +16,7 @@ from counter.testing import (
     nth_answer,
     running_batcher,
 )
-from testing import cut_once
+from tests.support.project import cut_once
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login
 from throwaway_mysql.testing.relay import CutError, Relay

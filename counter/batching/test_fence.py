@@ -9,7 +9,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from counter.batching.sql import ALL
 from counter.hits import Hit
 from counter.testing import BATCH, LateBatch, Query, count_of, running_batcher
-from testing import cut_once
+from tests.support.project import cut_once
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import CutError, Relay
 

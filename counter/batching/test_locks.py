@@ -13,7 +13,7 @@ from counter.batching.sql import ADD, ALL, NOW
 from counter.batching.writer import LockedError, Writer
 from counter.hits import Hit
 from counter.testing import running_batcher
-from testing import connected
+from tests.support.project import connected
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.testing.relay import Relay
 

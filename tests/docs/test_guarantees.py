@@ -2,14 +2,16 @@
 
 import re
 
-from testing import PROJECT
+from tests.support.project import PROJECT
 
 GUARANTEES = (PROJECT / "docs/guarantees.md").read_text()
 
 
 def test_every_test_that_it_names_is_there() -> None:
     files = [
-        file for under in ("", "counter/**/", "web/") for file in PROJECT.glob(f"{under}test_*.py")
+        file
+        for under in ("", "tests/**/", "counter/**/", "web/")
+        for file in PROJECT.glob(f"{under}test_*.py")
     ]
     there = {name for path in files for name in re.findall(r"def (test_\w+)", path.read_text())}
     assert set(re.findall(r"`(test_\w+)`", GUARANTEES)) <= there

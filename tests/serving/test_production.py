@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from testing import PROGRAMS, PROJECT
+from tests.support.project import PROGRAMS, PROJECT
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.login import Login
 from throwaway_mysql.servers.port import free_port

@@ -18,7 +18,7 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
-from testing import PROGRAMS, PROJECT
+from tests.support.project import PROGRAMS, PROJECT
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.login import Login

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testing import PROGRAMS, PROJECT
+from tests.support.project import PROGRAMS, PROJECT
 
 GOOD = {
     "SECRET_KEY": "k",

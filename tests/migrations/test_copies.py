@@ -8,7 +8,7 @@ import pytest
 from pymysql.constants import CLIENT
 
 import settings
-from testing import ALEMBIC
+from tests.support.project import ALEMBIC
 from throwaway_mysql import AlembicSchema, Login
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.schemas.clone import fill

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from counter.models import ALL_HOURS
-from testing import PROGRAMS, PROJECT, UVICORN, connected, migrated_database
+from tests.support.project import PROGRAMS, PROJECT, UVICORN, connected, migrated_database
 from throwaway_mysql import Login
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import Serving, serving

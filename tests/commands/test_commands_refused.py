@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from testing import MysqlCommand, account_settings, only_line
+from tests.support.project import MysqlCommand, account_settings, only_line
 from throwaway_mysql.login import Login
 
 

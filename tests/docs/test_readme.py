@@ -21,7 +21,7 @@ import settings
 from application import create_app
 from counter.api.paths import OPERATIONS
 from counter.testing import view
-from testing import ALEMBIC, PROGRAMS, PROJECT
+from tests.support.project import ALEMBIC, PROGRAMS, PROJECT
 from throwaway_mysql import ServerError
 from throwaway_mysql.databases.database import throwaway_database
 from throwaway_mysql.login import Login

@@ -11,7 +11,7 @@ from pymysql.constants import CLIENT
 from sqlalchemy import Connection, text
 
 import settings
-from testing import ALEMBIC, PROJECT, Alembic
+from tests.support.project import ALEMBIC, PROJECT, Alembic
 from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates, throwaway_database
 from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)

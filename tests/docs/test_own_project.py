@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from testing import PROJECT, Alembic
+from tests.support.project import PROJECT, Alembic
 from throwaway_mysql.masked import Masked
 
 README = (PROJECT / "README.md").read_text().partition("## Make it your own project")[2]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = [path.name for path in Path(__file__).parent.iterdir() if "." not in path.name]
+from tests.support.project import PROJECT
+
+SCRIPTS = [path.name for path in (PROJECT / "script").iterdir() if "." not in path.name]
 
 
 @pytest.mark.parametrize("name", sorted({*SCRIPTS} - {"common", "__pycache__"}))

@@ -41,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError
 
-from testing import PROJECT
+from tests.support.project import PROJECT
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -20,7 +20,7 @@ from throwaway_mysql.schemas.alembic_project import AlembicProject
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.relay import CutError
 
-PROJECT = Path(__file__).parent
+PROJECT = Path(__file__).parents[2]
 ALEMBIC = PROJECT / "pyproject.toml"
 PROGRAMS = Path(sys.executable).parent
 UVICORN = [str(PROGRAMS / "uvicorn"), "--http", "web.http1:Protocol"]  # as in production

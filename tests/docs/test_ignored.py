@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testing import PROJECT
+from tests.support.project import PROJECT
 
 README = (PROJECT / "README.md").read_text()
 SECRETS = [

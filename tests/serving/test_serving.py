@@ -17,7 +17,7 @@ import pytest
 
 import settings
 from counter.testing import stored_count, view
-from testing import PROGRAMS, PROJECT, connected
+from tests.support.project import PROGRAMS, PROJECT, connected
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import LISTENS_WITHIN, Serving, serving

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import count_of
-from testing import PROJECT, UVICORN, connected
+from tests.support.project import PROJECT, UVICORN, connected
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.testing.serving import Serving, serving

@@ -11,7 +11,7 @@ from signal import Signals
 import pytest
 
 from counter.testing import view
-from testing import PROJECT, UVICORN, migrated_database
+from tests.support.project import PROJECT, UVICORN, migrated_database
 from throwaway_mysql.login import LoginError
 from throwaway_mysql.servers.port import free_port
 from throwaway_mysql.servers.run import RunServer

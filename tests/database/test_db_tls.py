@@ -18,8 +18,8 @@ import db
 import db_tls
 import settings
 from application import create_app
-from testing import PROGRAMS, PROJECT, migrated_database
-from testing_tls import Certified, certify, hiding_tls, showing
+from tests.support.project import PROGRAMS, PROJECT, migrated_database
+from tests.support.tls import Certified, certify, hiding_tls, showing
 from throwaway_mysql import Login
 from throwaway_mysql.accounts import set_up
 from throwaway_mysql.login import LoginError

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from testing import AWKWARD, ROOT_PASSWORD, MysqlCommand, account_settings, only_line
+from tests.support.project import AWKWARD, ROOT_PASSWORD, MysqlCommand, account_settings, only_line
 from throwaway_mysql.accounts import identifier
 from throwaway_mysql.login import Answer, Login
 from throwaway_mysql.servers.port import free_port

@@ -20,7 +20,7 @@ from application import create_app
 from counter.models import metadata
 from counter.purge import purge
 from db_connection import session
-from testing import ALEMBIC, migrated_database
+from tests.support.project import ALEMBIC, migrated_database
 from throwaway_mysql import Login
 from throwaway_mysql.databases.database import Coordinates
 from throwaway_mysql.schemas.alembic_project import config_of

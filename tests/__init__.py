@@ -1,0 +1,1 @@
+"""Tests that belong to no single package, by subject, and what all tests use: support/."""
