@@ -16,8 +16,7 @@ Each module is built on those that are named before it:
     plot         what many clients do to each, drawn
     page         docs/benchmarks.md; page.md has its words
 
-Beside them stand the long form of the faults, faults, and what the test harness is measured
-with, harness/.
+Beside them stands what the test harness is measured with, harness/.
 """
 
 

@@ -124,7 +124,7 @@ def remove_the_counter(own: Path) -> None:
         (own / name).write_text(without_counter((own / name).read_text()))
     edit(own / "Dockerfile", ("COPY counter counter\n", ""))
     nightly = (own / ".ci/nightly").read_text()
-    (own / ".ci/nightly").write_text(re.sub(r"^.*benchmarks\.faults.*\n", "", nightly, flags=re.M))
+    (own / ".ci/nightly").write_text(re.sub(r"^.*tests\.faults.*\n", "", nightly, flags=re.M))
     (commands,) = re.findall(r"^ *```sh\n(.*?)```", README, re.M | re.S)
     subprocess.run(["sh", "-ec", commands], cwd=own, check=True)  # noqa: S607
 

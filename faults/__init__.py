@@ -1,1 +1,0 @@
-"""Proof by damage: clients that keep every answer, real faults, and what must hold after them."""

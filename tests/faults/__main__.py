@@ -1,0 +1,80 @@
+"""The long form: clients count for minutes while one nemesis follows the other.
+
+    .venv/bin/python -m tests.faults [--seed N] [--minutes M] [--only NEMESIS,...]
+        [--mysqld=PROGRAM] [--flag=OPTION]...
+
+32 clients hit the app, two processes of it. Each nemesis strikes at least once, in an order that
+the seed determines. The server flushes each commit, and its data are on a disk of their own if one
+may be mounted (Linux, root). An OPTION of the server may weaken it, which a checker should see.
+The report goes to standard output. If something is violated, exits with status 1 and says how to
+repeat the run: the seed repeats the strikes, though not the very moment of each.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.checkers import offences
+from tests.faults.environment import Environment, set_up
+from tests.faults.nemesis import NEED_DISK, WEIGHTS, Nemesis, name_of, schedule, strike
+from tests.faults.report import markdown
+from tests.faults.workload import clients_at_work
+
+CLIENTS = 32
+RECOVERED = 300  # operations that are counted after each strike
+
+
+def main() -> None:
+    """Run the schedule, and print the report."""
+    nemeses = {name_of(nemesis): nemesis for nemesis in WEIGHTS}
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--only", default=",".join(nemeses), help="of: " + ", ".join(nemeses))
+    parser.add_argument("--mysqld", default="", help="the server program")
+    parser.add_argument("--flag", action="append", default=[], help="an option of the server")
+    options = parser.parse_args()
+    if unknown := set(options.only.split(",")) - set(nemeses):
+        parser.error(f"no such nemesis: {', '.join(unknown)}; there are {', '.join(nemeses)}")
+    options.nemeses = [nemeses[name] for name in options.only.split(",")]
+    report, violated = asyncio.run(run(options))
+    print(report)
+    if violated:
+        again = " ".join(["python -m tests.faults", *sys.argv[1:], f"--seed {options.seed}"])
+        sys.exit(f"VIOLATED. To repeat: {again}")
+
+
+async def run(options: argparse.Namespace) -> tuple[str, bool]:
+    """Let the nemeses strike; return the report, and whether a checker found something."""
+    begin, nemeses = time.monotonic(), options.nemeses
+    with tempfile.TemporaryDirectory() as folder:
+        async with set_up(options.mysqld, Path(folder), options.flag) as env:
+            if not env.disk:
+                nemeses = [nemesis for nemesis in nemeses if nemesis not in NEED_DISK]
+            async with clients_at_work(env, CLIENTS, str(options.seed), "faults"):
+                await strike_all(env, options.seed, nemeses, begin + 60 * options.minutes)
+            minutes = (time.monotonic() - begin) / 60
+            evidence = await asyncio.to_thread(env.evidence)
+            title = " ".join([str(env.server.program), *options.flag])
+    left_out = [name_of(nemesis) for nemesis in options.nemeses if nemesis not in nemeses]
+    found = offences(evidence)
+    title = f"{title}, seed {options.seed}"
+    return markdown(title, evidence.history, found, minutes, left_out), any(found.values())
+
+
+async def strike_all(env: Environment, seed: int, nemeses: list[Nemesis], end: float) -> None:
+    """Let each nemesis strike once and more until the time is over, each after a recovery."""
+    await env.history.wait_for(RECOVERED, 120)
+    for number, (nemesis, chances) in enumerate(schedule(seed, nemeses)):
+        if number >= len(nemeses) and time.monotonic() > end:
+            return
+        done = await strike(env, nemesis, chances, RECOVERED)
+        line = f"{done.nemesis} ({done.injuries}), recovered in {done.recovery:.1f} s"
+        print(time.strftime("%T"), line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A disk of the suite's own, which it can fill, and whose power it can cut."""
+
+import ctypes
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+SIZE = 600 * 1024 * 1024  # bytes
+CHUNKS = 1024 * 1024, 4096  # that it is filled with, the larger first
+# From Linux's fs/ext4/ext4.h: the filesystem stops at once, and its journal stays as it is.
+EXT4_IOC_SHUTDOWN, WITHOUT_JOURNAL = 0x8004587D, 2
+# From its sched.h and mount.h.
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x00020000, 0x4000, 0x40000
+
+
+class Disk:
+    """An ext4 filesystem in a file in `folder`, mounted at `mountpoint`.
+
+    What a program has not flushed when the power is cut is lost. SIGKILL is not enough for that:
+    after it the operating system still writes everything. Raises OSError or CalledProcessError if
+    this machine does not let us mount it: that takes Linux and root, and few containers allow it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        _use_own_mounts()
+        self._image, self.mountpoint = folder / "disk.img", folder / "disk"
+        self._ballast = self.mountpoint / "ballast"
+        self.mountpoint.mkdir()
+        with self._image.open("wb") as image:
+            image.truncate(SIZE)
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", str(self._image))
+        self._mount()
+
+    def fill(self) -> None:
+        """Take all the room that is left."""
+        with self._ballast.open("wb") as file:
+            end = 0
+            for chunk in CHUNKS:
+                with suppress(OSError):  # until there is no room
+                    while True:
+                        os.posix_fallocate(file.fileno(), end, chunk)
+                        end += chunk
+
+    def make_room(self) -> None:
+        """Give the room back."""
+        self._ballast.unlink()
+
+    def cut_power(self) -> None:
+        """Let nothing reach the disk from now on; programs get errors."""
+        descriptor = os.open(self.mountpoint, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, struct.pack("I", WITHOUT_JOURNAL))
+        finally:
+            os.close(descriptor)
+
+    def restore_power(self) -> None:
+        """Mount the disk as the power left it. No program may use it."""
+        _run("umount", str(self.mountpoint))
+        self._mount()
+
+    def close(self) -> None:
+        """Unmount and remove it."""
+        _run("umount", str(self.mountpoint))
+        shutil.rmtree(self.mountpoint)
+        self._image.unlink()
+
+    def _mount(self) -> None:
+        _run("mount", "-o", "loop", str(self._image), str(self.mountpoint))
+
+
+@cache
+def _use_own_mounts() -> None:
+    """Show what is mounted from now on to this process and its children only, and end it there."""
+    if sys.platform != "linux":
+        raise OSError("only Linux has mounts of a process's own")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
+        raise OSError(ctypes.get_errno(), "mounting is not permitted")
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, capture_output=True, check=True)

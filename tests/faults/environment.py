@@ -1,0 +1,161 @@
+"""What a nemesis may damage: a database server, and processes of the app, each behind a proxy.
+
+Only this module knows the test harness.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from random import Random
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from counter.models import ALL_HOURS
+from tests.faults.disk import Disk
+from tests.faults.history import Evidence, History, Stored
+from tests.support.project import PROJECT, UVICORN, run_alembic
+from tests.support.proxy import Proxy
+from throwaway_mysql.servers.run import RunServer
+
+PROCESSES = 2
+LISTENS_WITHIN = 60.0  # seconds
+DATABASE, USER, PASSWORD = "faults", "faults", "faults"
+GRANTS = (
+    f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
+    f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'",  # init_connect is not for root
+    f"GRANT ALL ON {DATABASE}.* TO {USER}@'%'",
+)
+STORED = """
+SELECT name, SUM(IF(hour = %(all)s, count, 0)), SUM(IF(hour = %(all)s, start, 0)),
+SUM(IF(hour = %(all)s, 0, count)) FROM counter GROUP BY name
+"""
+
+
+class AppProcess:
+    """A process of the app, which can be killed and started again at its port."""
+
+    def __init__(self, proxy: Proxy, environ: Mapping[str, str], folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = int(probe.getsockname()[1])
+        self.proxy, self.log = proxy, folder / f"{self.port}.log"
+        self._environ = {**environ, "DB_PORT": str(proxy.port)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it, and return once it listens."""
+        process = self._process = self._spawn()
+        async with asyncio.timeout(LISTENS_WITHIN):
+            while process.poll() is None:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.02)
+                else:
+                    writer.close()
+                    return
+        raise ChildProcessError(f"the app ended: {self.log.read_text()}")
+
+    async def kill(self) -> None:
+        """End it by SIGKILL if it runs."""
+        if self._process:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        argv = [*UVICORN, "--no-access-log", "--port", str(self.port), "manage:app"]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(argv, cwd=PROJECT, env=self._environ, stdout=log, stderr=log)
+
+
+@dataclass
+class Environment:
+    """All that a nemesis may damage, and the history of it."""
+
+    server: RunServer
+    processes: list[AppProcess]
+    disk: Disk | None  # that the server's data are on
+    longest: float  # pause of a nemesis, in seconds
+    history: History = field(default_factory=History)
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of the app's processes."""
+        return [process.port for process in self.processes]
+
+    @contextmanager
+    def root(self) -> Iterator[Cursor]:
+        """Give the block root's cursor on the app's database, past the proxies."""
+        with self.server.root.connect() as connection, connection.cursor() as cursor:
+            connection.select_db(DATABASE)
+            yield cursor
+
+    def kill_connections(self) -> int:
+        """End all connections of the app; return how many there were."""
+        with self.root() as cursor:
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (USER,))
+            killed = 0
+            for row in cursor.fetchall():
+                with suppress(pymysql.OperationalError):  # it has ended by itself
+                    killed += cursor.execute("KILL %s", row) == 0
+        return killed
+
+    async def pause(self, chance: Random, seconds: Sequence[float]) -> None:
+        """Sleep for one of those times, or for `longest` if that is less."""
+        await asyncio.sleep(min(chance.choice(seconds), self.longest))
+
+    def evidence(self) -> Evidence:
+        """Return the history, what the database holds, and what the app logged as an error."""
+        with self.root() as cursor:
+            cursor.execute(STORED, {"all": ALL_HOURS})
+            stored = {name: Stored(*map(int, sums)) for name, *sums in cursor.fetchall()}
+        lines = [line for app in self.processes for line in app.log.read_text().splitlines()]
+        errors = [line for line in lines if "Traceback" in line or "unexpected error" in line]
+        return Evidence(self.history, stored, errors)
+
+
+@asynccontextmanager
+async def set_up(
+    program: str, folder: Path, flags: Sequence[str] = (), longest: float = inf
+) -> AsyncIterator[Environment]:
+    """Serve the app by two processes, on a server that flushes each commit, until the block ends.
+
+    The server's data are on a disk of their own if this machine lets us mount one. `flags` are
+    options of the server, whose program is by default the first that is found.
+    """
+    async with AsyncExitStack() as stack:
+        disk = None
+        with suppress(OSError, subprocess.CalledProcessError):  # this machine does not let us
+            disk = Disk(folder)
+            stack.callback(disk.close)
+        inside = disk.mountpoint if disk else None
+        server = RunServer(program, durable=True, inside=inside, flags=flags)
+        stack.callback(server.close)
+        environ = _migrate(server)
+        apps = []
+        for _ in range(PROCESSES):
+            proxy = await stack.enter_async_context(
+                Proxy(server.root.host, server.root.port).open()
+            )
+            apps.append(AppProcess(proxy, environ, folder))
+            stack.push_async_callback(apps[-1].kill)
+        await asyncio.gather(*(app.start() for app in apps))
+        yield Environment(server, apps, disk, longest)
+
+
+def _migrate(server: RunServer) -> dict[str, str]:
+    """Make the app's database; return the environment that leads to it."""
+    with server.root.connect() as connection, connection.cursor() as cursor:
+        for statement in GRANTS:
+            cursor.execute(statement)
+    address = {"DB_HOST": server.root.host, "DB_PORT": str(server.root.port), "DB_TLS": "off"}
+    account = {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD, "DATABASE_NAME": DATABASE}
+    environ = {**os.environ, **address, **account}
+    run_alembic(environ, "upgrade", "head")
+    return environ

@@ -1,0 +1,165 @@
+"""Every operation of the clients and every strike of a nemesis."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from math import inf
+
+HOME = "default/home"  # the counter of the page
+LOCK_FOUND_WITHIN = 1.5  # seconds: the first batch waits for a lock until the server gives up
+
+
+class Outcome(Enum):
+    """What a client knows of its operation once it is complete."""
+
+    OK = "acknowledged (ok)"
+    FAIL = "refused (fail)"  # not counted: the app said so, or nothing was sent
+    INFO = "unknown (info)"  # the app said that it cannot tell, or no answer came
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A hit on a counter. With an idempotency key it is the same hit however often it is sent."""
+
+    counter: str  # namespace/key
+    by: int = 1
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Hits sent as one request, its outcome, and the times of its invocation and completion."""
+
+    hits: tuple[Hit, ...]
+    outcome: Outcome
+    counts: tuple[int, ...] = ()  # of each hit, if OK
+    detail: str = ""
+    unexpected: bool = False  # the app may not answer like this
+    invoked: float = 0
+    completed: float = 0
+
+
+def is_ok(operation: Operation) -> bool:
+    """Tell whether the hits were counted."""
+    return operation.outcome is Outcome.OK
+
+
+def is_refused(operation: Operation) -> bool:
+    """Tell whether the hits are known not to be counted."""
+    return operation.outcome is Outcome.FAIL
+
+
+def is_view(operation: Operation) -> bool:
+    """Tell whether this is a view of the page that was counted."""
+    return is_ok(operation) and operation.hits[0].counter == HOME
+
+
+@dataclass(slots=True)
+class HitResult:
+    """What is known of one hit, from all operations that sent it."""
+
+    hit: Hit
+    invoked: float = inf
+    completed: float = inf  # when its count was first known
+    counts: set[int] = field(default_factory=set)  # at most one, if all is well
+    unknown: bool = False
+
+    def add(self, operation: Operation, position: int) -> None:
+        """Take in an operation that has the hit at that position."""
+        self.invoked = min(self.invoked, operation.invoked)
+        if operation.outcome is Outcome.OK:
+            self.counts.add(operation.counts[position])
+            self.completed = min(self.completed, operation.completed)
+        self.unknown |= operation.outcome is Outcome.INFO
+
+    @property
+    def outcome(self) -> Outcome:
+        """The surest of its operations: counted, else unknown, else refused."""
+        if self.counts:
+            return Outcome.OK
+        return Outcome.INFO if self.unknown else Outcome.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One strike of a nemesis."""
+
+    nemesis: str
+    seed: str
+    injuries: int
+    recovery: float  # seconds until hits were counted again; infinite if they were not
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The time in which a nemesis had a counter locked, which was not the page's."""
+
+    counter: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database holds of a counter in the end, `hours` being the sum of its hours."""
+
+    count: int = 0
+    start: int = 0
+    hours: int = 0
+
+
+class History:
+    """What happened, operations in the order of their completion."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self.strikes: list[Strike] = []
+        self.locks: list[Lock] = []
+        self._grown = asyncio.Event()
+
+    def record(self, operation: Operation) -> None:
+        """Add an operation."""
+        self.operations.append(operation)
+        self._grown.set()
+
+    async def wait_for(
+        self, number: int, within: float, wanted: Callable[[Operation], bool] = is_ok
+    ) -> None:
+        """Return after so many more operations that are wanted; raise TimeoutError if too late."""
+        index = len(self.operations)
+        async with asyncio.timeout(within):
+            while number > 0:
+                if index == len(self.operations):
+                    self._grown.clear()
+                    await self._grown.wait()
+                number -= wanted(self.operations[index])
+                index += 1
+
+    def results(self) -> list[HitResult]:
+        """Return what is known of each hit."""
+        results: dict[object, HitResult] = {}
+        for number, operation in enumerate(self.operations):
+            for position, hit in enumerate(operation.hits):
+                identity = hit.key or (number, position)
+                results.setdefault(identity, HitResult(hit)).add(operation, position)
+        return list(results.values())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the checkers look at."""
+
+    history: History
+    stored: Mapping[str, Stored]
+    errors_logged: Sequence[str] = ()
+
+    @cached_property
+    def counters(self) -> list[tuple[str, Stored, list[HitResult]]]:
+        """The counters that were hit, each with what the database holds and all of its hits."""
+        hits = defaultdict(list)
+        for result in self.history.results():
+            hits[result.hit.counter].append(result)
+        return [(name, self.stored.get(name, Stored()), hits[name]) for name in hits]

@@ -1,0 +1,60 @@
+"""Each nemesis is a function `(env, chance) -> injuries`; a schedule says which strikes when."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import count
+from math import inf
+from random import Random
+
+from tests.faults.environment import Environment
+from tests.faults.history import Strike
+from tests.faults.nemesis import database, network, processes
+
+Nemesis = Callable[[Environment, Random], Awaitable[int]]  # how many injuries it was
+RECOVERS_WITHIN = 120.0  # seconds; MySQL looks once a minute whether a full disk has room again
+NEED_DISK = {processes.fill_disk, processes.cut_power}
+WEIGHTS: dict[Nemesis, int] = {  # how often each strikes, beside the others
+    processes.kill_server: 20,
+    processes.pause_server: 4,
+    processes.kill_app: 6,
+    database.kill_connections: 5,
+    network.cut_connections: 8,
+    network.delay_packet: 8,
+    network.slow_network: 2,
+    network.silence_network: 5,
+    database.deadlock: 4,
+    database.lock_counter: 4,
+    database.set_clock_back: 4,
+    processes.fill_disk: 2,
+    processes.cut_power: 6,
+}
+
+
+def name_of(nemesis: Nemesis) -> str:
+    """Return a nemesis's name in commands and reports."""
+    return nemesis.__name__.replace("_", "-")
+
+
+async def strike(env: Environment, nemesis: Nemesis, seed: str, recovered: int) -> Strike:
+    """Strike, wait until so many operations are counted again, and record it.
+
+    All that a nemesis leaves to chance follows from `seed`.
+    """
+    injuries = await nemesis(env, Random(seed))  # noqa: S311 (no secret)
+    start, recovery = time.monotonic(), inf
+    with suppress(TimeoutError):  # a checker tells of it
+        await env.history.wait_for(recovered, RECOVERS_WITHIN)
+        recovery = time.monotonic() - start
+    env.history.strikes.append(Strike(name_of(nemesis), seed, injuries, recovery))
+    return env.history.strikes[-1]
+
+
+def schedule(seed: int, nemeses: Sequence[Nemesis]) -> Iterator[tuple[Nemesis, str]]:
+    """Yield nemeses and seeds without end: each once, in some order, and then by their weights."""
+    chance = Random(seed)  # noqa: S311
+    first = chance.sample(nemeses, len(nemeses))
+    weights = [WEIGHTS[nemesis] for nemesis in nemeses]
+    for number in count():
+        nemesis = first[number] if number < len(first) else chance.choices(nemeses, weights)[0]
+        yield nemesis, f"{seed}.{number}"

@@ -1,0 +1,123 @@
+"""Damage done by the database's own statements: killed connections, locks, the clock."""
+
+import asyncio
+import time
+from contextlib import suppress
+from random import Random
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from counter.models import ALL_HOURS
+from tests.faults.environment import Environment
+from tests.faults.history import HOME, LOCK_FOUND_WITHIN, Lock, is_view
+
+KILLS = 5, 15
+APART = 1, 20  # operations that are counted between two kills
+COUNTED_WITHIN = 30.0  # seconds
+ROUNDS = 3, 8
+HEAVY = 2000  # rows: the server undoes the transaction that has changed fewer
+WAITS_FOR = 0.8  # seconds; a writer gives up after 1
+CLOCKS = 1, 3  # changes, each with a kill of all connections
+BACK = (10, 3600, 7200, 30 * 3600)  # seconds; receipts are kept for a day
+BACK_FOR = (0.2, 0.5, 1)
+WATCHED = (2.5,)
+DEADLOCKS = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
+WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
+
+
+async def kill_connections(env: Environment, chance: Random) -> int:
+    """Kill the app's connections at any moment: between statements, around COMMIT."""
+    killed = 0
+    for _ in range(chance.randint(*KILLS)):
+        await env.history.wait_for(chance.randint(*APART), COUNTED_WITHIN)
+        killed += await asyncio.to_thread(env.kill_connections)
+    return killed
+
+
+async def deadlock(env: Environment, chance: Random) -> int:
+    """Lock rows in the order that no writer uses; return how many deadlocks that made."""
+    # Of counters that are hit together now: a writer locks them in the order of their names.
+    batch = next(o.hits for o in reversed(env.history.operations) if len(o.hits) > 1)
+    names = sorted(hit.counter for hit in batch)
+    rounds = chance.randint(*ROUNDS)
+    return await asyncio.to_thread(_deadlocks, env, names[-1], names[0], rounds)
+
+
+async def lock_counter(env: Environment, chance: Random) -> int:
+    """Lock one counter until the page, which is another, is viewed, and watch the views after."""
+    history, clock = env.history, asyncio.get_running_loop().time
+    single = {o.hits[0].counter for o in history.operations if len(o.hits) == 1}
+    counter = chance.choice(sorted(single - {HOME}))
+    with env.root() as root:
+        root.execute("BEGIN")
+        # In a thread: whoever has it now needs the proxies, which this event loop runs.
+        await asyncio.to_thread(_lock, root, counter)
+        start = clock()
+        await asyncio.sleep(LOCK_FOUND_WITHIN)
+        with suppress(TimeoutError):  # a checker tells of it
+            await history.wait_for(1, COUNTED_WITHIN, is_view)
+        await env.pause(chance, WATCHED)
+        history.locks.append(Lock(counter, start, clock()))
+        root.execute("ROLLBACK")
+    await env.pause(chance, WATCHED)
+    return 1
+
+
+async def set_clock_back(env: Environment, chance: Random) -> int:
+    """Set the clock that statements see back for a while, and right again.
+
+    `init_connect` sets it for each new connection of an ordinary account.
+    """
+    changes = chance.randint(*CLOCKS)
+    for _ in range(changes):
+        back = time.time() - chance.choice(BACK)
+        await asyncio.to_thread(_begin_sessions, env, f"SET timestamp = {back:.0f}")
+        await env.pause(chance, BACK_FOR)
+    await asyncio.to_thread(_begin_sessions, env, "")
+    return changes
+
+
+def _begin_sessions(env: Environment, statement: str) -> None:
+    """Have the app connect anew, and each of its sessions begin with the statement."""
+    with env.root() as root:
+        root.execute("SET GLOBAL init_connect = %s", (statement,))
+    env.kill_connections()
+
+
+def _deadlocks(env: Environment, last: str, first: str, rounds: int) -> int:
+    """Lock two counters in the wrong order, by a transaction that has changed more than others."""
+    with env.root() as root, env.root() as observer:
+        root.execute("CREATE TABLE IF NOT EXISTS ballast (n INT)")
+        root.execute("SET SESSION innodb_lock_wait_timeout = 5")
+        before = _number(observer, DEADLOCKS)
+        for _ in range(rounds):
+            root.execute("BEGIN")
+            root.executemany("INSERT INTO ballast VALUES (%s)", [(1,)] * HEAVY)
+            with suppress(pymysql.OperationalError):  # it waited for too long
+                _lock(root, last)
+                _wait_for_waiters(observer)
+                _lock(root, first)
+            root.execute("ROLLBACK")
+        return _number(observer, DEADLOCKS) - before
+
+
+def _lock(cursor: Cursor, name: str) -> None:
+    cursor.execute(
+        "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE", (ALL_HOURS, name)
+    )
+
+
+def _wait_for_waiters(cursor: Cursor) -> None:
+    """Return once two looks in a row saw somebody wait for a lock: not a writer that goes on."""
+    deadline, looks = time.monotonic() + WAITS_FOR, 0
+    while looks < 2 and time.monotonic() < deadline:
+        looks = looks + 1 if _number(cursor, WAITING) else 0
+        time.sleep(0.02)
+
+
+def _number(cursor: Cursor, query: str) -> int:
+    """Return the last column of the only row."""
+    cursor.execute(query)
+    (row,) = cursor.fetchall()
+    return int(row[-1])

@@ -1,0 +1,103 @@
+"""Damage to the network between the app and the server, done by the proxies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+from counter.testing import BATCH
+from tests.faults.environment import AppProcess, Environment
+from tests.support.proxy import CutError, Watch
+
+PACKETS = 12  # a batch and its answers are at most about so many
+PACKET_WITHIN = 5.0  # seconds
+CUTS = 5, 15
+DELAY = 0.5, 4.0  # seconds; an attempt to count takes half of DB_TIMEOUT, 2 s
+LATENCY = 0.005, 0.05
+SLOW = (2, 3, 4)
+SILENT = (0.5, 2, 5, 12)
+
+
+async def cut_connections(env: Environment, chance: Random) -> int:
+    """Cut connections at packets of a batch or of its answers, one after the other."""
+
+    async def cut() -> None:
+        raise CutError
+
+    return sum([await _at_packet(env, chance, cut) for _ in range(chance.randint(*CUTS))])
+
+
+async def delay_packet(env: Environment, chance: Random) -> int:
+    """Hold a batch, or an answer to it, for longer than it is waited for; others pass."""
+    seconds, over = chance.uniform(*DELAY), asyncio.Event()
+
+    async def hold() -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            over.set()
+
+    if not await _at_packet(env, chance, hold):
+        return 0
+    await over.wait()
+    return 1
+
+
+async def slow_network(env: Environment, chance: Random) -> int:
+    """Hold every packet of every process for a moment."""
+    with _watched(env.processes, lambda *_: asyncio.sleep(chance.uniform(*LATENCY))):
+        await env.pause(chance, SLOW)
+    return 1
+
+
+async def silence_network(env: Environment, chance: Random) -> int:
+    """Let nothing pass for seconds, for one process or for all.
+
+    In the end all packets come through, as TCP sends them again, or the connections are cut.
+    """
+    over, cut = asyncio.Event(), chance.random() < 0.5
+
+    async def hold(*_: object) -> None:
+        await over.wait()
+        if cut:
+            raise CutError
+
+    one = [chance.choice(env.processes)]
+    with _watched(chance.choice([env.processes, one]), hold):
+        await env.pause(chance, SILENT)
+    over.set()
+    return 1
+
+
+async def _at_packet(env: Environment, chance: Random, act: Callable[[], Awaitable[None]]) -> int:
+    """Act on the nth packet from a batch on, either way, or on the next batch if that is earlier.
+
+    Returns 1, or 0 if there was none.
+    """
+    number, passed, seen = chance.randrange(PACKETS), 0, asyncio.Event()
+
+    async def watch(payload: bytes, to_server: bool) -> None:  # noqa: FBT001 (a Watch)
+        nonlocal passed
+        batch = to_server and BATCH in payload
+        if seen.is_set() or not (batch or passed):
+            return
+        passed += 1
+        if passed > number or (batch and passed > 1):
+            seen.set()
+            await act()
+
+    with _watched([chance.choice(env.processes)], watch), suppress(TimeoutError):
+        async with asyncio.timeout(PACKET_WITHIN):
+            await seen.wait()
+    return int(seen.is_set())
+
+
+@contextmanager
+def _watched(processes: list[AppProcess], watch: Watch) -> Iterator[None]:
+    for process in processes:
+        process.proxy.watch = watch
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.proxy.watch = None

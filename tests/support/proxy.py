@@ -1,0 +1,98 @@
+"""A proxy in front of a MySQL server that can cut or hold a connection at a packet of choice."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+# Awaited with each packet's payload, and whether it goes to the server, before it is passed on;
+# CutError from it cuts the connection.
+Watch = Callable[[bytes, bool], Awaitable[None]]
+
+
+class CutError(Exception):
+    """The connection is to be cut here, both ways."""
+
+
+class Proxy:
+    """Passes connections at 127.0.0.1:`port` on to a server, packet by packet."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = host, port
+        self.port = 0
+        self.watch: Watch | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The app's settings that lead here instead of to the server."""
+        return {"DB_HOST": "127.0.0.1", "DB_PORT": self.port}
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Proxy"]:
+        """Listen while the block runs, and end every connection with it."""
+        listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = listener.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            listener.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def reset(self) -> None:
+        """Answer all connections with a reset, as a balancer does that has forgotten them."""
+        for writer in self._clients:
+            at_once = struct.pack("ii", 1, 0)  # SO_LINGER: see socket(7)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            writer.transport.abort()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        try:
+            async with _aborting(writer):
+                server_reader, server_writer = await asyncio.open_connection(*self._server)
+                async with _aborting(server_writer), asyncio.TaskGroup() as directions:
+                    directions.create_task(self._pass(reader, server_writer, to_server=True))
+                    directions.create_task(self._pass(server_reader, writer, to_server=False))
+        except* (CutError, OSError):
+            pass  # cut here, or the server is away, and so is this
+        finally:
+            self._clients.discard(writer)
+
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
+    ) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                # The length in three bytes, the least first, and a number: "MySQL Packets" in
+                # the manual of its protocol.
+                header = await reader.readexactly(4)
+                payload = await reader.readexactly(int.from_bytes(header[:3], "little"))
+                if self.watch:
+                    await self.watch(payload, to_server)
+                if writer.is_closing():
+                    break  # nobody is left to read it
+                writer.write(header + payload)
+        with suppress(OSError):
+            writer.write_eof()  # the other direction goes on
+
+
+@asynccontextmanager
+async def _aborting(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Abort a connection at the end of the block."""
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
