@@ -15,11 +15,9 @@ from tests.faults.history import (
     HitResult,
     Outcome,
     Stored,
-    is_view,
 )
 
 SHOWN = 5  # offences of a checker
-LEEWAY = 3.0  # seconds that a busy machine may add to what the app waits for the database
 
 
 Checker = Callable[[Evidence], Iterable[str]]
@@ -134,14 +132,14 @@ def answers_are_in_time(evidence: Evidence) -> Iterator[str]:
     """Every answer came within its time."""
     for o in evidence.history.operations:
         limit = settings.DB_TIMEOUT if o.hits[0].counter == HOME else settings.HIT_TIMEOUT
-        if o.completed - o.invoked > limit + LEEWAY:
+        if o.completed - o.invoked > limit + evidence.leeway:
             yield f"{o.hits[0].counter}: {o.completed - o.invoked:.1f} s"
 
 
 @checker
 def locks_hold_up_no_others(evidence: Evidence) -> Iterator[str]:
     """While one counter was locked, another was counted."""
-    views = [o.completed for o in evidence.history.operations if is_view(o)]
+    views = [o.completed for o in evidence.history.operations if o.is_view]
     for lock in evidence.history.locks:
         if not any(lock.start + LOCK_FOUND_WITHIN <= view < lock.end for view in views):
             yield f"no view of the page while {lock.counter} was locked"

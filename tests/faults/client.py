@@ -29,9 +29,9 @@ class Client:
         self.name, self.chance = name, Random(name)  # noqa: S311 (no secret)
         self._ports, self._history = ports, history
         self._keys = 0
-        limits = httpx.Timeout(None, connect=CONNECTS_WITHIN)
+        times = httpx.Timeout(None, connect=CONNECTS_WITHIN)
         self._http = httpx.AsyncClient(
-            headers=headers, timeout=limits, trust_env=False, verify=UNUSED_TLS
+            headers={**JSON, **headers}, timeout=times, trust_env=False, verify=UNUSED_TLS
         )
 
     async def perform(self, hits: tuple[Hit, ...]) -> None:
@@ -80,15 +80,13 @@ class Client:
         base = f"http://127.0.0.1:{self.chance.choice(self._ports)}"
         first = hits[0]
         if first.counter == HOME:
-            return await self._http.get(base, headers=JSON)
+            return await self._http.get(base)
         if len(hits) > 1:
-            body = {"hits": [_as_json(hit) for hit in hits]}
-            return await self._http.post(f"{base}/api/v1/hits", headers=JSON, json=body)
-        headers = {**JSON, "Idempotency-Key": first.key} if first.key else JSON
-        url = f"{base}/api/v1/counters/{first.counter}/hits"
-        return await self._http.post(
-            url, headers=headers, json={"by": first.by} if first.by > 1 else None
-        )
+            many = [_as_json(hit) for hit in hits]
+            return await self._http.post(f"{base}/api/v1/hits", json={"hits": many})
+        headers = {"Idempotency-Key": first.key} if first.key else {}
+        url, body = f"{base}/api/v1/counters/{first.counter}/hits", {"by": first.by}
+        return await self._http.post(url, headers=headers, json=body if first.by > 1 else None)
 
 
 def interpret(response: httpx.Response, hits: tuple[Hit, ...]) -> Operation:

@@ -84,11 +84,6 @@ class Environment:
     longest: float  # pause of a nemesis, in seconds
     history: History = field(default_factory=History)
 
-    @property
-    def ports(self) -> list[int]:
-        """The ports of the app's processes."""
-        return [process.port for process in self.processes]
-
     @contextmanager
     def root(self) -> Iterator[Cursor]:
         """Give the block root's cursor on the app's database, past the proxies."""

@@ -41,20 +41,10 @@ class Operation:
     invoked: float = 0
     completed: float = 0
 
-
-def is_ok(operation: Operation) -> bool:
-    """Tell whether the hits were counted."""
-    return operation.outcome is Outcome.OK
-
-
-def is_refused(operation: Operation) -> bool:
-    """Tell whether the hits are known not to be counted."""
-    return operation.outcome is Outcome.FAIL
-
-
-def is_view(operation: Operation) -> bool:
-    """Tell whether this is a view of the page that was counted."""
-    return is_ok(operation) and operation.hits[0].counter == HOME
+    @property
+    def is_view(self) -> bool:
+        """Whether this is a view of the page that was counted."""
+        return self.outcome is Outcome.OK and self.hits[0].counter == HOME
 
 
 @dataclass(slots=True)
@@ -126,7 +116,10 @@ class History:
         self._grown.set()
 
     async def wait_for(
-        self, number: int, within: float, wanted: Callable[[Operation], bool] = is_ok
+        self,
+        number: int,
+        within: float,
+        wanted: Callable[[Operation], bool] = lambda operation: operation.outcome is Outcome.OK,
     ) -> None:
         """Return after so many more operations that are wanted; raise TimeoutError if too late."""
         index = len(self.operations)
@@ -155,6 +148,9 @@ class Evidence:
     history: History
     stored: Mapping[str, Stored]
     errors_logged: Sequence[str] = ()
+    leeway: float = (
+        3.0  # seconds that a busy machine may add to what the app waits for the database
+    )
 
     @cached_property
     def counters(self) -> list[tuple[str, Stored, list[HitResult]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from tests.faults.checkers import describe
-from tests.faults.history import LOCK_FOUND_WITHIN, History, Lock, Operation, Outcome, is_view
+from tests.faults.history import LOCK_FOUND_WITHIN, History, Lock, Operation, Outcome
 from tests.support.project import PROJECT
 
 
@@ -56,7 +56,7 @@ def _strikes(history: History) -> Iterator[str]:
 
 def _views(lock: Lock, operations: Sequence[Operation]) -> str:
     """Tell how the page's views went on while another counter was locked, and after that."""
-    views = [operation for operation in operations if is_view(operation)]
+    views = [operation for operation in operations if operation.is_view]
     found = lock.start + LOCK_FOUND_WITHIN
     during = sum(found <= view.completed < lock.end for view in views)
     after = sum(lock.end <= view.completed < 2 * lock.end - found for view in views)

@@ -6,7 +6,7 @@ from math import inf
 import pytest
 
 import settings
-from tests.faults.checkers import CHECKERS, LEEWAY, describe, offences
+from tests.faults.checkers import CHECKERS, describe, offences
 from tests.faults.history import (
     HOME,
     Evidence,
@@ -104,7 +104,7 @@ BROKEN = {
         [info(ONE, unexpected=True)]
     ),
     "Every answer came within its time": Case(
-        [fail(Hit(HOME), seconds=settings.DB_TIMEOUT + LEEWAY + 0.1)]
+        [fail(Hit(HOME), seconds=settings.DB_TIMEOUT + Evidence.leeway + 0.1)]
     ),
     "While one counter was locked, another was counted": Case(
         [ok(1, of=(Hit(HOME),), at=1)], {HOME: holds(1)}, locks=[Lock("a/one", 1, 5)]

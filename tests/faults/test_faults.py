@@ -1,6 +1,7 @@
 """Each hit is counted once, whatever a nemesis does: the short form of `python -m tests.faults`."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -45,5 +46,5 @@ async def test_each_hit_counts_once_with(env: Environment, nemesis: Nemesis) -> 
         await env.history.wait_for(RECOVERED, 60)
         for number in range(STRIKES[nemesis]):
             assert (await strike(env, nemesis, str(number), RECOVERED)).injuries > 0
-    found = offences(env.evidence())
+    found = offences(replace(env.evidence(), leeway=60))  # no test of the machine's speed
     assert {name: offence for name, offence in found.items() if offence} == {}

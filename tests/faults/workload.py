@@ -57,8 +57,8 @@ async def clients_at_work(
 
     async def work(index: int) -> None:
         headers = UPGRADE if index // len(kinds) % 2 else {}
-        name = f"{space}.{seed}.{index}"
-        client = Client(name, env.ports, env.history, headers)
+        ports = [process.port for process in env.processes]
+        client = Client(f"{space}.{seed}.{index}", ports, env.history, headers)
         try:
             while not ending.is_set():
                 await client.perform(next_hits(kinds[index % len(kinds)], client, space))
