@@ -1,40 +1,23 @@
 """The project's fixtures: a throwaway database, the app on it, and a client, each a module's."""
 
 import os
-import shutil
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 from quart import Quart
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from quart.typing import TestClientProtocol as Client
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
+import db
 import settings
 from application import create_app
 from db_connection import session
-from tests.support.project import (
-    ALEMBIC,
-    AWKWARD_FOLDER,
-    PROJECT,
-    Alembic,
-    MysqlCommand,
-    account_settings,
-    connected,
-    migrated_database,
-    own_server,
-    run_alembic,
-)
-from throwaway_mysql import AlembicSchema, Login
-from throwaway_mysql.accounts import throwaway_prefix
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.masked import Masked
-from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.tls import Tls
+from tests.support.databases import connected, migrated_database
+from tests.support.project import ALEMBIC, Environ, account_settings
+from throwaway_mysql import AlembicProject, AlembicSchema, Database, Login, Tls, throwaway_prefix
 
 
 @pytest.fixture(scope="session")
@@ -98,98 +81,60 @@ def mysql_root(mysql_server: Login) -> Login:
 
 
 @pytest.fixture(scope="session")
-def server_environ(mysql_server: Login) -> dict[str, str]:
+def server_environ(mysql_server: Login) -> Environ:
     """Return the environment of a program that is to use the tests' server."""
-    return Masked(os.environ | account_settings(mysql_server))
+    return Environ(os.environ | account_settings(mysql_server))
+
+
+@pytest.fixture(scope="module")
+def create_db(create_db: Database) -> Database:
+    """Return the settings that lead to a migrated database of the module's own."""
+    return Database(create_db, TESTING=True)
+
+
+@pytest.fixture(scope="module")
+def db_engine(create_db: Database) -> AsyncEngine:
+    """Return an engine beside the app's, whose sessions mean the same; each statement commits."""
+    return create_async_engine(
+        db.url(create_db),
+        async_creator=lambda: db.connect(create_db),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+
+
+@pytest.fixture(scope="module")
+async def create_test_app(create_db: Database, db_engine: AsyncEngine) -> AsyncIterator[Quart]:
+    """Start the app on that database; `sac` is a connection with which tests look into tables."""
+    app = create_app(**create_db)
+    print("Starting app")
+    async with app.test_app(), db_engine.connect() as app.sac:  # type: ignore[attr-defined]
+        yield app
+        print("Closing down app")
+
+
+@pytest.fixture(scope="module")
+def create_test_client(create_test_app: Quart) -> Client:
+    """Return a client of that app."""
+    print("Creating test client")
+    return create_test_app.test_client()
 
 
 @pytest.fixture
-def project_copy(tmp_path: Path) -> Path:
-    """Copy the project without its tests, as someone's own project begins."""
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
-    folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
-    shutil.copy(PROJECT / ".quartenv", folder)
-    return folder
+def fresh_db(mysql_server: Login) -> Iterator[Database]:
+    """Make a migrated database for one test."""
+    with migrated_database(mysql_server) as database:
+        yield database
 
 
 @pytest.fixture
-def project(project_copy: Path) -> Iterator[MysqlCommand]:
-    """Return a copy of the project that may have a private server."""
-    with own_server(project_copy) as project:
-        yield project
-
-
-@pytest.fixture
-def startable(project: MysqlCommand, mysql_program: str) -> MysqlCommand:
-    """Return the project with a server program to start."""
-    project.environ["MYSQLD"] = mysql_program
-    return project
-
-
-@pytest.fixture
-def checkout(project_copy: Path) -> Path:
-    """Return a copy of the project in which all is installed that script/bootstrap installs."""
-    venv, pipenv = PROJECT / ".venv", PROJECT / ".pipenv"
-    if Path(sys.prefix).resolve() != venv.resolve() or not (pipenv / "bin/pipenv").exists():
-        pytest.skip("this environment was not made by script/bootstrap")
-    for folder in (venv, pipenv):
-        (project_copy / folder.name).symlink_to(folder)
-    return project_copy
-
-
-@pytest.fixture
-def connection(empty_database: Coordinates) -> Iterator[Connection]:
+def connection(empty_database: Database) -> Iterator[Connection]:
     """Connect to the empty database."""
     with connected(empty_database) as connection:
         yield connection
 
 
 @pytest.fixture
-def alembic(empty_database: Coordinates, server_environ: dict[str, str]) -> Alembic:
-    """Return the command line of Alembic on the empty database."""
-    return partial(run_alembic, server_environ | empty_database.environ())
-
-
-@pytest.fixture
-def migrations(mysql_server: Login, empty_database: Coordinates) -> AlembicProject:
+def migrations(mysql_server: Login, empty_database: Database) -> AlembicProject:
     """Return the migrations, to run on the empty database in this process."""
     return AlembicProject(ALEMBIC, mysql_server, empty_database["DATABASE_NAME"])
-
-
-@pytest.fixture
-def fresh_db(mysql_server: Login) -> Iterator[Coordinates]:
-    """Make a migrated database for one test."""
-    with migrated_database(mysql_server) as coordinates:
-        yield coordinates
-
-
-@pytest.fixture(scope="module")
-def create_db(create_db: Coordinates) -> Coordinates:
-    """Return the settings that lead to a migrated database of the module's own."""
-    return Coordinates(create_db, TESTING=True)
-
-
-@pytest.fixture(scope="module")
-def db_engine(db_engine: AsyncEngine) -> AsyncEngine:
-    """Let what the tests send through it mean the same as what the app sends."""
-
-    @event.listens_for(db_engine.sync_engine, "do_connect", insert=True)
-    def begin(_dialect: Any, _record: Any, _unnamed: Any, named: dict[str, Any]) -> None:
-        named["init_command"] = session()
-
-    return db_engine
-
-
-@pytest.fixture(scope="session")
-def mysql_app_factory() -> Callable[[Coordinates], Quart]:
-    """Make the app as manage.py does, on another database."""
-    return lambda coordinates: create_app(**coordinates)
-
-
-@pytest.fixture(scope="module")
-async def create_test_app(create_test_app: Quart, db_engine: AsyncEngine) -> AsyncIterator[Quart]:
-    """Give the started app a connection, through which the tutorial's tests look into the table."""
-    autocommit = db_engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with autocommit.connect() as connection:
-        create_test_app.sac = connection  # type: ignore[attr-defined]
-        yield create_test_app

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import Query
-from tests.support.project import connected
-from throwaway_mysql.databases.database import Coordinates
+from tests.support.databases import connected
+from throwaway_mysql import Database
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def other_connection(create_db: Coordinates) -> Iterator[Connection]:
+def other_connection(create_db: Database) -> Iterator[Connection]:
     """Connect to the database, not through the batcher."""
     with connected(create_db) as connection:
         yield connection

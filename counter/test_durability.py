@@ -9,29 +9,27 @@ from werkzeug.exceptions import ServiceUnavailable
 from application import create_app
 from counter.durability import Flushing, risks
 from counter.testing import running_batcher, stored_count
-from tests.support.project import connected, migrated_database
-from throwaway_mysql.accounts import set_up
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.run import RunServer
+from tests.support.databases import connected, create_user, migrated_database
+from throwaway_mysql import Database, Server
 
 
 @pytest.fixture(scope="module")
-def server(mysql_program: str) -> Iterator[RunServer]:
+def server(mysql_program: str) -> Iterator[Server]:
     """Start a server of the module's own, as its settings are everybody's, with a binary log."""
-    server = RunServer(mysql_program, flags=["--log-bin=binary", "--server-id=1"])
+    server = Server(mysql_program, flags=["--log-bin=binary", "--server-id=1"])
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def account(server: RunServer) -> Iterator[Coordinates]:
+def account(server: Server) -> Iterator[Database]:
     """Make a database, and an account with no rights elsewhere."""
     with migrated_database(server.root) as coordinates, server.root.connect() as root:
-        set_up(root, coordinates["DATABASE_NAME"], "app", "password")
-        yield Coordinates(coordinates, DB_USERNAME="app", DB_PASSWORD="password")  # noqa: S106
+        create_user(root, coordinates["DATABASE_NAME"], "app", "password")
+        yield Database(coordinates, DB_USERNAME="app", DB_PASSWORD="password")  # noqa: S106
 
 
-async def start_on(server: RunServer, account: Coordinates, flush: int, sync: int) -> None:
+async def start_on(server: Server, account: Database, flush: int, sync: int) -> None:
     """Start an app, and end it, on the server with these settings."""
     with server.root.connect() as connection, connection.cursor() as root:
         root.execute("SET GLOBAL innodb_flush_log_at_trx_commit = %s", (flush,))
@@ -41,7 +39,7 @@ async def start_on(server: RunServer, account: Coordinates, flush: int, sync: in
 
 
 async def test_a_server_that_flushes_each_commit_is_not_warned_about(
-    server: RunServer, account: Coordinates, caplog: pytest.LogCaptureFixture
+    server: Server, account: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     await start_on(server, account, flush=1, sync=1)
     assert caplog.text == ""
@@ -57,8 +55,8 @@ async def test_a_server_that_flushes_each_commit_is_not_warned_about(
     ],
 )
 async def test_a_setting_that_may_lose_hits_is_one_line_that_names_it(
-    server: RunServer,
-    account: Coordinates,
+    server: Server,
+    account: Database,
     caplog: pytest.LogCaptureFixture,
     settings: dict[str, Any],
     named: str,
@@ -79,7 +77,7 @@ def test_without_a_binary_log_its_setting_means_nothing(flush: int) -> None:
 
 
 async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
-    server: RunServer, account: Coordinates
+    server: Server, account: Database
 ) -> None:
     with server.root.connect() as connection, connection.cursor() as root:
         root.execute("SET GLOBAL binlog_format = STATEMENT")

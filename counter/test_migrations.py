@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from counter.batching.sql import ALL
 from counter.models import metadata
 from db import TABLE
-from throwaway_mysql.schemas.alembic_project import AlembicProject
+from throwaway_mysql import AlembicProject
 
 # In their order; those that a project of one's own adds come after them.
 REVISIONS = [

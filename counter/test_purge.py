@@ -12,14 +12,14 @@ from counter.hits import Counted, Hit
 from counter.purge import purge
 from counter.testing import COMMITTED, Query, count_of, nth_answer, running_batcher
 from db import url
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import CutError, Relay
+from tests.support.proxy import CutError, Proxy
+from throwaway_mysql import Database
 
 OLD, YOUNG = "UTC_TIMESTAMP() - INTERVAL 25 HOUR", "UTC_TIMESTAMP() - INTERVAL 23 HOUR"
 
 
 @pytest.fixture
-async def engine(create_db: Coordinates) -> AsyncIterator[AsyncEngine]:
+async def engine(create_db: Database) -> AsyncIterator[AsyncEngine]:
     """Return an engine on the database, as the app has one."""
     engine = create_async_engine(url(create_db), poolclass=NullPool)
     yield engine
@@ -56,7 +56,7 @@ async def test_what_is_a_day_old_goes_in_steps_and_the_rest_stays(
 
 
 async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
-    create_db: Coordinates,
+    create_db: Database,
     engine: AsyncEngine,
     other_connection: Connection,
     name: str,
@@ -103,7 +103,7 @@ async def test_a_key_that_is_new_again_stays(
 
 
 async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
-    create_db: Coordinates,
+    create_db: Database,
     engine: AsyncEngine,
     other_connection: Connection,
     name: str,
@@ -120,15 +120,15 @@ async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
         if at_commit(packet, to_server):
-            relay.watch = None
+            proxy.watch = None
             other_connection.exec_driver_sql("UPDATE receipt SET made = made - INTERVAL 2 DAY")
             await purge(engine, before)
             raise CutError
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
-        relay.watch = watch
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+        proxy.watch = watch
         assert await batcher.hit(name, 1, within=20) == 1
-        assert relay.watch is None
+        assert proxy.watch is None
     assert query(count_of(name)) == 1
     await ago.dispose()

@@ -3,7 +3,7 @@
 import asyncio
 import http.client
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +15,8 @@ from counter.batching.batcher import CAPACITY, Batcher
 from counter.batching.sql import ALL
 from counter.batching.writer import Writer
 from db import connect
-from throwaway_mysql.databases.database import Coordinates
+from tests.support.proxy import CutError
+from throwaway_mysql import Database
 
 BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
 COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter
@@ -49,7 +50,7 @@ def count_of(name: str) -> str:
 
 @asynccontextmanager
 async def running_batcher(
-    coordinates: Coordinates, *, limit: float = 5, capacity: int = CAPACITY, **changes: object
+    coordinates: Database, *, limit: float = 5, capacity: int = CAPACITY, **changes: object
 ) -> AsyncIterator[Batcher]:
     """Run a batcher on the database."""
     config = {**coordinates, **changes}
@@ -85,6 +86,20 @@ async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
     return {error["field"]: error["problem"] for error in problem["errors"]}
 
 
+def cut_once(
+    matches: Callable[[bytes, bool], bool], done: asyncio.Event | None = None
+) -> Callable[[bytes, bool], Awaitable[None]]:
+    """Return what cuts the connection at the first packet that `matches` takes; it sets `done`."""
+    done = done or asyncio.Event()
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
+        if not done.is_set() and matches(packet, to_server):
+            done.set()
+            raise CutError
+
+    return watch
+
+
 def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
     """Take the packet of that number among those that answer a batch, from 1."""
     answers: list[bytes] | None = None
@@ -108,7 +123,7 @@ class LateBatch:
         self._answer, self._held = answer, False
 
     async def watch(self, packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
-        """Watch a relay."""
+        """Watch a proxy."""
         if to_server and BATCH in packet and not self._held:
             self._held = True
             await self.late.wait()

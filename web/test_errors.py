@@ -10,7 +10,7 @@ from quart.testing import WebsocketResponseError
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
-from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql import Database
 from web.errors import MAX_ERRORS, Invalid, problem
 
 HIDDEN = "s3cret-in-a-variable"
@@ -19,7 +19,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 @pytest.fixture
-def broken_app(create_db: Coordinates) -> Quart:
+def broken_app(create_db: Database) -> Quart:
     """Return an app with a view that fails while a local variable holds a secret."""
     app = create_app(**{**create_db, "TESTING": False})
 

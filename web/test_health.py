@@ -8,18 +8,16 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import text
 
-import settings
 from application import create_app
 from db import transaction
-from tests.support.project import connected
-from throwaway_mysql import Login
-from throwaway_mysql.databases.database import Coordinates, throwaway_database
+from tests.support.databases import connected, new_database
+from throwaway_mysql import Database, Login
 
 
 @pytest.fixture(scope="module")
 async def unmigrated_app(mysql_server: Login) -> AsyncIterator[Quart]:
     """Start the app on a database without tables."""
-    with throwaway_database(mysql_server, settings.DATABASE_NAME) as coordinates:
+    with new_database(mysql_server) as coordinates:
         app = create_app(**coordinates, TESTING=True)
         app.add_url_rule("/without-tables", view_func=read)
         async with app.test_app():
@@ -66,7 +64,7 @@ async def test_without_tables_a_view_says_what_to_do(unmigrated_app: Quart) -> N
     ids=["older", "newer"],
 )
 async def test_another_schema_is_said_at_start_up_and_is_not_ready(
-    fresh_db: Coordinates, caplog: pytest.LogCaptureFixture, change: str, remedy: str
+    fresh_db: Database, caplog: pytest.LogCaptureFixture, change: str, remedy: str
 ) -> None:
     with connected(fresh_db) as connection:
         connection.execute(text(change))
@@ -81,7 +79,7 @@ async def test_another_schema_is_said_at_start_up_and_is_not_ready(
 @pytest.mark.parametrize(
     "change", ["RENAME TABLE `{}` TO gone", "ALTER TABLE `{}` RENAME COLUMN `{}` TO gone"]
 )
-async def test_a_schema_that_was_damaged_is_not_ready(fresh_db: Coordinates, change: str) -> None:
+async def test_a_schema_that_was_damaged_is_not_ready(fresh_db: Database, change: str) -> None:
     app = create_app(**fresh_db)
     *_, table = [table for metadata in app.extensions["needed"] for table in metadata.sorted_tables]
     with connected(fresh_db) as connection:
@@ -102,7 +100,7 @@ END"""
 
 
 async def test_whatever_the_database_fails_with_is_not_ready_and_in_the_log(
-    fresh_db: Coordinates, caplog: pytest.LogCaptureFixture
+    fresh_db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(**fresh_db)
     with connected(fresh_db) as connection:

@@ -10,7 +10,7 @@ from quart.testing import WebsocketResponseError
 from werkzeug.datastructures import Headers
 
 from application import create_app
-from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql import Database
 from web.errors import PROBLEM
 from web.incoming import HOST
 
@@ -32,7 +32,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def app(create_db: Coordinates, mode: str) -> Quart:
+def app(create_db: Database, mode: str) -> Quart:
     """Return the app, as it is and as one works on it, with more views."""
     app = create_app(**{**create_db, "TESTING": False})
     if mode:
@@ -66,7 +66,7 @@ def app(create_db: Coordinates, mode: str) -> Quart:
     ids=["begun", "with an upgrade", "begun, with an upgrade"],
 )
 async def test_a_body_that_does_not_come_is_given_up(
-    create_db: Coordinates, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], part: bytes
+    create_db: Database, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], part: bytes
 ) -> None:
     monkeypatch.setattr("web.incoming.BODY_WITHIN", 0.05)
     app = create_app(**create_db)

@@ -10,11 +10,11 @@ from quart import Blueprint, render_template, session
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
-from throwaway_mysql.databases.database import Coordinates
+from throwaway_mysql import Database
 
 
 @pytest.fixture
-async def client(create_db: Coordinates) -> AsyncIterator[Client]:
+async def client(create_db: Database) -> AsyncIterator[Client]:
     """Start an app with a page of a blueprint's."""
     pages = Blueprint("pages", __name__)
 
@@ -36,7 +36,7 @@ async def test_pages_are_not_kept_and_files_are(client: Client) -> None:
     assert file.headers["Cache-Control"] != "no-store"
 
 
-async def test_a_session_is_kept_and_a_forged_one_is_not(create_db: Coordinates) -> None:
+async def test_a_session_is_kept_and_a_forged_one_is_not(create_db: Database) -> None:
     app = create_app(**create_db)
 
     @app.get("/visits")

@@ -15,8 +15,8 @@ from werkzeug.datastructures import Headers
 from application import create_app
 from counter.api.wire import LARGEST_BODY
 from counter.testing import BATCH, JSON, Query, count_of, refusals
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import Relay
+from tests.support.proxy import Proxy
+from throwaway_mysql import Database
 
 FORM = "application/x-www-form-urlencoded"
 GZIP = {**JSON, "Content-Encoding": "gzip"}
@@ -158,7 +158,7 @@ async def test_a_body_without_a_length_is_limited_too(
     assert query(count_of(name)) is None
 
 
-async def test_an_upload_that_is_not_for_the_api_may_be_larger(create_db: Coordinates) -> None:
+async def test_an_upload_that_is_not_for_the_api_may_be_larger(create_db: Database) -> None:
     app = create_app(**create_db)
 
     @app.post("/upload")
@@ -200,7 +200,7 @@ async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of
 
 
 async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_page_may_take(
-    create_db: Coordinates, name: str
+    create_db: Database, name: str
 ) -> None:
     silent = False
 
@@ -210,11 +210,11 @@ async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_
             silent = True
             await asyncio.Event().wait()
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open():
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open():
         times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 4}
-        app = create_app(**{**create_db, **relay.address, **times})
+        app = create_app(**{**create_db, **proxy.address, **times})
         async with app.test_app():
-            relay.watch = watch
+            proxy.watch = watch
             response = await app.test_client().post(f"/api/v1/counters/{name}/hits")
     assert response.status_code == HTTPStatus.OK

@@ -12,9 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
 from counter.testing import Query, count_of, running_batcher
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.login import Login
-from throwaway_mysql.servers.port import free_port
+from throwaway_mysql import Database, Login, free_port
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 
@@ -25,7 +23,7 @@ async def hits(batcher: Batcher, name: str, number: int) -> list[int]:
 
 
 async def test_hits_at_once_get_the_numbers_in_their_order(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db) as batcher:
         assert await hits(batcher, name, 100) == list(range(1, 101))
@@ -36,7 +34,7 @@ async def test_hits_at_once_get_the_numbers_in_their_order(
 
 
 async def test_hits_at_once_on_many_counters_are_one_batch_or_two(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     names = [f"{name}.{number}" for number in range(200)]
     random.Random(1).shuffle(names)  # noqa: S311 (no secret)
@@ -53,7 +51,7 @@ async def test_hits_at_once_on_many_counters_are_one_batch_or_two(
 
 
 async def test_writers_side_by_side_give_no_number_twice(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     names = [f"{name}.{number}" for number in range(5)]
     counts: Counter[tuple[str, int]] = Counter()
@@ -79,7 +77,7 @@ async def test_writers_side_by_side_give_no_number_twice(
 
 
 async def test_callers_that_have_gone_leave_no_trace(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db) as batcher:
         tasks = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(9)]
@@ -92,7 +90,7 @@ async def test_callers_that_have_gone_leave_no_trace(
 
 
 async def test_hits_wait_for_a_locked_row(
-    create_db: Coordinates, other_connection: Connection, name: str, query: Query
+    create_db: Database, other_connection: Connection, name: str, query: Query
 ) -> None:
     waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
     async with running_batcher(create_db) as batcher:
@@ -108,7 +106,7 @@ async def test_hits_wait_for_a_locked_row(
 
 
 async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
         start = time.monotonic()
@@ -118,7 +116,7 @@ async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
     assert query(count_of(name)) is None
 
 
-async def test_too_many_waiting_hits_are_refused_at_once(create_db: Coordinates, name: str) -> None:
+async def test_too_many_waiting_hits_are_refused_at_once(create_db: Database, name: str) -> None:
     async with running_batcher(create_db, capacity=10, DB_PORT=free_port()) as batcher:
         waiting = [asyncio.create_task(batcher.hit(name, 1, 0.5)) for _ in range(10)]
         await asyncio.sleep(0)
@@ -134,7 +132,7 @@ async def test_too_many_waiting_hits_are_refused_at_once(create_db: Coordinates,
     ("bad", "by"), [("no-namespace", 1), ("a/é", 1), ("a/b", 0), ("a/b", 10**7)]
 )
 async def test_what_is_no_hit_is_refused_and_harms_no_other(
-    create_db: Coordinates, name: str, bad: str, by: int
+    create_db: Database, name: str, bad: str, by: int
 ) -> None:
     async with running_batcher(create_db) as batcher:
         good = asyncio.create_task(batcher.hit(name, 1, WITHIN))
@@ -144,7 +142,7 @@ async def test_what_is_no_hit_is_refused_and_harms_no_other(
 
 
 async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_line(
-    create_db: Coordinates, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
+    create_db: Database, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bare = f"{create_db['DATABASE_NAME'][:50]}_bare"
     with mysql_server.connect() as connection, connection.cursor() as cursor:
@@ -166,7 +164,7 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
 
 @pytest.mark.parametrize("broken", ["sql.statements", "batch.Batch._slot"])
 async def test_a_fault_reaches_every_waiter_and_ends_nothing(
-    create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
+    create_db: Database, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     async with running_batcher(create_db) as batcher:
         with monkeypatch.context() as patch:
@@ -179,7 +177,7 @@ async def test_a_fault_reaches_every_waiter_and_ends_nothing(
 
 
 async def test_a_fault_after_the_commit_is_not_called_uncounted(
-    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_batcher(create_db) as batcher:
         with monkeypatch.context() as patch:
@@ -190,7 +188,7 @@ async def test_a_fault_after_the_commit_is_not_called_uncounted(
 
 
 async def test_the_end_writes_what_was_accepted_and_refuses_what_is_new(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db) as batcher:
         accepted = asyncio.create_task(hits(batcher, name, 50))
@@ -205,7 +203,7 @@ async def test_the_end_writes_what_was_accepted_and_refuses_what_is_new(
 
 
 async def test_the_end_does_not_wait_for_a_database_that_is_gone(
-    create_db: Coordinates, name: str
+    create_db: Database, name: str
 ) -> None:
     async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
         waiting = asyncio.create_task(batcher.hit(name, 1, WITHIN))

@@ -13,13 +13,12 @@ from counter.testing import (
     LateBatch,
     Query,
     count_of,
+    cut_once,
     nth_answer,
     running_batcher,
 )
-from tests.support.project import cut_once
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.login import Login
-from throwaway_mysql.testing.relay import CutError, Relay
+from tests.support.proxy import CutError, Proxy
+from throwaway_mysql import Database, Login
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 
@@ -29,15 +28,15 @@ WITHIN = 20.0  # seconds; what is to be quick says less
     [*((1, packet) for packet in range(COMMITTED + 1)), *((3, packet) for packet in range(10))],
 )
 async def test_a_connection_cut_at_any_packet_counts_once(
-    create_db: Coordinates, name: str, query: Query, counters: int, packet: int
+    create_db: Database, name: str, query: Query, counters: int, packet: int
 ) -> None:
     names = [f"{name}.{number}" for number in range(counters)]
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         for name in names:
             await batcher.hit(name, 1, WITHIN)
         matches = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
-        relay.watch = cut_once(matches, cut := asyncio.Event())
+        proxy.watch = cut_once(matches, cut := asyncio.Event())
         for count in (2, 3):
             assert await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for name in names)) == [
                 count
@@ -53,7 +52,7 @@ COMMIT = b"\x03COMMIT"  # as a query of its own
 @pytest.mark.parametrize("to_server", [True, False], ids=["COMMIT", "its answer"])
 @pytest.mark.parametrize("counters", [1, 3])
 async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     query: Query,
     monkeypatch: pytest.MonkeyPatch,
@@ -73,9 +72,9 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
             cuts += 1
             raise CutError
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
-        relay.watch = watch
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+        proxy.watch = watch
         for count in (1, 2, 3):
             hits = [Hit(name, 1, f"key.{count}") for name in names]
             numbers = await batcher.count(hits, WITHIN)
@@ -87,12 +86,12 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
 
 
 async def test_a_batch_that_comes_in_late_is_not_counted_again(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     first = LateBatch(answer=b"Duplicate entry")
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
-        relay.watch = first.watch
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+        proxy.watch = first.watch
         assert await batcher.hit(name, 1, WITHIN) == 1  # by a second connection
         first.late.set()
         await asyncio.wait_for(first.through.wait(), WITHIN)
@@ -101,17 +100,17 @@ async def test_a_batch_that_comes_in_late_is_not_counted_again(
 
 
 async def test_receipts_go_but_for_those_in_doubt(
-    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.writer.RECEIPTS", 5)
     before = query("SELECT COUNT(*) FROM receipt")
     others = query("SELECT COUNT(*) FROM receipt WHERE number = 21")
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         for count in range(1, 21):
             assert await batcher.hit(name, 1, WITHIN) == count
         assert query("SELECT COUNT(*) FROM receipt") - before <= 6
-        relay.watch = cut_once(lambda data, up: up and BATCH in data)
+        proxy.watch = cut_once(lambda data, up: up and BATCH in data)
         for count in range(21, 41):
             assert await batcher.hit(name, 1, WITHIN) == count
     assert query("SELECT COUNT(*) FROM receipt WHERE number = 21") == others + 1
@@ -119,24 +118,24 @@ async def test_receipts_go_but_for_those_in_doubt(
 
 
 async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async def watch(_: bytes, to_server: bool) -> None:  # noqa: FBT001
         if not to_server:
             await asyncio.Event().wait()
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
         await batcher.hit(name, 1, WITHIN)
-        relay.watch = watch
+        proxy.watch = watch
         with pytest.raises(ServiceUnavailable, match="may have been counted"):
             await batcher.hit(name, 1, within=0.5)
-        relay.watch = None
+        proxy.watch = None
     assert query(count_of(name)) == 2
 
 
 async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hit(
-    create_db: Coordinates, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
+    create_db: Database, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running_batcher(create_db) as batcher:
         await batcher.hit(name, 1, WITHIN)
@@ -151,17 +150,17 @@ async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hi
 
 
 async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
-    create_db: Coordinates, name: str, other_connection: Connection
+    create_db: Database, name: str, other_connection: Connection
 ) -> None:
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
-        relay.watch = cut_once(nth_answer(COMMITTED))
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+        proxy.watch = cut_once(nth_answer(COMMITTED))
         assert await batcher.hit(name, 1, WITHIN) == 1
         other_connection.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
 
 
 async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
-    create_db: Coordinates, other_connection: Connection, name: str
+    create_db: Database, other_connection: Connection, name: str
 ) -> None:
     gone = asyncio.Event()
 
@@ -171,11 +170,11 @@ async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
             gone.set()
             raise CutError
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     try:
-        async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+        async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
             await batcher.hit(name, 1, WITHIN)
-            relay.watch = watch
+            proxy.watch = watch
             with pytest.raises(ServiceUnavailable, match="may have been counted"):
                 await batcher.hit(name, 1, WITHIN)
     finally:

@@ -8,25 +8,24 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from counter.batching.sql import ALL
 from counter.hits import Hit
-from counter.testing import BATCH, LateBatch, Query, count_of, running_batcher
-from tests.support.project import cut_once
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import CutError, Relay
+from counter.testing import BATCH, LateBatch, Query, count_of, cut_once, running_batcher
+from tests.support.proxy import CutError, Proxy
+from throwaway_mysql import Database
 
 WITHIN = 20.0  # seconds
 
 
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     """Only the number that it came under tells that it is not to be counted."""
     keyed = Hit(f"{name}.keyed", 1, "old")
     first = LateBatch()  # whose answer says that it has locked the counters
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
         async with running_batcher(create_db) as other:
             await other.count([keyed], WITHIN)
-        relay.watch = first.watch
+        proxy.watch = first.watch
         (number,), (replay,) = await asyncio.gather(
             batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
         )
@@ -39,15 +38,15 @@ async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_pu
 
 
 async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
-    create_db: Coordinates, name: str, other_connection: Connection
+    create_db: Database, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
     other_connection.exec_driver_sql(
         f"INSERT INTO counter VALUES ({ALL}, '{full}', {2**64 - 1}, {2**64 - 1}, NOW(), NOW())"
     )
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
-        relay.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+        proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
         refused, count = await asyncio.gather(
             batcher.hit(full, 1, WITHIN), batcher.hit(name, 1, WITHIN), return_exceptions=True
         )
@@ -57,7 +56,7 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
 
 @pytest.mark.parametrize("cut", ["fence", "answer"])
 async def test_a_fence_that_was_cut_off_is_made_again(
-    create_db: Coordinates, name: str, query: Query, cut: str
+    create_db: Database, name: str, query: Query, cut: str
 ) -> None:
     keyed = Hit(f"{name}.keyed", 1, "old")
     fence = b"ON DUPLICATE KEY UPDATE number"
@@ -68,8 +67,8 @@ async def test_a_fence_that_was_cut_off_is_made_again(
         asked, fenced = fenced, fence in packet
         return fenced if cut == "fence" else asked and not to_server
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         await batcher.count([keyed], WITHIN)
         lost, done = asyncio.Event(), asyncio.Event()
         cut_batch = cut_once(lambda packet, up: up and BATCH in packet, lost)
@@ -78,7 +77,7 @@ async def test_a_fence_that_was_cut_off_is_made_again(
         async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
             await (cut_fence if lost.is_set() else cut_batch)(packet, to_server)
 
-        relay.watch = watch
+        proxy.watch = watch
         (number,), (replay,) = await asyncio.gather(
             batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
         )
@@ -89,7 +88,7 @@ async def test_a_fence_that_was_cut_off_is_made_again(
 
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_once(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     query: Query,
     monkeypatch: pytest.MonkeyPatch,
@@ -97,8 +96,8 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
 ) -> None:
     """A server that breaks off what is under way to start anew may have other settings then."""
     names = [f"{name}.{number}" for number in range(20)]
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         await batcher.hit(name, 1, WITHIN)
 
         async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
@@ -106,11 +105,11 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
                 while query(count_of(names[-1])) != 1:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             if not to_server or (BATCH in packet and not committed):
-                relay.watch = None
+                proxy.watch = None
                 monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
                 raise CutError
 
-        relay.watch = watch
+        proxy.watch = watch
         counts = await asyncio.gather(*(batcher.hit(each, 1, WITHIN) for each in names))
     assert counts == [1] * len(names)
     assert [query(count_of(each)) for each in names] == counts

@@ -13,8 +13,7 @@ from counter.batching.sql import ADD, ALL, HOUR, NOW
 from counter.batching.writer import LockedError, Writer
 from counter.hits import MAX_HITS, Hit
 from counter.testing import Query, count_of, running_batcher
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.port import free_port
+from throwaway_mysql import Database, free_port
 
 WITHIN = 60.0  # seconds
 ROUNDS = 40
@@ -29,7 +28,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 async def test_a_locked_counter_holds_up_no_other(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     query: Query,
     other_connection: Connection,
@@ -59,7 +58,7 @@ async def test_a_locked_counter_holds_up_no_other(
 
 
 async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_than_a_lock_wait(
-    create_db: Coordinates, name: str, other_connection: Connection
+    create_db: Database, name: str, other_connection: Connection
 ) -> None:
     locked = f"{name}.locked"
     async with running_batcher(create_db, limit=0.7) as batcher:
@@ -77,7 +76,7 @@ async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_th
 
 
 async def test_a_request_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
-    create_db: Coordinates, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.1)
     blocked: list[int] = []  # how many requests each batch had that waited for a lock
@@ -105,7 +104,7 @@ async def test_a_request_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
 
 
 async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_room(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     locked = f"{name}.locked"
     async with running_batcher(create_db, capacity=30) as batcher:
@@ -142,7 +141,7 @@ def trigger(connection: Connection, event: str, condition: str) -> Iterator[None
 
 
 async def test_what_a_trigger_refuses_fails_at_once_and_alone(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     query: Query,
     other_connection: Connection,
@@ -176,7 +175,7 @@ async def test_what_a_trigger_refuses_fails_at_once_and_alone(
 
 
 async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone(
-    create_db: Coordinates, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 16384")
     long = [Hit(f"{name}.{number}", 1, f"key-{number}") for number in range(MAX_HITS)]
@@ -192,7 +191,7 @@ async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone
 
 
 async def test_a_flood_of_large_requests_leaves_single_hits_their_room(
-    create_db: Coordinates, name: str
+    create_db: Database, name: str
 ) -> None:
     large = [Hit(f"{name}.{number}") for number in range(20)]
     async with running_batcher(create_db, capacity=40, DB_PORT=free_port()) as batcher:

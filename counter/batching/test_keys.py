@@ -13,8 +13,8 @@ from counter.batching.sql import ALL
 from counter.batching.writer import Writer
 from counter.hits import Counted, Hit
 from counter.testing import BATCH, Query, count_of, running_batcher
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import CutError, Relay
+from tests.support.proxy import CutError, Proxy
+from throwaway_mysql import Database
 
 WITHIN = 20.0  # seconds
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))
@@ -27,7 +27,7 @@ async def keyed(batcher: Batcher, name: str, key: str, by: int = 1) -> Counted:
 
 
 async def test_a_repeat_is_answered_the_same_and_counts_nothing(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db) as batcher:
         assert await keyed(batcher, name, "a", 5) == Counted(5, replayed=False)
@@ -40,7 +40,7 @@ async def test_a_repeat_is_answered_the_same_and_counts_nothing(
 
 
 async def test_keys_may_have_every_visible_sign_and_differ_by_case(
-    create_db: Coordinates, name: str
+    create_db: Database, name: str
 ) -> None:
     keys = [EVERY_SIGN[:64], EVERY_SIGN[-64:], "'", "\\", "\\'", "a", "A", "a;b", "%s", "--"]
     async with running_batcher(create_db) as batcher:
@@ -50,7 +50,7 @@ async def test_keys_may_have_every_visible_sign_and_differ_by_case(
 
 
 async def test_a_key_with_another_by_is_refused_alone(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     async with running_batcher(create_db) as batcher:
         await keyed(batcher, name, "a", 5)
@@ -68,7 +68,7 @@ async def test_a_key_with_another_by_is_refused_alone(
     assert query(count_of(name)) == 7
 
 
-async def test_repeats_at_once_count_once(create_db: Coordinates, name: str, query: Query) -> None:
+async def test_repeats_at_once_count_once(create_db: Database, name: str, query: Query) -> None:
     async with running_batcher(create_db) as one, running_batcher(create_db) as two:
         answers = await asyncio.gather(
             *(
@@ -89,7 +89,7 @@ async def test_repeats_at_once_count_once(create_db: Coordinates, name: str, que
 
 
 async def test_repeats_at_once_are_known_in_few_batches(
-    create_db: Coordinates, name: str, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[Batch] = []
     write = Writer.write
@@ -109,9 +109,7 @@ async def test_repeats_at_once_are_known_in_few_batches(
     assert len(batches) == 2
 
 
-async def test_new_hits_do_not_wait_for_a_storm_of_repeats(
-    create_db: Coordinates, name: str
-) -> None:
+async def test_new_hits_do_not_wait_for_a_storm_of_repeats(create_db: Database, name: str) -> None:
     async with running_batcher(create_db) as batcher:
         await asyncio.gather(*(keyed(batcher, name, f"old-{number}") for number in range(20)))
         over = asyncio.Event()
@@ -132,7 +130,7 @@ async def test_new_hits_do_not_wait_for_a_storm_of_repeats(
 @pytest.mark.parametrize("counters", [1, 3])
 @pytest.mark.parametrize("at", ["packet", "answer"])
 async def test_a_key_counts_once_over_a_lost_connection(
-    create_db: Coordinates, name: str, query: Query, counters: int, at: str
+    create_db: Database, name: str, query: Query, counters: int, at: str
 ) -> None:
     sent = cut = False
 
@@ -144,9 +142,9 @@ async def test_a_key_counts_once_over_a_lost_connection(
             raise CutError
 
     names = [f"{name}.{number}" for number in range(counters)]
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
-        relay.watch = watch
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+        proxy.watch = watch
         hits = [Hit(name, 3, "key") for name in names]
         assert [number.count for number in await batcher.count(hits, WITHIN)] == [3] * counters
         assert cut
@@ -156,7 +154,7 @@ async def test_a_key_counts_once_over_a_lost_connection(
 
 
 async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     """The first packet never comes; before the second, somebody else counts the key."""
     lost, theirs = asyncio.Event(), asyncio.Event()
@@ -168,13 +166,13 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
         if lost.is_set():
             await theirs.wait()
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     async with (
-        relay.open(),
-        running_batcher(create_db, **relay.address) as ours,
+        proxy.open(),
+        running_batcher(create_db, **proxy.address) as ours,
         running_batcher(create_db) as other,
     ):
-        relay.watch = watch
+        proxy.watch = watch
         waiting = asyncio.gather(keyed(ours, name, "key", 4), ours.hit(name, 1, WITHIN))
         await lost.wait()
         assert await keyed(other, name, "key", 4) == Counted(4, replayed=False)
@@ -186,7 +184,7 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
 
 
 async def test_a_request_is_counted_whole_or_not_at_all(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     full = 2**64 - 1
     other_connection.exec_driver_sql(
@@ -214,7 +212,7 @@ def results(*pairs: tuple[int, int]) -> Sequence[Counted]:
 
 
 async def test_a_request_of_the_most_hits_is_one_batch(
-    create_db: Coordinates, name: str, query: Query
+    create_db: Database, name: str, query: Query
 ) -> None:
     request = [Hit(f"{name}.{number:03}.{'x' * 30}", 1, f"{number:064}") for number in range(1000)]
     async with running_batcher(create_db) as batcher:
@@ -234,13 +232,13 @@ async def test_a_request_of_the_most_hits_is_one_batch(
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 65, "a\n"])
-async def test_what_is_no_key_is_refused(create_db: Coordinates, name: str, key: str) -> None:
+async def test_what_is_no_key_is_refused(create_db: Database, name: str, key: str) -> None:
     async with running_batcher(create_db) as batcher:
         with pytest.raises(ValueError, match="not a hit"):
             await keyed(batcher, name, key)
 
 
-async def test_the_capacity_counts_the_hits_of_requests(create_db: Coordinates, name: str) -> None:
+async def test_the_capacity_counts_the_hits_of_requests(create_db: Database, name: str) -> None:
     async with running_batcher(create_db, capacity=10, DB_PORT=1) as batcher:
         waiting = asyncio.create_task(batcher.count([Hit(name)] * 9, 0.3))
         await asyncio.sleep(0)

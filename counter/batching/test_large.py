@@ -7,8 +7,8 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from counter.batching.sql import ALL
 from counter.testing import BATCH, Query, count_of, running_batcher
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import Relay
+from tests.support.proxy import Proxy
+from throwaway_mysql import Database
 
 WITHIN = 20.0  # seconds; what is to be quick says less
 MAX_BY = 2**64 - 1
@@ -21,7 +21,7 @@ def start(connection: Connection, name: str, count: int) -> None:
 
 
 async def test_a_count_that_would_be_too_large_fails_alone(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     start(other_connection, f"{name}.full", MAX_BY - 3)
     async with running_batcher(create_db) as batcher:
@@ -40,7 +40,7 @@ async def test_a_count_that_would_be_too_large_fails_alone(
 
 
 async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     """The first packet comes in between the question for its receipt and the second."""
     start(other_connection, name, MAX_BY - 3)
@@ -56,16 +56,16 @@ async def test_a_count_that_was_lost_on_its_way_is_not_called_too_large(
         elif not to_server and late.is_set():
             asked.set()  # what the first packet was answered
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, limit=1, **relay.address) as batcher:
-        relay.watch = watch
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+        proxy.watch = watch
         answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (1, 2)))
         assert answers == [MAX_BY - 2, MAX_BY]
     assert query(count_of(name)) == MAX_BY
 
 
 async def test_many_that_are_too_large_hold_up_nobody(
-    create_db: Coordinates, name: str, query: Query, other_connection: Connection
+    create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     start(other_connection, f"{name}.full", MAX_BY)
     async with running_batcher(create_db) as batcher:

@@ -13,9 +13,9 @@ from counter.batching.sql import ADD, ALL, NOW
 from counter.batching.writer import LockedError, Writer
 from counter.hits import Hit
 from counter.testing import running_batcher
-from tests.support.project import connected
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.testing.relay import Relay
+from tests.support.databases import connected
+from tests.support.proxy import Proxy
+from throwaway_mysql import Database
 
 WITHIN = 60.0  # seconds
 
@@ -23,7 +23,7 @@ HeldUp = asyncio.Queue[tuple[set[str], set[str]]]
 
 
 @pytest.fixture
-def rival(create_db: Coordinates) -> Iterator[Connection]:
+def rival(create_db: Database) -> Iterator[Connection]:
     """Connect to the database as another program that locks counters."""
     with connected(create_db) as connection:
         yield connection
@@ -61,7 +61,7 @@ def lock_new(connection: Connection, name: str) -> None:
 
 
 async def test_a_counter_that_others_count_on_is_tried_again_though_it_is_always_locked(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     other_connection: Connection,
     rival: Connection,
@@ -86,7 +86,7 @@ async def test_a_counter_that_others_count_on_is_tried_again_though_it_is_always
 
 
 async def test_a_counter_that_others_count_on_meanwhile_is_not_taken_for_locked(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     other_connection: Connection,
     rival: Connection,
@@ -117,7 +117,7 @@ async def test_a_counter_that_others_count_on_meanwhile_is_not_taken_for_locked(
 
 
 async def test_a_lock_that_is_not_seen_keeps_no_other_counter_waiting(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     other_connection: Connection,
     rival: Connection,
@@ -141,7 +141,7 @@ async def test_a_lock_that_is_not_seen_keeps_no_other_counter_waiting(
 
 
 async def test_a_request_whose_lock_is_not_seen_waits_without_the_others_on_its_counters(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     rival: Connection,
     held_up: HeldUp,
@@ -160,7 +160,7 @@ async def test_a_request_whose_lock_is_not_seen_waits_without_the_others_on_its_
 
 
 async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_lock_is_seen(
-    create_db: Coordinates,
+    create_db: Database,
     name: str,
     rival: Connection,
     held_up: HeldUp,
@@ -180,7 +180,7 @@ async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_l
 
 
 async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short(
-    create_db: Coordinates, name: str, rival: Connection, held_up: HeldUp
+    create_db: Database, name: str, rival: Connection, held_up: HeldUp
 ) -> None:
     new = f"{name}.new"
     app = create_app(**create_db, DB_TIMEOUT=1)
@@ -195,7 +195,7 @@ async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short
 
 
 async def test_a_probe_of_many_counters_goes_in_packets_that_the_server_takes(
-    create_db: Coordinates, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
     names = [f"{name}.{number:032}" for number in range(50)]
@@ -205,10 +205,10 @@ async def test_a_probe_of_many_counters_goes_in_packets_that_the_server_takes(
         if to_server:
             lengths.append(len(packet))
 
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with relay.open(), running_batcher(create_db, **relay.address) as batcher:
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         await asyncio.gather(*(batcher.hit(each, 1, WITHIN) for each in names))
-        relay.watch = watch
+        proxy.watch = watch
         lock(other_connection, *names[1:])
         state = await batcher._writer.probe([*names, f"{name}.new"])  # noqa: SLF001
         other_connection.exec_driver_sql("ROLLBACK")

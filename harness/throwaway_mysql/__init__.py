@@ -21,10 +21,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from throwaway_mysql.accounts import throwaway_prefix
+    from throwaway_mysql.databases.database import Coordinates as Database
+    from throwaway_mysql.databases.database import throwaway_database
     from throwaway_mysql.login import Login
+    from throwaway_mysql.schemas.alembic_project import AlembicProject
     from throwaway_mysql.schemas.schema import AlembicSchema, CallableSchema, Schema
+    from throwaway_mysql.servers.port import free_port
+    from throwaway_mysql.servers.run import RunServer as Server
+    from throwaway_mysql.tls import Tls
 
-__all__ = ["AlembicSchema", "CallableSchema", "LoggedError", "Login", "Schema", "ServerError"]
+__all__ = [
+    "AlembicProject",
+    "AlembicSchema",
+    "CallableSchema",
+    "Database",
+    "LoggedError",
+    "Login",
+    "Schema",
+    "Server",
+    "ServerError",
+    "Tls",
+    "free_port",
+    "throwaway_database",
+    "throwaway_prefix",
+]
+# Where each is that is imported late, and its name there where that is another.
+_WHERE = {
+    "AlembicProject": "schemas.alembic_project",
+    "AlembicSchema": "schemas.schema",
+    "CallableSchema": "schemas.schema",
+    "Database": "databases.database.Coordinates",
+    "Login": "login",
+    "Schema": "schemas.schema",
+    "Server": "servers.run.RunServer",
+    "Tls": "tls",
+    "free_port": "servers.port",
+    "throwaway_database": "databases.database",
+    "throwaway_prefix": "accounts",
+}
 
 
 class ServerError(RuntimeError):
@@ -41,7 +76,9 @@ class LoggedError(ServerError):
 
 def __getattr__(name: str) -> object:
     """Import a name of __all__ from its module: PEP 562."""
-    if name not in __all__:
+    if name not in _WHERE:
         raise AttributeError(f"module 'throwaway_mysql' has no attribute '{name}'")
-    module = "login" if name == "Login" else "schemas.schema"
-    return getattr(import_module(f"throwaway_mysql.{module}"), name)
+    module, _, other = _WHERE[name].rpartition(".")
+    if not other[0].isupper():
+        module, other = _WHERE[name], name
+    return getattr(import_module(f"throwaway_mysql.{module}"), other)

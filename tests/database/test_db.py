@@ -18,10 +18,9 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
+from tests.support.databases import create_user
 from tests.support.project import PROGRAMS, PROJECT
-from throwaway_mysql.accounts import set_up
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.login import Login
+from throwaway_mysql import Database, Login
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 
@@ -36,12 +35,12 @@ async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
 
 
 @pytest.fixture(scope="module")
-def awkward_account(create_db: Coordinates, mysql_root: Login) -> Iterator[Coordinates]:
+def awkward_account(create_db: Database, mysql_root: Login) -> Iterator[Database]:
     """Make a user whose name has signs that mean something elsewhere, and whose password too."""
     user = f"u%{create_db['DATABASE_NAME'][-8:]}"
     with mysql_root.connect() as connection:
-        set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
-        yield Coordinates(create_db, DB_USERNAME=user, DB_PASSWORD=AWKWARD)
+        create_user(connection, create_db["DATABASE_NAME"], user, AWKWARD)
+        yield Database(create_db, DB_USERNAME=user, DB_PASSWORD=AWKWARD)
         with connection.cursor() as cursor:
             cursor.execute("DROP USER %s@'%%'", (user,))
 
@@ -165,7 +164,7 @@ async def test_a_row_that_stays_locked_is_unavailable() -> None:
 
 
 async def test_an_account_that_may_have_no_more_connections_is_unavailable(
-    awkward_account: Coordinates, mysql_root: Login, caplog: pytest.LogCaptureFixture
+    awkward_account: Database, mysql_root: Login, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(**awkward_account)
     limit = "ALTER USER %s@'%%' WITH MAX_USER_CONNECTIONS %s"
@@ -181,7 +180,7 @@ async def test_an_account_that_may_have_no_more_connections_is_unavailable(
     assert "max_user_connections" in caplog.text
 
 
-async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> None:
+async def test_an_app_that_was_not_started_says_so(create_db: Database) -> None:
     async with create_app(**create_db).app_context():
         with pytest.raises(RuntimeError, match="The app is not started"):
             async with db.transaction():
@@ -189,7 +188,7 @@ async def test_an_app_that_was_not_started_says_so(create_db: Coordinates) -> No
 
 
 async def test_the_end_of_the_app_closes_its_connections(
-    create_db: Coordinates, mysql_server: Login
+    create_db: Database, mysql_server: Login
 ) -> None:
     app = create_app(**create_db)
     async with app.test_app(), app.app_context(), db.transaction() as connection:
@@ -200,20 +199,20 @@ async def test_the_end_of_the_app_closes_its_connections(
             assert time.monotonic() < deadline, "a connection is still open"
 
 
-async def test_the_app_logs_in_with_any_password(awkward_account: Coordinates) -> None:
+async def test_the_app_logs_in_with_any_password(awkward_account: Database) -> None:
     app = create_app(**awkward_account)
     async with app.test_app():
         assert (await app.test_client().get("/health/ready")).status_code == 200
     (await db.connect(app.config)).close()
 
 
-def test_migrations_log_in_with_any_password(awkward_account: Coordinates) -> None:
+def test_migrations_log_in_with_any_password(awkward_account: Database) -> None:
     environ = {**os.environ, **awkward_account.environ()}
     subprocess.run([PROGRAMS / "alembic", "current"], cwd=PROJECT, env=environ, check=True)
 
 
 async def test_a_refused_password_is_one_line_at_once_and_not_shown(
-    create_db: Coordinates, capfd: pytest.CaptureFixture[str]
+    create_db: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
         await db.wait(
@@ -226,7 +225,7 @@ async def test_a_refused_password_is_one_line_at_once_and_not_shown(
     assert "\n" not in line
 
 
-async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: Coordinates) -> None:
+async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: Database) -> None:
     nowhere = create_db["DATABASE_NAME"][:-1] + "x"  # of a name that an account not root's may ask
     with pytest.raises(SystemExit, match=r"Unknown database .* `quart mysql setup`"):
         await db.wait({**vars(settings), **create_db, "DATABASE_NAME": nowhere, "DB_WAIT": 60})
@@ -241,7 +240,7 @@ async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: C
     ],
 )
 async def test_an_account_that_may_not_log_in_is_one_line_that_says_why(
-    awkward_account: Coordinates, mysql_root: Login, change: str, back: str, remedy: str
+    awkward_account: Database, mysql_root: Login, change: str, back: str, remedy: str
 ) -> None:
     user, password = awkward_account["DB_USERNAME"], awkward_account["DB_PASSWORD"]
     with mysql_root.connect() as connection, connection.cursor() as root:
@@ -256,7 +255,7 @@ async def test_an_account_that_may_not_log_in_is_one_line_that_says_why(
     assert "\n" not in str(end.value)
 
 
-async def test_a_plugin_that_the_driver_lacks_is_one_line_at_once(create_db: Coordinates) -> None:
+async def test_a_plugin_that_the_driver_lacks_is_one_line_at_once(create_db: Database) -> None:
     host, port = create_db["DB_HOST"], create_db["DB_PORT"]
 
     async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

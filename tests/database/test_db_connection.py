@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvloop
 from alembic import command
+from alembic.config import Config
 from pymysql.cursors import Cursor
 from quart import Quart
 from sqlalchemy import MetaData, text
@@ -20,12 +21,10 @@ from application import create_app
 from counter.models import metadata
 from counter.purge import purge
 from db_connection import session
-from tests.support.project import ALEMBIC, migrated_database
-from throwaway_mysql import Login
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.schemas.alembic_project import config_of
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.relay import Relay
+from tests.support.databases import migrated_database
+from tests.support.project import ALEMBIC
+from tests.support.proxy import Proxy
+from throwaway_mysql import Database, Login, Server
 
 POOL = 3
 HITS = "/api/v1/counters/a/b/hits"
@@ -63,7 +62,7 @@ def sessions(cursor: Cursor, database: str, command: str = "%") -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-async def kill(login: Login, database: str, _: Relay) -> None:
+async def kill(login: Login, database: str, _: Proxy) -> None:
     """End all sessions, as a server does with those that are idle."""
     with login.connect() as connection, connection.cursor() as cursor:
         for session in sessions(cursor, database):
@@ -72,9 +71,9 @@ async def kill(login: Login, database: str, _: Relay) -> None:
             await asyncio.sleep(0.01)
 
 
-async def reset(_login: Login, _database: str, relay: Relay) -> None:
+async def reset(_login: Login, _database: str, proxy: Proxy) -> None:
     """Reset all connections, as a balancer does with those that are idle."""
-    relay.reset()
+    proxy.reset()
     await asyncio.sleep(0.01)
 
 
@@ -83,18 +82,18 @@ async def reset(_login: Login, _database: str, relay: Relay) -> None:
 )
 @pytest.mark.parametrize("lose", [kill, reset])
 def test_idle_connections_that_were_lost_fail_no_request(
-    create_db: Coordinates, mysql_server: Login, loop: Any, lose: Any
+    create_db: Database, mysql_server: Login, loop: Any, lose: Any
 ) -> None:
     async def scenario() -> None:
-        relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
-        async with relay.open(), started(**{**create_db, **relay.address}) as app:
+        proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+        async with proxy.open(), started(**{**create_db, **proxy.address}) as app:
             client = app.test_client()
             assert (await client.post(HITS)).status_code == 200
             for path in ("/note", "/health/ready", "/api/v1/counters", "/api/v1/counters/a/b"):
-                await lose(mysql_server, create_db["DATABASE_NAME"], relay)
+                await lose(mysql_server, create_db["DATABASE_NAME"], proxy)
                 answers = await asyncio.gather(*(client.get(path) for _ in range(POOL)))
                 assert [answer.status_code for answer in answers] == [200] * POOL, path
-            await lose(mysql_server, create_db["DATABASE_NAME"], relay)
+            await lose(mysql_server, create_db["DATABASE_NAME"], proxy)
             await purge(app.extensions["engine"], None)
             assert (await client.post(HITS)).status_code == 200
 
@@ -104,7 +103,7 @@ def test_idle_connections_that_were_lost_fail_no_request(
 
 @pytest.mark.parametrize("lock", ["LOCK TABLES {}.counter WRITE", ""], ids=["lock", "long query"])
 async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_has(
-    fresh_db: Coordinates, mysql_server: Login, lock: str
+    fresh_db: Database, mysql_server: Login, lock: str
 ) -> None:
     """Each session goes on after its request, which a server need not notice."""
     name = fresh_db["DATABASE_NAME"]
@@ -133,34 +132,34 @@ async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_h
 
 
 async def test_a_server_that_hangs_while_the_block_does_something_else_is_not_waited_for(
-    create_db: Coordinates, monkeypatch: pytest.MonkeyPatch
+    create_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    relay = Relay(create_db["DB_HOST"], create_db["DB_PORT"])
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
 
     async def hang(_packet: bytes, _to_server: bool) -> None:  # noqa: FBT001 (as it is called)
         await asyncio.Event().wait()
 
-    async with relay.open(), started(**{**create_db, **relay.address}) as app:
+    async with proxy.open(), started(**{**create_db, **proxy.address}) as app:
         monkeypatch.setitem(app.config, "DB_TIMEOUT", 0.2)
         async with asyncio.timeout(60):
             with pytest.raises(ServiceUnavailable):  # noqa: PT012 (the block is what is tested)
                 async with db.transaction() as connection:
                     await connection.execute(text("SELECT 1"))
-                    relay.watch = hang
+                    proxy.watch = hang
                     await asyncio.Event().wait()
 
 
 @pytest.fixture(scope="module")
-def odd_db(mysql_program: str) -> Iterator[Coordinates]:
+def odd_db(mysql_program: str) -> Iterator[Database]:
     """Make a database on a server that is set up as nobody would."""
-    with closing(RunServer(mysql_program)) as server:
+    with closing(Server(mysql_program)) as server:
         with server.root.connect() as connection:
             connection.cursor().execute("SET GLOBAL " + ODD.replace(", ", ", GLOBAL "))
         with migrated_database(replace(server.root, init_command=session())) as coordinates:
             yield coordinates
 
 
-async def test_what_is_left_to_a_server_changes_nothing(odd_db: Coordinates) -> None:
+async def test_what_is_left_to_a_server_changes_nothing(odd_db: Database) -> None:
     keyed = {"Idempotency-Key": "once"}
     async with started(**odd_db) as app:
         client = app.test_client()
@@ -189,15 +188,15 @@ async def test_what_is_left_to_a_server_changes_nothing(odd_db: Coordinates) -> 
                     await connection.execute(text(refused))
 
 
-def test_migrations_do_not_depend_on_what_is_left_to_a_server(odd_db: Coordinates) -> None:
-    config = config_of(ALEMBIC)
+def test_migrations_do_not_depend_on_what_is_left_to_a_server(odd_db: Database) -> None:
+    config = Config(toml_file=ALEMBIC)
     with db.sync_engine(odd_db).connect() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "-1")
         command.upgrade(config, "head")
 
 
-async def test_tables_are_reflected_as_they_were_made(create_db: Coordinates) -> None:
+async def test_tables_are_reflected_as_they_were_made(create_db: Database) -> None:
     found = MetaData()
     async with started(**create_db), db.transaction() as connection:
         await connection.run_sync(found.reflect)

@@ -18,13 +18,10 @@ import db
 import db_tls
 import settings
 from application import create_app
-from tests.support.project import PROGRAMS, PROJECT, migrated_database
+from tests.support.databases import create_user, migrated_database
+from tests.support.project import PROGRAMS, PROJECT
 from tests.support.tls import Certified, certify, hiding_tls, showing
-from throwaway_mysql import Login
-from throwaway_mysql.accounts import set_up
-from throwaway_mysql.login import LoginError
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.tls import Tls
+from throwaway_mysql import Login, Server, ServerError, Tls
 
 CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # is empty without TLS
 USER, PASSWORD = "tls", "s3cret ☃"
@@ -32,10 +29,10 @@ THERE = "localhost"  # whom the server's certificate is for, and 127.0.0.1 it is
 
 
 @dataclass
-class Server:
+class TlsServer:
     """A server with TLS, and a migrated database there; `settings` lead to it, and trust it."""
 
-    run: RunServer
+    run: Server
     folder: Path
     ca: Certified
     settings: dict[str, Any]
@@ -70,7 +67,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     """Start a server with TLS, and an account there."""
     folder = tmp_path_factory.mktemp("tls")
     ca = certify(folder, "ca")
@@ -81,15 +78,15 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         # A loop with TLS ends only after the server's good-bye.
         loops = (asyncio.new_event_loop, uvloop.new_event_loop)
         runners = [ending.enter_context(asyncio.Runner(loop_factory=loop)) for loop in loops]
-        run = ending.enter_context(closing(RunServer(mysql_program, flags=flags)))
+        run = ending.enter_context(closing(Server(mysql_program, flags=flags)))
         made = ending.enter_context(migrated_database(run.root))
         with run.root.connect() as connection:
-            set_up(connection, made["DATABASE_NAME"], USER, PASSWORD)
+            create_user(connection, made["DATABASE_NAME"], USER, PASSWORD)
         config = {name: value for name, value in vars(settings).items() if name.isupper()}
         config |= {**made, "DB_HOST": THERE, "DB_WAIT": 60, "MYSQL_ROOT_PASSWORD": ""}
         config |= {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD}
         config |= {"DB_TLS": "verified", "DB_TLS_CA": ca.cert}
-        yield Server(run, folder, ca, config, runners)
+        yield TlsServer(run, folder, ca, config, runners)
 
 
 async def app_cipher(config: dict[str, Any]) -> str:
@@ -103,7 +100,7 @@ async def app_cipher(config: dict[str, Any]) -> str:
     return str(cipher)
 
 
-def others_ciphers(server: Server, **changes: Any) -> list[str]:
+def others_ciphers(server: TlsServer, **changes: Any) -> list[str]:
     """Connect as Alembic and as the tests do; return how these are encrypted."""
     with db.sync_engine({**server.settings, **changes}).connect() as connection:
         _, alembic = connection.exec_driver_sql(CIPHER).one()
@@ -113,7 +110,7 @@ def others_ciphers(server: Server, **changes: Any) -> list[str]:
     return [alembic, tests]
 
 
-def is_encrypted(server: Server, **changes: Any) -> bool:
+def is_encrypted(server: TlsServer, **changes: Any) -> bool:
     """Connect in each way that there is; tell whether all of these are encrypted, or none."""
     ciphers = others_ciphers(server, **changes)
     for runner in server.runners:
@@ -122,7 +119,7 @@ def is_encrypted(server: Server, **changes: Any) -> bool:
     return encrypted
 
 
-def check_refused(server: Server, line: str, **changes: Any) -> None:
+def check_refused(server: TlsServer, line: str, **changes: Any) -> None:
     """Be refused in each way that there is, at once where the app starts, with such a line."""
     config = {**server.settings, **changes}
     for runner in server.runners:
@@ -133,7 +130,7 @@ def check_refused(server: Server, line: str, **changes: Any) -> None:
         assert "\n" not in str(end.value)
     with pytest.raises(DBAPIError):
         db.sync_engine(config).connect()
-    with pytest.raises(LoginError) as error:
+    with pytest.raises(ServerError) as error:
         server.login(**changes).connect()
     assert "\n" not in str(error.value)
 
@@ -147,12 +144,12 @@ def check_refused(server: Server, line: str, **changes: Any) -> None:
     ],
 )
 def test_each_way_to_connect_is_encrypted_as_db_tls_says(
-    server: Server, changes: dict[str, str], *, encrypted: bool
+    server: TlsServer, changes: dict[str, str], *, encrypted: bool
 ) -> None:
     assert is_encrypted(server, **changes) is encrypted
 
 
-def test_a_server_that_is_not_the_right_one_is_refused_at_once(server: Server) -> None:
+def test_a_server_that_is_not_the_right_one_is_refused_at_once(server: TlsServer) -> None:
     check_refused(server, "not valid for '127.0.0.1'", DB_HOST="127.0.0.1")
     unknown = certify(server.folder, "unknown")
     for ca in (unknown.cert, ""):  # without one, those that the system trusts
@@ -160,7 +157,7 @@ def test_a_server_that_is_not_the_right_one_is_refused_at_once(server: Server) -
     check_refused(server, "DB_TLS_CA names the authorities", DB_TLS_CA="")
 
 
-def test_a_server_may_want_tls_and_a_certificate(server: Server) -> None:
+def test_a_server_may_want_tls_and_a_certificate(server: TlsServer) -> None:
     client = certify(server.folder, "client", server.ca)
     stranger = certify(server.folder, "stranger", certify(server.folder, "another"))
     with server.tls_alone():
@@ -175,13 +172,13 @@ def test_a_server_may_want_tls_and_a_certificate(server: Server) -> None:
             server.ask(f"ALTER USER '{USER}'@'%' REQUIRE NONE")
 
 
-def test_a_certificate_that_has_expired_is_refused(server: Server) -> None:
+def test_a_certificate_that_has_expired_is_refused(server: TlsServer) -> None:
     expired = certify(server.folder, "expired", server.ca, host=THERE, days=-1)
     with showing(expired, server.run.root.port) as port:
         check_refused(server, "has expired", DB_PORT=port)
 
 
-async def test_without_tls_only_preferred_goes_on_and_in_plain(server: Server) -> None:
+async def test_without_tls_only_preferred_goes_on_and_in_plain(server: TlsServer) -> None:
     async with hiding_tls(server.run.root.port) as port:
         reason = "the server offers no TLS"
         await asyncio.to_thread(check_refused, server, reason, DB_PORT=port)
@@ -189,7 +186,7 @@ async def test_without_tls_only_preferred_goes_on_and_in_plain(server: Server) -
         assert not await asyncio.to_thread(lambda: is_encrypted(server, **changes))
 
 
-async def test_the_app_answers_over_tls(server: Server) -> None:
+async def test_the_app_answers_over_tls(server: TlsServer) -> None:
     app = create_app(**server.settings)
     with server.tls_alone():
         async with app.test_app():
@@ -210,7 +207,7 @@ async def test_the_app_answers_over_tls(server: Server) -> None:
     ],
     ids=lambda command: command.split()[0].rpartition("/")[2],
 )
-def test_each_command_works_with_tls(server: Server, command: str) -> None:
+def test_each_command_works_with_tls(server: TlsServer, command: str) -> None:
     argv = command.format(programs=PROGRAMS, **server.settings).split()
     root = {"MYSQL_ROOT_PASSWORD": server.run.root.password} if "setup" in argv else {}
     with server.tls_alone():
@@ -245,8 +242,8 @@ def test_a_file_that_cannot_be_used_is_one_line_that_names_the_variable(
 ) -> None:
     certify(tmp_path, "a")
     certify(tmp_path, "b")
-    set_up = {name: f"{tmp_path}/{file}" for name, file in files.items()}
+    create_user = {name: f"{tmp_path}/{file}" for name, file in files.items()}
     with pytest.raises(SystemExit) as end:
-        db_tls.context({"DB_TLS": "verified", **dict.fromkeys(db_tls.FILES, ""), **set_up})
+        db_tls.context({"DB_TLS": "verified", **dict.fromkeys(db_tls.FILES, ""), **create_user})
     assert line.format(tmp_path) in str(end.value)
     assert "\n" not in str(end.value)

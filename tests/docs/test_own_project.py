@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import PROJECT, Alembic
-from throwaway_mysql.masked import Masked
+from tests.support.project import PROJECT, Alembic, Environ
 
 README = (PROJECT / "README.md").read_text().partition("## Make it your own project")[2]
 SETTINGS = (PROJECT / ".quartenv").read_text()
@@ -167,7 +166,7 @@ def check(own: Path, environ: dict[str, str], but: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", *shlex.split(command)],
             cwd=own,
-            env=Masked(inherited | {"DATABASE_NAME": "shop"}),
+            env=Environ(inherited | {"DATABASE_NAME": "shop"}),
             capture_output=True,
             text=True,
             check=False,

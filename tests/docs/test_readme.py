@@ -21,14 +21,9 @@ import settings
 from application import create_app
 from counter.api.paths import OPERATIONS
 from counter.testing import view
-from tests.support.project import ALEMBIC, PROGRAMS, PROJECT
-from throwaway_mysql import ServerError
-from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.login import Login
-from throwaway_mysql.masked import Masked
-from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.testing.serving import serving
+from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
+from tests.support.serving import serving
+from throwaway_mysql import AlembicProject, Login, ServerError, free_port, throwaway_database
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
@@ -41,7 +36,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def environ(mysql_program: str) -> Masked:
+def environ(mysql_program: str) -> Environ:
     """Return an environment with a port of its own for the private server and pipenv found."""
     own = {
         "PATH": f"{PIPENV.parent}:{os.environ['PATH']}",
@@ -54,7 +49,7 @@ def environ(mysql_program: str) -> Masked:
     }
     # Reading `.quartenv` has put these into ours, where they would win.
     inherited = {name: os.environ[name] for name in os.environ if not name.startswith("QUART_")}
-    return Masked(inherited | own)
+    return Environ(inherited | own)
 
 
 def test_the_settings_table_has_every_setting_and_its_default(
@@ -156,7 +151,7 @@ def test_its_links_lead_to_what_is_there(page: Path) -> None:
 
 
 def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
-    checkout: Path, environ: Masked, tmp_path: Path
+    checkout: Path, environ: Environ, tmp_path: Path
 ) -> None:
     assert "script/server" in blocks("sh")[0]
     port = int(environ["PORT"])
@@ -185,7 +180,7 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
         subprocess.run([quart, "mysql", "stop"], cwd=checkout, env=environ, check=True)
 
 
-def test_the_commands_by_hand_run(checkout: Path, environ: Masked) -> None:
+def test_the_commands_by_hand_run(checkout: Path, environ: Environ) -> None:
     by_hand = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
     assert by_hand.pop() == "pipenv run quart run"
     table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from throwaway_mysql.masked import Masked
+from tests.support.project import Environ
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def bootstrap(checkout: Path, **environ: str) -> str:
     path = {"PATH": f"{brew.parent}:{os.environ['PATH']}"}
     return subprocess.run(
         [checkout / "script/bootstrap"],
-        env=Masked(inherited | path | environ),
+        env=Environ(inherited | path | environ),
         capture_output=True,
         text=True,
         check=True,

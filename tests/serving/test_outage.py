@@ -11,11 +11,10 @@ from signal import Signals
 import pytest
 
 from counter.testing import view
-from tests.support.project import PROJECT, UVICORN, migrated_database
-from throwaway_mysql.login import LoginError
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.serving import Serving, serving
+from tests.support.databases import migrated_database
+from tests.support.project import PROJECT, UVICORN
+from tests.support.serving import Serving, frozen, serving
+from throwaway_mysql import Server, ServerError, free_port
 
 DB_TIMEOUT = 2  # seconds; by default 4, for answers within 5
 WITHIN = DB_TIMEOUT + 1.0
@@ -23,15 +22,15 @@ BACK_WITHIN = 15.0
 
 
 @pytest.fixture(scope="module")
-def server(mysql_program: str) -> Iterator[RunServer]:
+def server(mysql_program: str) -> Iterator[Server]:
     """Start a server of the module's own, as no other test may lose its."""
-    server = RunServer(mysql_program)
+    server = Server(mysql_program)
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def app(server: RunServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def app(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Serve the app on that server."""
     log = tmp_path_factory.mktemp("app") / "log"
     port = free_port()
@@ -90,7 +89,7 @@ def check_that_it_says_so(client: http.client.HTTPConnection) -> None:
 
 @pytest.mark.parametrize("signal", [Signals.SIGTERM, Signals.SIGKILL], ids=lambda s: s.name)
 def test_a_server_that_ended_and_returned(
-    server: RunServer, client: http.client.HTTPConnection, signal: Signals
+    server: Server, client: http.client.HTTPConnection, signal: Signals
 ) -> None:
     before = view(client)
     server.stop(signal)
@@ -103,12 +102,11 @@ def test_a_server_that_ended_and_returned(
     assert view_once_back(client) == before + 1
 
 
-def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None:
+def test_a_server_that_hung_and_went_on(server: Server, app: Serving) -> None:
     # Four times as many as the pool has connections.
     clients = [http.client.HTTPConnection("127.0.0.1", app.port, timeout=30) for _ in range(40)]
     before = view(clients[0])
-    server.freeze()
-    try:
+    with frozen(server.pid):
         start = time.monotonic()
         for client in clients:
             client.request("GET", "/")
@@ -118,8 +116,6 @@ def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None
         assert all(answer.headers["Retry-After"] for answer in answers)
         for answer in answers:
             answer.read()
-    finally:
-        server.thaw()
     after = view_once_back(clients[0])
     # A view that was given up may have been counted if its UPDATE was on its way.
     assert before + 1 <= after <= before + 1 + len(clients)
@@ -129,7 +125,7 @@ def test_a_server_that_hung_and_went_on(server: RunServer, app: Serving) -> None
 
 
 @contextmanager
-def full(server: RunServer) -> Iterator[None]:
+def full(server: Server) -> Iterator[None]:
     """Take all connections of the server, the app's too, until the block ends."""
     with ExitStack() as held:
         root = held.enter_context(server.root.connect()).cursor()
@@ -141,13 +137,13 @@ def full(server: RunServer) -> Iterator[None]:
             root.execute("KILL %s", (connection,))
         while root.execute("SELECT 1 FROM information_schema.processlist WHERE db IS NOT NULL"):
             pass  # they end one by one
-        with pytest.raises(LoginError, match="Too many connections"):  # noqa: PT012 (a loop)
+        with pytest.raises(ServerError, match="Too many connections"):  # noqa: PT012 (a loop)
             while True:
                 held.enter_context(server.root.connect())
         yield
 
 
-def test_a_full_server(server: RunServer, client: http.client.HTTPConnection) -> None:
+def test_a_full_server(server: Server, client: http.client.HTTPConnection) -> None:
     before = view(client)
     with full(server):
         check_that_it_says_so(client)
@@ -155,7 +151,7 @@ def test_a_full_server(server: RunServer, client: http.client.HTTPConnection) ->
 
 
 def test_no_password_is_in_the_log_of_an_outage(
-    server: RunServer, app: Serving, client: http.client.HTTPConnection
+    server: Server, app: Serving, client: http.client.HTTPConnection
 ) -> None:
     with full(server):
         assert ask(client, "/", "text/html")[0].status == 503

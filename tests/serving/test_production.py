@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import new_database
 from tests.support.project import PROGRAMS, PROJECT
-from throwaway_mysql.databases.database import Coordinates, throwaway_database
-from throwaway_mysql.login import Login
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.testing.serving import serving
+from tests.support.serving import serving
+from throwaway_mysql import Database, Login, free_port
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
@@ -42,14 +41,14 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(mysql_server: Login) -> Iterator[Coordinates]:
+def database(mysql_server: Login) -> Iterator[Database]:
     """Make a database without tables."""
-    with throwaway_database(mysql_server, "production") as coordinates:
+    with new_database(mysql_server) as coordinates:
         yield coordinates
 
 
 @pytest.fixture
-def environ(database: Coordinates) -> dict[str, str]:
+def environ(database: Database) -> dict[str, str]:
     """Return the settings that the README has production give, and the tests' server's port."""
     (paragraph,) = re.findall(r"^In production, give the container (.+?);", README, re.M | re.S)
     known = {**database.environ(), "SECRET_KEY": "secret"}

@@ -17,10 +17,10 @@ import pytest
 
 import settings
 from counter.testing import stored_count, view
-from tests.support.project import PROGRAMS, PROJECT, connected
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.testing.serving import LISTENS_WITHIN, Serving, serving
+from tests.support.databases import connected
+from tests.support.project import PROGRAMS, PROJECT
+from tests.support.serving import WITHIN, Serving, serving
+from throwaway_mysql import Database, free_port
 
 PRODUCTION = "uvicorn --http web.http1:Protocol"
 SERVERS = {
@@ -46,7 +46,7 @@ Serve = Callable[[str], AbstractContextManager[Serving]]
 
 
 @pytest.fixture
-def serve(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path) -> Serve:
+def serve(fresh_db: Database, server_environ: dict[str, str], tmp_path: Path) -> Serve:
     """Return a function that serves the app by one of SERVERS."""
     logging = tmp_path / "logging.json"
 
@@ -68,7 +68,7 @@ def served_by(app: Serving, path: str) -> set[str]:
 
 def connect(app: Serving, number: int, workers: int = 1) -> list[http.client.HTTPConnection]:
     """Connect clients to the app, some to each worker, of which the last may still start."""
-    deadline = time.monotonic() + LISTENS_WITHIN
+    deadline = time.monotonic() + WITHIN
     clients: list[http.client.HTTPConnection] = []
     while len(clients) < number or (workers > 1 and len(served_by(app, LIVE)) < workers):
         assert time.monotonic() < deadline, "not every worker serves"
@@ -96,7 +96,7 @@ def views(clients: list[http.client.HTTPConnection], times: int) -> list[int]:
 
 @pytest.mark.parametrize(("server", "workers"), [("uvicorn", 1), ("uvicorn, two workers", 2)])
 def test_2000_views_by_32_clients_at_once_get_the_numbers_1_to_2000(
-    serve: Serve, fresh_db: Coordinates, server: str, workers: int
+    serve: Serve, fresh_db: Database, server: str, workers: int
 ) -> None:
     with serve(server) as app:
         numbers = views(connect(app, 32, workers), times=2000)
@@ -118,7 +118,7 @@ def test_every_server_serves_the_app_and_ends_cleanly(serve: Serve, server: str)
 
 
 def test_quart_run_serves_where_host_and_port_say(
-    fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path
+    fresh_db: Database, server_environ: dict[str, str], tmp_path: Path
 ) -> None:
     port = free_port()
     environ = server_environ | fresh_db.environ() | {"HOST": "localhost", "PORT": str(port)}
@@ -131,7 +131,7 @@ def test_quart_run_serves_where_host_and_port_say(
 
 
 def test_a_taken_port_is_one_line_that_says_what_to_do(
-    fresh_db: Coordinates, server_environ: dict[str, str]
+    fresh_db: Database, server_environ: dict[str, str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
@@ -150,7 +150,7 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(
     assert logged[0].startswith(f"127.0.0.1:{port}: Address already in use: stop what listens")
 
 
-def test_the_shell_has_the_app(server_environ: dict[str, str], fresh_db: Coordinates) -> None:
+def test_the_shell_has_the_app(server_environ: dict[str, str], fresh_db: Database) -> None:
     done = subprocess.run(
         [PROGRAMS / "quart", "shell"],
         input="print(app.config['DATABASE_NAME'])\n",

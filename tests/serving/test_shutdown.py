@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.testing import count_of
-from tests.support.project import PROJECT, UVICORN, connected
-from throwaway_mysql.databases.database import Coordinates
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.testing.serving import Serving, serving
+from tests.support.databases import connected
+from tests.support.project import PROJECT, UVICORN
+from tests.support.serving import Serving, serving
+from throwaway_mysql import Database, free_port
 
 HITS = "/api/v1/counters/ending/one/hits"
 WAITING = (
@@ -28,14 +28,14 @@ Answer = tuple[int, str]
 
 
 @pytest.fixture
-def other_connection(fresh_db: Coordinates) -> Iterator[Connection]:
+def other_connection(fresh_db: Database) -> Iterator[Connection]:
     """Connect beside the app."""
     with connected(fresh_db) as connection:
         yield connection
 
 
 @pytest.fixture
-def app(fresh_db: Coordinates, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
+def app(fresh_db: Database, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
     """Serve the app as in production."""
     port = free_port()
     argv = [*UVICORN, "--port", str(port), "manage:app"]

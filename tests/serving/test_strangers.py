@@ -20,10 +20,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from counter.models import ALL_HOURS
-from tests.support.project import PROGRAMS, PROJECT, UVICORN, connected, migrated_database
-from throwaway_mysql import Login
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.testing.serving import Serving, serving
+from tests.support.databases import connected, migrated_database
+from tests.support.project import PROGRAMS, PROJECT, UVICORN
+from tests.support.serving import Serving, serving
+from throwaway_mysql import Login, free_port
 from web.errors import PROBLEM
 
 OURS, OTHER, HYPERCORN = "uvicorn as in production", "uvicorn by itself", "hypercorn"

@@ -1,0 +1,53 @@
+"""What these tests use: copies of the project, and the command line of Alembic."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support.mysql_command import MysqlCommand, own_server
+from tests.support.project import AWKWARD_FOLDER, PROJECT, Alembic, Environ, run_alembic
+from throwaway_mysql import Database
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """Copy the project without its tests, as someone's own project begins."""
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
+    folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
+    shutil.copy(PROJECT / ".quartenv", folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(project_copy: Path) -> Path:
+    """Return a copy of the project in which all is installed that script/bootstrap installs."""
+    venv, pipenv = PROJECT / ".venv", PROJECT / ".pipenv"
+    if Path(sys.prefix).resolve() != venv.resolve() or not (pipenv / "bin/pipenv").exists():
+        pytest.skip("this environment was not made by script/bootstrap")
+    for folder in (venv, pipenv):
+        (project_copy / folder.name).symlink_to(folder)
+    return project_copy
+
+
+@pytest.fixture
+def project(project_copy: Path) -> Iterator[MysqlCommand]:
+    """Return a copy of the project that may have a private server."""
+    with own_server(project_copy) as project:
+        yield project
+
+
+@pytest.fixture
+def startable(project: MysqlCommand, mysql_program: str) -> MysqlCommand:
+    """Return the project with a server program to start."""
+    project.environ["MYSQLD"] = mysql_program
+    return project
+
+
+@pytest.fixture
+def alembic(empty_database: Database, server_environ: Environ) -> Alembic:
+    """Return the command line of Alembic on the empty database."""
+    return partial(run_alembic, server_environ | empty_database.environ())

@@ -1,0 +1,43 @@
+"""Databases beside the app's, and a look into them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+import settings
+from db import sync_engine
+from tests.support.project import ALEMBIC
+from throwaway_mysql import AlembicProject, Database, Login, throwaway_database
+
+
+@contextmanager
+def new_database(login: Login) -> Iterator[Database]:
+    """Make a throwaway database without tables."""
+    with throwaway_database(login, settings.DATABASE_NAME) as database:
+        yield database
+
+
+@contextmanager
+def migrated_database(login: Login) -> Iterator[Database]:
+    """Make a throwaway database with the newest schema."""
+    with new_database(login) as database:
+        AlembicProject(ALEMBIC, login, database["DATABASE_NAME"]).upgrade()
+        yield database
+
+
+@contextmanager
+def connected(database: Database) -> Iterator[Connection]:
+    """Connect to a database beside the app; each statement is committed at once."""
+    engine = sync_engine(database).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+
+
+def create_user(root: Any, database: str, user: str, password: str) -> None:
+    """Create a user who may do everything in a database and nothing elsewhere."""
+    with root.cursor() as cursor:
+        cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, password))
+        pattern = database.replace("_", r"\_")  # a wildcard in what is granted
+        cursor.execute(f"GRANT ALL ON `{pattern}`.* TO %s@'%%'", (user,))
