@@ -22,7 +22,7 @@ from tests.faults.disk import Disk
 from tests.faults.history import Evidence, History, Stored
 from tests.support.project import PROJECT, UVICORN, run_alembic
 from tests.support.proxy import Proxy
-from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql import Server
 
 PROCESSES = 2
 LISTENS_WITHIN = 60.0  # seconds
@@ -78,7 +78,7 @@ class AppProcess:
 class Environment:
     """All that a nemesis may damage, and the history of it."""
 
-    server: RunServer
+    server: Server
     processes: list[AppProcess]
     disk: Disk | None  # that the server's data are on
     longest: float  # pause of a nemesis, in seconds
@@ -130,7 +130,7 @@ async def set_up(
             disk = Disk(folder)
             stack.callback(disk.close)
         inside = disk.mountpoint if disk else None
-        server = RunServer(program, durable=True, inside=inside, flags=flags)
+        server = Server(program, durable=True, inside=inside, flags=flags)
         stack.callback(server.close)
         environ = _migrate(server)
         apps = []
@@ -144,7 +144,7 @@ async def set_up(
         yield Environment(server, apps, disk, longest)
 
 
-def _migrate(server: RunServer) -> dict[str, str]:
+def _migrate(server: Server) -> dict[str, str]:
     """Make the app's database; return the environment that leads to it."""
     with server.root.connect() as connection, connection.cursor() as cursor:
         for statement in GRANTS:

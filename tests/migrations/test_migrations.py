@@ -26,7 +26,8 @@ from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects the
 
 def schema(connection: Connection) -> list[object]:
     """Return what tells of a database, and of the tables in it."""
-    tables = connection.execute(text("SHOW TABLES")).scalars().all()
+    only = "SHOW FULL TABLES WHERE table_type = 'BASE TABLE'"
+    tables = connection.execute(text(only)).scalars().all()
     made = [connection.execute(text(f"SHOW CREATE TABLE `{name}`")).one() for name in tables]
     query = "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name"
     collation = connection.scalar(text(f"{query} = DATABASE()"))
