@@ -6,7 +6,7 @@ from quart import Quart
 
 import db
 from commands import mysql
-from counter import api, batching, durability, fast_path, purge
+from counter import api, batching, durability, fast_path, http_errors, purge
 from counter.api.hitting import fast_hit
 from counter.models import metadata
 from counter.page import counter_app, fast_view
@@ -24,6 +24,7 @@ def create_app(**config_overrides: Any) -> Quart:
     batching.init_app(app)
     purge.init_app(app)
     errors.init_app(app)
+    http_errors.init_app(app)
     incoming.init_app(app)
     files.init_app(app)
     pages.init_app(app)

@@ -1,11 +1,10 @@
 """Plain requests that count are answered in front of Quart, which costs more than to count.
 
-The modules whose views count say which requests are plain, and how they are answered. All else,
-what goes wrong with a plain request too, is Quart's to answer; so what a caller gets is the
-same by either way.
+The modules whose views count say which requests are plain, and how they are answered. All else
+is Quart's to answer. What a caller gets is the same by either way, errors too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +12,12 @@ from quart import Quart
 
 from counter.batching.batcher import Batcher
 from counter.hits import Counted, Hit
+from web.errors import answer_in_front
 from web.incoming import Message, Receive, Scope, Send, prepend
 
 Reply = tuple[bytes, list[tuple[bytes, bytes]]]  # the body, and all headers
 
 OF_A_BODY = {b"content-length", b"transfer-encoding"}
-ERROR = "counter.error"  # where the request's scope has what became of its hit
 
 
 @dataclass(slots=True)
@@ -40,7 +39,8 @@ def init_app(app: Quart, *matchers: Callable[[Quart, Scope], FastHit | None]) ->
             for matcher in matchers:
                 if (fast := matcher(app, scope)) and not _announces_a_body(scope):
                     first = await receive()
-                    if _is_empty(first) and await _count(fast, batcher, scope, send):
+                    if _is_empty(first):
+                        await _answer(app, fast, batcher, scope, send)
                         return
                     receive = prepend(first, receive)
                     break
@@ -49,23 +49,15 @@ def init_app(app: Quart, *matchers: Callable[[Quart, Scope], FastHit | None]) ->
     app.asgi_app = asgi_app  # type: ignore[assignment, method-assign]  # Quart's way
 
 
-def raise_fast_path_error(scope: Mapping[str, Any]) -> None:
-    """Raise the error of the request's hit on the fast path, if it took that."""
-    if error := scope.get(ERROR):
-        raise error
-
-
-async def _count(fast: FastHit, batcher: Batcher, scope: Scope, send: Send) -> bool:
-    """Count and answer; leave an error in the scope, for the view to raise."""
+async def _answer(app: Quart, fast: FastHit, batcher: Batcher, scope: Scope, send: Send) -> None:
+    """Count, and answer with the number or with what went wrong."""
     try:
         (counted,) = await batcher.count((fast.hit,), fast.within)
+        status, (body, headers) = 200, fast.reply(fast.hit, counted)
     except Exception as error:  # noqa: BLE001 (nothing is lost)
-        scope[ERROR] = error
-        return False
-    body, headers = fast.reply(fast.hit, counted)
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+        status, headers, body = await answer_in_front(app, scope, send, error)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-    return True
 
 
 def _announces_a_body(scope: Scope) -> bool:

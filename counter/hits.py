@@ -1,7 +1,6 @@
-"""Hits, and the numbers that they are answered."""
+"""Hits, and what they are answered: a number, or an error that says what became of them."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 SIGN = "[A-Za-z0-9_.-]"
@@ -13,24 +12,37 @@ KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
 MAX_BY = 1_000_000  # that one hit adds
 MAX_HITS = 1000  # hits of a batch, so of a request
 
-REUSED = "The idempotency key was used with another `by` on this counter. Nothing was counted."
+set_once = object.__setattr__
 
 CounterKey = tuple[str, str]  # a counter's name and an idempotency key of it
 
 
-@dataclass(slots=True)  # frozen, it would take twice as long to make
+@dataclass(frozen=True, slots=True, init=False)
 class Hit:
-    """Something to count: `by` on the counter `name`, once for each idempotency key."""
+    """Something to count: `by` on the counter `name`, once for each idempotency key.
+
+    Each that exists is valid, and nobody looks again, though its parts go into SQL: a name that
+    is none, a number or a key beyond its limits raises ValueError here.
+    """
 
     name: str  # namespace/key
-    by: int = 1
-    key: str | None = None
+    by: int
+    key: str | None
 
-    def is_valid(self) -> bool:
-        """Tell whether name, number and key are within their limits."""
-        if self.key is not None and not KEY.fullmatch(self.key):
-            return False
-        return 1 <= self.by <= MAX_BY and NAME.fullmatch(self.name) is not None
+    def __init__(self, name: str, by: int = 1, key: str | None = None) -> None:
+        # These types and no others: what a subclass has in it may not be what it shows in a text.
+        if not (
+            type(name) is str
+            and type(by) is int
+            and NAME.fullmatch(name)
+            and 1 <= by <= MAX_BY
+            and (key is None or (type(key) is str and KEY.fullmatch(key)))
+        ):
+            raise ValueError(f"not a hit: {name!r}, {by!r}, {key!r}")
+        # By hand, as what a frozen dataclass does by itself takes twice as long.
+        set_once(self, "name", name)
+        set_once(self, "by", by)
+        set_once(self, "key", key)
 
 
 @dataclass(slots=True)
@@ -49,13 +61,26 @@ class StoredAnswer:
     count: int
 
 
-def check(hits: Sequence[Hit]) -> None:
-    """Refuse what callers have to keep from the batcher."""
-    for hit in hits:
-        if not hit.is_valid():
-            raise ValueError(f"not a hit: {hit}")
-    if len(hits) == 1:
-        return
-    keyed = [(hit.name, hit.key) for hit in hits if hit.key is not None]
-    if not 1 <= len(hits) <= MAX_HITS or len(set(keyed)) < len(keyed):
-        raise ValueError(f"not from 1 to {MAX_HITS} hits, each key once on its counter")
+class HitError(Exception):
+    """A request's hits got no number; the text tells the caller whether they were counted."""
+
+
+class UnavailableError(HitError):
+    """The database is away or too slow: later the hits may be counted."""
+
+
+class RefusedHitError(HitError):
+    """The database refuses one of the hits, and would again."""
+
+
+class TooManyHitsError(HitError):
+    """The database takes fewer hits at a time."""
+
+
+class ReusedKeyError(HitError):
+    """An idempotency key came with another `by` before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The idempotency key was used with another `by` on this counter. Nothing was counted."
+        )

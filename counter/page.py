@@ -3,7 +3,7 @@
 from quart import Blueprint, Quart, abort, current_app, render_template, request
 
 from counter import batching
-from counter.fast_path import FastHit, Reply, raise_fast_path_error
+from counter.fast_path import FastHit, Reply
 from counter.hits import Counted, Hit
 from counter.models import read_counter
 from db import transaction
@@ -12,7 +12,7 @@ from web.incoming import Scope
 counter_app = Blueprint("counter_app", __name__, template_folder="templates")
 
 PLACEHOLDER = "\N{WHITE SQUARE}"  # where the number goes
-HOME = "default/home"  # the counter of the page
+HOME = Hit("default/home")  # a view of the page
 LOADING_AHEAD = {b"sec-purpose", b"purpose", b"x-moz"}  # the header, and its older names
 PERSONAL = LOADING_AHEAD | {b"cookie"}
 
@@ -20,7 +20,6 @@ PERSONAL = LOADING_AHEAD | {b"cookie"}
 @counter_app.get("/")
 async def home() -> str:
     """Count a view and show which one it was; HEAD only looks."""
-    raise_fast_path_error(request.scope)
     headers = request.scope["headers"]
     if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
         # Refused, a browser asks again when the person really comes, and that is counted.
@@ -28,10 +27,12 @@ async def home() -> str:
     page = await _template()  # before counting: who is counted is shown the number
     if request.method == "HEAD":
         async with transaction() as connection:
-            counter = await read_counter(connection, HOME)
+            counter = await read_counter(connection, HOME.name)
         count = counter.count if counter else 0
     else:
-        count = await batching.current().hit(HOME, 1, current_app.config["DB_TIMEOUT"])
+        within = current_app.config["DB_TIMEOUT"]
+        (counted,) = await batching.current().count((HOME,), within)
+        count = counted.count
     return page.replace(PLACEHOLDER, str(count))
 
 
@@ -51,7 +52,7 @@ def fast_view(app: Quart, scope: Scope) -> FastHit | None:
             (b"cache-control", b"no-store"),
         ]
 
-    return FastHit(Hit(HOME), app.config["DB_TIMEOUT"], reply)
+    return FastHit(HOME, app.config["DB_TIMEOUT"], reply)
 
 
 async def _template() -> str:

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 from quart import Quart
-from werkzeug.exceptions import ServiceUnavailable, UnprocessableEntity
 
 from counter.fast_path import FastHit
-from counter.fast_path import _count as count
+from counter.fast_path import _answer as answer
+from counter.hits import (
+    HitError,
+    RefusedHitError,
+    ReusedKeyError,
+    TooManyHitsError,
+    UnavailableError,
+)
 
 Pairs = list[tuple[bytes, bytes]]
 Answer = tuple[int, Pairs, bytes]
@@ -79,11 +85,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the counters whose hits took the fast path."""
     names: list[str] = []
 
-    async def noting(fast: FastHit, *rest: Any) -> bool:
+    async def noting(app: Quart, fast: FastHit, *rest: Any) -> None:
         names.append(fast.hit.name)
-        return await count(fast, *rest)
+        await answer(app, fast, *rest)
 
-    monkeypatch.setattr("counter.fast_path._count", noting)
+    monkeypatch.setattr("counter.fast_path._answer", noting)
     return names
 
 
@@ -111,31 +117,65 @@ async def test_both_ways_answer_a_hit_the_same(
     assert taken == [f"{name}.1"] * 2
 
 
+HIDDEN = "s3cret-in-a-variable"
+JSON, HTML = b"application/problem+json", b"text/html; charset=utf-8"
+BROWSER = [(b"accept", b"text/html,*/*;q=0.8")]
+FAILURES: dict[int, list[Exception]] = {
+    503: [UnavailableError("The <database> is away."), RefusedHitError("It is \u00fcbel.")],
+    413: [TooManyHitsError("Send fewer.")],
+    422: [ReusedKeyError()],
+    500: [LookupError("no such thing")],
+}
+
+
 @pytest.mark.parametrize(
-    "error",
-    [
-        ServiceUnavailable("The database is away.", retry_after=2),
-        UnprocessableEntity("The count would be too large."),
-        LookupError("a fault"),
-    ],
-    ids=lambda error: type(error).__name__,
+    ("method", "headers", "kind"),
+    [("POST", BROWSER, JSON), ("GET", BROWSER, HTML), ("GET", [(b"accept", JSON)], JSON)],
+    ids=["hit", "view by a browser", "view by a program"],
+)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(status, error) for status, errors in FAILURES.items() for error in errors],
+    ids=lambda value: type(value).__name__,
 )
 async def test_both_ways_answer_an_error_the_same(
-    create_test_app: Quart, name: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+    create_test_app: Quart,
+    name: str,
+    taken: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    headers: Pairs,
+    kind: bytes,
+    status: int,
+    error: Exception,
 ) -> None:
+    await render(create_test_app)
     calls = 0
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, held: str = HIDDEN) -> None:
         nonlocal calls
-        calls += 1
+        calls += len(held) > 0
         raise error
 
     monkeypatch.setattr(create_test_app.extensions["batcher"], "count", fail)
-    short = await ask(create_test_app, hits(name))
-    assert calls == 1  # not again in the view
-    assert short == await ask(create_test_app, hits(name), quarts=True)
-    assert short[0] in (422, 500, 503)
-    assert (b"content-type", b"application/problem+json") in short[1]
+    path = hits(name) if method == "POST" else "/"
+    short = await ask(create_test_app, path, method, headers=headers)
+    assert calls == len(taken) == 1  # not again in the view
+    logged = [caplog.messages[:], caplog.text.count("Traceback")]
+    caplog.clear()
+    answered, head, body = await ask(create_test_app, path, method, quarts=True, headers=headers)
+    assert calls == 2
+    if kind == HTML:
+        head.remove((b"content-length", b"%d" % len(body)))
+        body = body.replace(b'="/mounted/', b'="/')
+        head.append((b"content-length", b"%d" % len(body)))
+    assert short == (answered, sorted(head), body)
+    assert (answered, dict(head)[b"content-type"]) == (status, kind)
+    unmounted = [message.replace("/mounted", "") for message in caplog.messages]
+    assert logged == [unmounted, caplog.text.count("Traceback")]
+    assert logged[1] == (not isinstance(error, HitError))
+    assert HIDDEN not in caplog.text + body.decode()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Answers to what goes wrong: a page for a browser, a problem document for a program."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from quart import Quart, Response, current_app, has_request_context, render_template, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError, UnprocessableEntity
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers and body
+Translation = Callable[[Any], HTTPException]
 
 FOR_PROGRAMS = "/api/"  # nothing below it is a page
 PROBLEM = "application/problem+json"
@@ -26,23 +30,45 @@ class Invalid(UnprocessableEntity):
 
 def init_app(app: Quart) -> None:
     """Have this module answer every error of `app`."""
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    app.extensions["error_translations"] = {}
+    app.register_error_handler(Exception, answer_in_view)
 
 
-async def http_error(error: HTTPException) -> Response:
-    """Answer an unknown page, a wrong method, a database that is away, and the like."""
-    response = await _answer(error)
-    for name, value in error.get_headers():
+def translate(app: Quart, kind: type[Exception], translation: Translation) -> None:
+    """Let errors of a kind that knows no HTTP be answered as what the function returns."""
+    app.extensions["error_translations"][kind] = translation
+
+
+async def answer_in_view(error: Exception) -> Response:
+    """Answer an unknown page, a database that is away, a fault of the program, and the like."""
+    where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
+    http_error = _to_http(current_app, error, where)
+    code = http_error.code or 500
+    if _wants_page():
+        title, detail = HTTPStatus(code).phrase, http_error.description or ""
+        page = await render_template("error.html", title=title, detail=detail)
+        response = Response(page, code)
+    else:
+        response = Response(problem(http_error), code, content_type=PROBLEM)
+    for name, value in http_error.get_headers():
         response.headers.setdefault(name, value)  # such as Allow and Retry-After
     return response
 
 
-async def unexpected(error: Exception) -> Response:
-    """Answer a fault of the program; Quart's own page would show variables, secrets too."""
-    where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
-    current_app.logger.exception("%s met an unexpected error", where, exc_info=error)
-    return await _answer(InternalServerError(FAULT))
+async def answer_in_front(app: Quart, scope: Any, send: Any, error: Exception) -> Answer:
+    """Return what a view would answer to an error, for a request that Quart does not see.
+
+    A problem document takes no request of Quart's, and so a thirtieth of the time.
+    """
+    if not scope["path"].startswith(FOR_PROGRAMS):
+        return await _answer_in_context(app, scope, send, error)
+    http_error = _to_http(app, error, f"{scope['method']} {scope['path']}")
+    body = problem(http_error).encode()
+    headers = Headers({"Content-Type": PROBLEM, "Content-Length": str(len(body))})
+    headers["Cache-Control"] = "no-store"
+    for name, value in http_error.get_headers():
+        headers.setdefault(name, value)
+    return http_error.code or 500, _encoded(headers), body
 
 
 def problem(error: HTTPException) -> str:
@@ -58,12 +84,33 @@ def problem(error: HTTPException) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-async def _answer(error: HTTPException) -> Response:
-    code = error.code or 500
-    if _wants_page():
-        title, detail = HTTPStatus(code).phrase, error.description or ""
-        return Response(await render_template("error.html", title=title, detail=detail), code)
-    return Response(problem(error), code, content_type=PROBLEM)
+def _to_http(app: Quart, error: Exception, where: str) -> HTTPException:
+    """Return the HTTP error that tells of an error; the log has what nobody expects.
+
+    Quart's own page for that would show variables, and secrets with them.
+    """
+    if isinstance(error, HTTPException):
+        return error
+    translations: Mapping[type[Exception], Translation] = app.extensions["error_translations"]
+    for kind, translation in translations.items():
+        if isinstance(error, kind):
+            return translation(error)
+    app.logger.exception("%s met an unexpected error", where, exc_info=error)
+    return InternalServerError(FAULT)
+
+
+async def _answer_in_context(app: Quart, scope: Any, send: Any, error: Exception) -> Answer:
+    """Answer with a page, which has links, or with a problem, as the request wants it."""
+    connection: Any = app.asgi_http_class(app, scope)
+    request = connection._create_request_from_scope(send)  # noqa: SLF001 (as it does by itself)
+    async with app.request_context(request) as context:
+        response: Any = await app.finalize_request(await answer_in_view(error), context)
+        body: bytes = await response.get_data(as_text=False)
+    return response.status_code, _encoded(response.headers), body
+
+
+def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers]
 
 
 def _wants_page() -> bool:

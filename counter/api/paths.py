@@ -14,9 +14,8 @@ TIMES = {"created": "2026-11-20T08:15:00.271828Z", "updated": "2026-11-21T12:00:
 
 ABOUT = (
     "Counts things, each exactly once.\n\n"
-    "Counts are whole numbers of up to 64 bits. The numbers of JavaScript are exact up to 2^53"
-    " only: where counts may grow beyond that, let it read them with a parser that keeps large"
-    " integers.\n\n"
+    "Counts are whole numbers. The numbers of JavaScript are exact up to 2^53 only: where counts"
+    " may grow beyond that, let it read them with a parser that keeps large integers.\n\n"
     "Where GET is answered, HEAD is too. Fields and parameters that are not known, or given twice,"
     " are refused, never ignored. Every error is a problem document (RFC 9457). Where something"
     " that was sent is not valid, its `errors` name each field and say what it must be."
@@ -45,8 +44,8 @@ ERRORS = {
     ),
     "415": ("The body is not declared as application/json, or is compressed.",),
     "422": (
-        "What was sent is not valid, a count would exceed 64 bits, or an idempotency key was used"
-        " with another `by`. Nothing was counted.",
+        "What was sent is not valid, or an idempotency key was used with another `by`. Nothing was"
+        " counted.",
     ),
     "503": (
         "The database is away or refuses the hits, or too many wait for it. `detail` tells whether"

@@ -53,7 +53,8 @@ async def test_what_is_no_name_is_refused_everywhere(create_test_client: Client,
         hits = {"hits": [{"namespace": namespace, "key": key}]}
         problems = await refusals(create_test_client, "hits", json=hits)
         assert problems == {f"hits.0.{field}": RULE}
-        assert not Hit(f"{namespace}/{key}").is_valid()
+        with pytest.raises(ValueError, match="not a hit"):
+            Hit(f"{namespace}/{key}")
     response = await create_test_client.get("/api/v1/counters", query_string={"namespace": part})
     assert (await response.get_json())["errors"] == [{"field": "namespace", "problem": RULE}]
 

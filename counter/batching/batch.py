@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from werkzeug.exceptions import UnprocessableEntity
-
 from counter.batching.pending import Pending
-from counter.hits import REUSED, Counted, CounterKey, Hit
+from counter.hits import Counted, CounterKey, Hit, ReusedKeyError
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class Batch:
         requests, self.requests = self.requests, []
         for request in requests:
             if self._has_other(request):
-                request.fail(UnprocessableEntity(REUSED))
+                request.fail(ReusedKeyError())
                 continue
             request.sent = True
             self.requests.append(request)

@@ -8,8 +8,6 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 
-from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable, UnprocessableEntity
-
 from counter.batching.batch import Batch
 from counter.batching.locks import LockState
 from counter.batching.pending import Pending
@@ -24,11 +22,17 @@ from counter.batching.writer import (
     UnsureError,
     Writer,
 )
-from counter.hits import MAX_HITS, Counted, Hit, check
-from db import NOT_MIGRATED, RETRY_AFTER
+from counter.hits import (
+    MAX_HITS,
+    Counted,
+    Hit,
+    RefusedHitError,
+    TooManyHitsError,
+    UnavailableError,
+)
+from db import NOT_MIGRATED
 
 CAPACITY = 10_000  # hits that wait in a lane
-OUT_OF_RANGE = 1690  # the server's error
 TICK = 0.02  # seconds that a request may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
@@ -39,7 +43,6 @@ LOST = "The database was lost before it answered. The hit may have been counted.
 LONG = (
     "The database takes no statement of that length. Send fewer hits at a time. None was counted."
 )
-LARGE = "The count would exceed 18446744073709551615. The hit was not counted."
 FAULT = "The hit was not counted, for a reason that is in the log."
 REFUSED = "The database refuses the hit, for a reason that is in the log. It was not counted."
 
@@ -49,8 +52,8 @@ log = logging.getLogger(__name__)
 class Batcher:
     """Gives each hit a number of its own, once it is durable.
 
-    One task writes one batch after the other. A request ends with its numbers, or with a
-    ServiceUnavailable that tells whether it was counted; none waits beyond its deadline.
+    One task writes one batch after the other. A request ends with its numbers, or with a HitError
+    that tells whether it was counted; none waits beyond its deadline.
     """
 
     def __init__(self, writer: Writer, capacity: int = CAPACITY) -> None:
@@ -77,14 +80,13 @@ class Batcher:
     async def count(self, hits: Sequence[Hit], within: float) -> list[Counted]:
         """Count from 1 to MAX_HITS hits, all or none; return the number of each, in their order.
 
-        Raises ServiceUnavailable within `within` seconds where the database is away,
-        UnprocessableEntity where a count would become too large or a key was used with another
-        `by`, and ValueError where a hit is not valid or a key comes twice.
+        Raises a HitError within `within` seconds, and ValueError where there are more or fewer
+        hits, or a counter has a key twice.
         """
-        check(hits)
+        _check(hits)
         request = Pending(hits, self._loop.time() + within, self._loop.create_future())
         if self._ending or not self._waiting.add(request):
-            raise _unavailable(ENDING if self._ending else FULL)
+            raise UnavailableError(ENDING if self._ending else FULL)
         self._wake.set()
         if request.deadline < self._due:
             self._set_timer(request.deadline)
@@ -108,7 +110,7 @@ class Batcher:
         finally:
             self._task.cancel()
             for request in self._unanswered():
-                request.fail(_unavailable(LOST if request.sent else ENDING))
+                request.fail(UnavailableError(LOST if request.sent else ENDING))
             self._set_timer(math.inf)
             await asyncio.gather(self._task, return_exceptions=True)
             self._writer.close()
@@ -204,7 +206,7 @@ class Batcher:
             batch = Batch(self._number, requests)
         except Exception:
             for request in requests:  # which are nowhere any more
-                request.fail(_unavailable(FAULT))
+                request.fail(UnavailableError(FAULT))
             raise
         return batch if batch.requests else None
 
@@ -214,7 +216,7 @@ class Batcher:
         if batch and batch.unsure:
             reason = LOST
         for request in batch.requests if batch else self._waiting:
-            request.fail(_unavailable(reason))
+            request.fail(UnavailableError(reason))
         self._waiting.drop_done()
 
     def _put_back(self, batch: Batch) -> None:
@@ -252,13 +254,11 @@ class Batcher:
         (request,) = batch.requests
         self._batch = None
         if isinstance(error, TooLongError):
-            request.fail(RequestEntityTooLarge(LONG))
-        elif error.args[0] == OUT_OF_RANGE:
-            request.fail(UnprocessableEntity(LARGE))
+            request.fail(TooManyHitsError(LONG))
         else:
             if not batch.sums.keys() <= self._waiting.suspects:
                 log.warning("hits are refused, such as on %s: %s", min(batch.sums), error)
-            request.fail(ServiceUnavailable(REFUSED))
+            request.fail(RefusedHitError(REFUSED))
             self._waiting.suspect(batch.sums)
 
     def _split(self, batch: Batch, guess: Container[str] = ()) -> None:
@@ -277,7 +277,7 @@ class Batcher:
         now = self._loop.time()
         for request in self._unanswered():
             if request.deadline <= now:
-                request.fail(_unavailable(LOST if request.sent else LATE))
+                request.fail(UnavailableError(LOST if request.sent else LATE))
         self._waiting.drop_done()
         self._set_timer(min((request.deadline for request in self._unanswered()), default=math.inf))
 
@@ -294,5 +294,8 @@ class Batcher:
         return (request for request in chain(sent, self._waiting) if not request.is_done())
 
 
-def _unavailable(reason: str) -> ServiceUnavailable:
-    return ServiceUnavailable(reason, retry_after=RETRY_AFTER)
+def _check(hits: Sequence[Hit]) -> None:
+    if len(hits) != 1:
+        keyed = [(hit.name, hit.key) for hit in hits if hit.key]
+        if not 1 <= len(hits) <= MAX_HITS or len(set(keyed)) < len(keyed):
+            raise ValueError(f"not from 1 to {MAX_HITS} hits, each key once on its counter")

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from werkzeug.exceptions import UnprocessableEntity
-
-from counter.hits import REUSED, Counted, CounterKey, Hit, StoredAnswer
+from counter.hits import Counted, CounterKey, Hit, HitError, ReusedKeyError, StoredAnswer
 
 
 @dataclass(eq=False, slots=True)
@@ -31,7 +29,7 @@ class Pending:
         """Tell whether a hit of it is on one of these counters."""
         return any(hit.name in names for hit in self.hits)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: HitError) -> None:
         """Answer with an error."""
         if not self.answer.done():
             self.answer.set_exception(error)
@@ -41,7 +39,7 @@ class Pending:
         for hit in self.hits:
             stored = counted.get((hit.name, hit.key)) if hit.key else None
             if stored and stored.by != hit.by:
-                self.fail(UnprocessableEntity(REUSED))
+                self.fail(ReusedKeyError())
             elif stored and hit.key:
                 self.known[hit.name, hit.key] = stored.count
         if len(self.known) == len(self.hits) and not self.answer.done():

@@ -4,15 +4,21 @@ import asyncio
 
 import pytest
 from sqlalchemy import Connection
-from werkzeug.exceptions import UnprocessableEntity
 
 from counter.batching.sql import ALL
-from counter.hits import Hit
+from counter.hits import Hit, RefusedHitError
 from counter.testing import BATCH, LateBatch, Query, count_of, cut_once, running_batcher
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
 
 WITHIN = 20.0  # seconds
+FULL = 2**64 - 1  # beyond it the server refuses every hit
+
+
+def start(connection: Connection, name: str, count: int) -> None:
+    """Make a counter that starts so high."""
+    values = f"({ALL}, '{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
+    connection.exec_driver_sql(f"INSERT INTO counter VALUES {values}")
 
 
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
@@ -41,17 +47,40 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
     create_db: Database, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
-    other_connection.exec_driver_sql(
-        f"INSERT INTO counter VALUES ({ALL}, '{full}', {2**64 - 1}, {2**64 - 1}, NOW(), NOW())"
-    )
+    start(other_connection, full, FULL)
     proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
         refused, count = await asyncio.gather(
             batcher.hit(full, 1, WITHIN), batcher.hit(name, 1, WITHIN), return_exceptions=True
         )
-    assert isinstance(refused, UnprocessableEntity)
+    assert isinstance(refused, RefusedHitError)
     assert count == 1
+
+
+async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_be_now(
+    create_db: Database, name: str, query: Query, other_connection: Connection
+) -> None:
+    """The first packet comes in between the question for its receipt and the second."""
+    start(other_connection, name, FULL - 3)
+    held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        if to_server and BATCH in packet and not held.is_set():
+            held.set()
+            await late.wait()
+        elif to_server and BATCH in packet:
+            late.set()
+            await asked.wait()
+        elif not to_server and late.is_set():
+            asked.set()  # what the first packet was answered
+
+    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
+    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+        proxy.watch = watch
+        answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (1, 2)))
+        assert answers == [FULL - 2, FULL]
+    assert query(count_of(name)) == FULL
 
 
 @pytest.mark.parametrize("cut", ["fence", "answer"])

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Connection
-from werkzeug.exceptions import RequestEntityTooLarge, ServiceUnavailable
 
 from counter.batching.batch import Batch
 from counter.batching.sql import ADD, ALL, HOUR, NOW
 from counter.batching.writer import LockedError, Writer
-from counter.hits import MAX_HITS, Hit
+from counter.hits import MAX_HITS, Hit, RefusedHitError, TooManyHitsError, UnavailableError
 from counter.testing import Query, count_of, running_batcher
 from throwaway_mysql import Database, free_port
 
@@ -113,11 +112,11 @@ async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_r
         other_connection.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
         first = asyncio.create_task(batcher.hit(locked, 1, 0.1))
         assert await batcher.hit(name, 1, WITHIN) == 1
-        with pytest.raises(ServiceUnavailable, match=r"counted\."):
+        with pytest.raises(UnavailableError, match=r"counted\."):
             await first
         waiting = [asyncio.create_task(batcher.hit(locked, 1, WITHIN)) for _ in range(30)]
         assert await batcher.hit(name, 1, WITHIN) == 2
-        with pytest.raises(ServiceUnavailable, match="Too many"):
+        with pytest.raises(UnavailableError, match="Too many"):
             await batcher.hit(locked, 1, WITHIN)
         late = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(20)]
         await asyncio.gather(*late)
@@ -159,12 +158,12 @@ async def test_what_a_trigger_refuses_fails_at_once_and_alone(
             )
             for count in range(41, 61):
                 assert await batcher.hit(name, 1, WITHIN) == count
-                with pytest.raises(ServiceUnavailable, match="refuses"):
+                with pytest.raises(RefusedHitError, match="refuses"):
                     await batcher.hit(refused, 1, WITHIN)
             connection = batcher._writer._connection  # noqa: SLF001 (it stays, though under a
             assert await batcher.hit(name, 1, WITHIN) == 61  # trigger no statement brings a count)
             assert batcher._writer._connection is connection  # noqa: SLF001
-        assert sum(isinstance(answer, ServiceUnavailable) for answer in answers) == 10
+        assert sum(isinstance(answer, RefusedHitError) for answer in answers) == 10
         assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
         assert await batcher.hit(refused, 1, WITHIN) == 1  # as soon as it is let
         before = query("SELECT COUNT(*) FROM receipt")
@@ -185,7 +184,7 @@ async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone
             *(batcher.hit(f"{name}.few.{number}", 1, WITHIN) for number in range(300)),
             return_exceptions=True,
         )
-    assert isinstance(refused, RequestEntityTooLarge)
+    assert isinstance(refused, TooManyHitsError)
     assert counts == [1] * 300  # though they, too, are too long together
     assert query(f"SELECT COUNT(*) FROM counter WHERE name = '{name}.1'") == 0
 
@@ -197,7 +196,7 @@ async def test_a_flood_of_large_requests_leaves_single_hits_their_room(
     async with running_batcher(create_db, capacity=40, DB_PORT=free_port()) as batcher:
         waiting = [asyncio.create_task(batcher.count(large, 1)) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(ServiceUnavailable, match="Too many"):
+        with pytest.raises(UnavailableError, match="Too many"):
             await batcher.count(large, WITHIN)
         single = asyncio.create_task(batcher.hit(name, 1, 1))
         answers = await asyncio.gather(*waiting, single, return_exceptions=True)
