@@ -1,23 +1,21 @@
 """A client of the app, which learns from each answer, and from each missing one, what it may."""
 
 import asyncio
+import json
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-import httpx
-
+from tests.faults.connection import Connection, LostError, NotSentError
 from tests.faults.history import HOME, History, Hit, Operation, Outcome
 
-CONNECTS_WITHIN = 5.0  # seconds
-ANSWERS_WITHIN = 25.0  # the app answers within 10
+ANSWERS_WITHIN = 25.0  # seconds; the app answers within 10
 PAUSE = 0.05, 0.3  # after an operation that was not ok
 REPEATED = 0.1  # of the hits with a key that are counted, sent once more
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
-UNUSED_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # making one takes longer than a hit
+Request = tuple[str, str, dict[str, str], bytes]  # method, path, headers, body
 
 
 class Client:
@@ -27,12 +25,8 @@ class Client:
         self, name: str, ports: Sequence[int], history: History, headers: Mapping[str, str]
     ) -> None:
         self.name, self.chance = name, Random(name)  # noqa: S311 (no secret)
-        self._ports, self._history = ports, history
-        self._keys = 0
-        times = httpx.Timeout(None, connect=CONNECTS_WITHIN)
-        self._http = httpx.AsyncClient(
-            headers={**JSON, **headers}, timeout=times, trust_env=False, verify=UNUSED_TLS
-        )
+        self._connections = [Connection(port, {**JSON, **headers}) for port in ports]
+        self._history, self._keys = history, 0
 
     async def perform(self, hits: tuple[Hit, ...]) -> None:
         """Send hits; with keys until they are counted, and now and then once more."""
@@ -59,50 +53,39 @@ class Client:
         self._keys += 1
         return f"{self.name}.{self._keys}"
 
-    async def close(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
+    def close(self) -> None:
+        """End its connections."""
+        for connection in self._connections:
+            connection.close()
 
     async def _complete(self, hits: tuple[Hit, ...]) -> Operation:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                response = await self._send(hits)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Operation(hits, Outcome.FAIL, detail=f"not connected: {error!r}")
-        except httpx.TransportError as error:
-            return Operation(hits, Outcome.INFO, detail=f"connection lost: {error!r}")
+                connection = self.chance.choice(self._connections)
+                status, body = await connection.request(*_request(hits))
+        except NotSentError as error:
+            return Operation(hits, Outcome.FAIL, detail=f"not sent: {error}")
+        except LostError as error:
+            return Operation(hits, Outcome.INFO, detail=f"connection lost: {error}")
         except TimeoutError:
             detail = f"no answer within {ANSWERS_WITHIN:.0f} s"
             return Operation(hits, Outcome.INFO, detail=detail, unexpected=True)
-        return interpret(response, hits)
-
-    async def _send(self, hits: tuple[Hit, ...]) -> httpx.Response:
-        base = f"http://127.0.0.1:{self.chance.choice(self._ports)}"
-        first = hits[0]
-        if first.counter == HOME:
-            return await self._http.get(base)
-        if len(hits) > 1:
-            many = [_as_json(hit) for hit in hits]
-            return await self._http.post(f"{base}/api/v1/hits", json={"hits": many})
-        headers = {"Idempotency-Key": first.key} if first.key else {}
-        url, body = f"{base}/api/v1/counters/{first.counter}/hits", {"by": first.by}
-        return await self._http.post(url, headers=headers, json=body if first.by > 1 else None)
+        return _interpret(hits, status, body)
 
 
-def interpret(response: httpx.Response, hits: tuple[Hit, ...]) -> Operation:
-    """Return what an answer says of the hits."""
-    try:
-        if response.status_code == 200:
-            return Operation(hits, Outcome.OK, _counts(response, hits))
-        detail = response.json()["detail"] if response.status_code == 503 else ""
-    except (ValueError, LookupError, TypeError):
-        detail = ""
-    if "may have been counted" in detail:
-        return Operation(hits, Outcome.INFO, detail=detail)
-    if "not counted" in detail:
-        return Operation(hits, Outcome.FAIL, detail=detail)
-    detail = f"{response.status_code} {response.content[:200]!r}"
-    return Operation(hits, Outcome.INFO, detail=detail, unexpected=True)
+def _request(hits: tuple[Hit, ...]) -> Request:
+    if len(hits) > 1:
+        return "POST", "/api/v1/hits", {}, _body(hits=[_as_json(hit) for hit in hits])
+    (hit,) = hits
+    if hit.counter == HOME:
+        return "GET", "/", {}, b""
+    headers = {"Idempotency-Key": hit.key} if hit.key else {}
+    body = _body(by=hit.by) if hit.by > 1 else b""
+    return "POST", f"/api/v1/counters/{hit.counter}/hits", headers, body
+
+
+def _body(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
 
 
 def _as_json(hit: Hit) -> dict[str, Any]:
@@ -111,14 +94,30 @@ def _as_json(hit: Hit) -> dict[str, Any]:
     return {"namespace": namespace, "key": key, "by": hit.by, **own}
 
 
-def _counts(response: httpx.Response, hits: tuple[Hit, ...]) -> tuple[int, ...]:
+def _interpret(hits: tuple[Hit, ...], status: int, body: bytes) -> Operation:
+    try:
+        if status == 200:
+            return Operation(hits, Outcome.OK, _counts(hits, body))
+        detail = json.loads(body)["detail"] if status == 503 else ""
+    except (ValueError, LookupError, TypeError):
+        detail = ""
+    if "may have been counted" in detail:
+        return Operation(hits, Outcome.INFO, detail=detail)
+    if "not counted" in detail:
+        return Operation(hits, Outcome.FAIL, detail=detail)
+    detail = f"{status} {body[:200]!r}"
+    return Operation(hits, Outcome.INFO, detail=detail, unexpected=True)
+
+
+def _counts(hits: tuple[Hit, ...], body: bytes) -> tuple[int, ...]:
     """Return the count of each hit; raise ValueError if the answer is about other hits."""
     if hits[0].counter == HOME:
-        found = re.search(r"<h1>Counter: (\d+)</h1>", response.text)
+        found = re.search(rb"<h1>Counter: (\d+)</h1>", body)
         if not found:
             raise ValueError
         return (int(found[1]),)
-    counted = response.json()["hits"] if len(hits) > 1 else [response.json()]
+    counted = json.loads(body)
+    counted = counted["hits"] if len(hits) > 1 else [counted]
     if [f"{c['namespace']}/{c['key']}" for c in counted] != [hit.counter for hit in hits]:
         raise ValueError
     return tuple(int(c["count"]) for c in counted)

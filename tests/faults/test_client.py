@@ -20,7 +20,7 @@ async def invoke(port: int, hit: Hit, headers: Mapping[str, str] = {}) -> Operat
     try:
         return await client.invoke((hit,))
     finally:
-        await client.close()
+        client.close()
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ async def clients_at_work(
             while not ending.is_set():
                 await client.perform(next_hits(kinds[index % len(kinds)], client, space))
         finally:
-            await client.close()
+            client.close()
 
     tasks = [asyncio.create_task(work(index)) for index in range(number)]
     try:
