@@ -8,18 +8,9 @@ from itertools import pairwise
 from math import inf
 
 import settings
-from tests.faults.history import (
-    HOME,
-    LOCK_FOUND_WITHIN,
-    Evidence,
-    HitResult,
-    Outcome,
-    Stored,
-)
+from tests.faults.history import HOME, LOCK_FOUND_WITHIN, Evidence, HitResult, Outcome, Stored
 
 SHOWN = 5  # offences of a checker
-
-
 Checker = Callable[[Evidence], Iterable[str]]
 CHECKERS: dict[str, Checker] = {}  # by the first line of their docstrings
 

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -22,10 +22,10 @@ from tests.faults.disk import Disk
 from tests.faults.history import Evidence, History, Stored
 from tests.support.project import PROJECT, UVICORN, run_alembic
 from tests.support.proxy import Proxy
+from tests.support.serving import serving
 from throwaway_mysql import Server
 
 PROCESSES = 2
-LISTENS_WITHIN = 60.0  # seconds
 DATABASE, USER, PASSWORD = "faults", "faults", "faults"
 GRANTS = (
     f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
@@ -44,34 +44,24 @@ class AppProcess:
     def __init__(self, proxy: Proxy, environ: Mapping[str, str], folder: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = int(probe.getsockname()[1])
-        self.proxy, self.log = proxy, folder / f"{self.port}.log"
-        self._environ = {**environ, "DB_PORT": str(proxy.port)}
+        self.proxy, self.logs = proxy, list[Path]()
+        self._folder, self._environ = folder, {**environ, "DB_PORT": str(proxy.port)}
         self._process: subprocess.Popen[bytes] | None = None
+        self._ending = ExitStack()
 
     async def start(self) -> None:
         """Start it, and return once it listens."""
-        process = self._process = self._spawn()
-        async with asyncio.timeout(LISTENS_WITHIN):
-            while process.poll() is None:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except ConnectionRefusedError:
-                    await asyncio.sleep(0.02)
-                else:
-                    writer.close()
-                    return
-        raise ChildProcessError(f"the app ended: {self.log.read_text()}")
+        self.logs.append(self._folder / f"{self.port}.{len(self.logs)}.log")
+        argv = [*UVICORN, "--no-access-log", "--port", str(self.port), "manage:app"]
+        program = serving(argv, self.port, self._environ, PROJECT, self.logs[-1])
+        running = await asyncio.to_thread(self._ending.enter_context, program)
+        self._process = running.process
 
     async def kill(self) -> None:
         """End it by SIGKILL if it runs."""
         if self._process:
             self._process.kill()
-            await asyncio.to_thread(self._process.wait)
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        argv = [*UVICORN, "--no-access-log", "--port", str(self.port), "manage:app"]
-        with self.log.open("ab") as log:
-            return subprocess.Popen(argv, cwd=PROJECT, env=self._environ, stdout=log, stderr=log)
+        await asyncio.to_thread(self._ending.close)
 
 
 @dataclass
@@ -110,7 +100,8 @@ class Environment:
         with self.root() as cursor:
             cursor.execute(STORED, {"all": ALL_HOURS})
             stored = {name: Stored(*map(int, sums)) for name, *sums in cursor.fetchall()}
-        lines = [line for app in self.processes for line in app.log.read_text().splitlines()]
+        logs = [log.read_text() for process in self.processes for log in process.logs]
+        lines = "\n".join(logs).splitlines()
         errors = [line for line in lines if "Traceback" in line or "unexpected error" in line]
         return Evidence(self.history, stored, errors)
 

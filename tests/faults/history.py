@@ -13,11 +13,11 @@ LOCK_FOUND_WITHIN = 1.5  # seconds: the first batch waits for a lock until the s
 
 
 class Outcome(Enum):
-    """What a client knows of its operation once it is complete."""
+    """What a client knows of its operation once it is complete, the surest first."""
 
     OK = "acknowledged (ok)"
-    FAIL = "refused (fail)"  # not counted: the app said so, or nothing was sent
     INFO = "unknown (info)"  # the app said that it cannot tell, or no answer came
+    FAIL = "refused (fail)"  # not counted: the app said so, or nothing was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class HitResult:
     invoked: float = inf
     completed: float = inf  # when its count was first known
     counts: set[int] = field(default_factory=set)  # at most one, if all is well
-    unknown: bool = False
+    outcomes: set[Outcome] = field(default_factory=set)
 
     def add(self, operation: Operation, position: int) -> None:
         """Take in an operation that has the hit at that position."""
@@ -63,14 +63,12 @@ class HitResult:
         if operation.outcome is Outcome.OK:
             self.counts.add(operation.counts[position])
             self.completed = min(self.completed, operation.completed)
-        self.unknown |= operation.outcome is Outcome.INFO
+        self.outcomes.add(operation.outcome)
 
     @property
     def outcome(self) -> Outcome:
-        """The surest of its operations: counted, else unknown, else refused."""
-        if self.counts:
-            return Outcome.OK
-        return Outcome.INFO if self.unknown else Outcome.FAIL
+        """The surest of its operations."""
+        return next(outcome for outcome in Outcome if outcome in self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def markdown(
     """Return the section: what was run, the strikes, the locks, and what each checker found."""
     hits = Counter(result.outcome for result in history.results())
     outcomes = ", ".join(f"{hits[outcome]:,} {outcome.value}" for outcome in Outcome)
+    left = [f"Left out for want of a disk to mount: {', '.join(left_out)}.", ""] if left_out else []
     lines = [
         f"## {title}",
         "",
@@ -32,11 +33,7 @@ def markdown(
         "|---|---|---|---|",
         *_strikes(history),
         "",
-        *(
-            [f"Left out for want of a disk to mount: {', '.join(left_out)}.", ""]
-            if left_out
-            else []
-        ),
+        *left,
         *(f"- {_views(lock, history.operations)}" for lock in history.locks),
         *(f"- {describe(name, found)}" for name, found in offences.items()),
         "",

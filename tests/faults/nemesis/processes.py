@@ -6,7 +6,7 @@ from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from tests.faults.environment import Environment
-from tests.faults.history import Operation, Outcome
+from tests.faults.history import Outcome
 from tests.faults.workload import clients_at_work
 
 AWAY = (0, 0, 0, 1, 5, 12)  # seconds; a hit is given up after 10
@@ -43,16 +43,14 @@ async def kill_app(env: Environment, chance: Random) -> int:
 
 async def fill_disk(env: Environment, chance: Random) -> int:
     """Fill the disk until hits fail, and for seconds; start the server again if that ended it."""
-
-    def is_refused(operation: Operation) -> bool:
-        return operation.outcome is Outcome.FAIL
-
     disk, space = env.disk, f"full-{chance.getrandbits(32)}"
     assert disk
     async with clients_at_work(env, GROWERS, "growing", space, ["new"]):
         await asyncio.to_thread(disk.fill)
         try:
-            await env.history.wait_for(REFUSALS, REFUSED_WITHIN, is_refused)
+            await env.history.wait_for(
+                REFUSALS, REFUSED_WITHIN, lambda operation: operation.outcome is Outcome.FAIL
+            )
             await env.pause(chance, FULL)
         finally:
             await asyncio.to_thread(disk.make_room)
