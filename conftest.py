@@ -88,8 +88,11 @@ def server_environ(mysql_server: Login) -> Environ:
 
 @pytest.fixture(scope="module")
 def create_db(create_db: Database) -> Database:
-    """Return the settings that lead to a migrated database of the module's own."""
-    return Database(create_db, TESTING=True)
+    """Return the settings that lead to a migrated database of the module's own.
+
+    They are patient: no test is to fail as the machine is slow.
+    """
+    return Database(create_db, TESTING=True, DB_TIMEOUT=60, HIT_TIMEOUT=60)
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def count_of(name: str) -> str:
 
 @asynccontextmanager
 async def running_batcher(
-    coordinates: Database, *, limit: float = 5, capacity: int = CAPACITY, **changes: object
+    coordinates: Database, *, limit: float = 30, capacity: int = CAPACITY, **changes: object
 ) -> AsyncIterator[Batcher]:
     """Run a batcher on the database."""
     config = {**coordinates, **changes}
@@ -58,7 +58,7 @@ async def running_batcher(
     try:
         yield batcher
     finally:
-        await batcher.close(within=5)
+        await batcher.close(within=60)
 
 
 async def hit(client: Client, name: str, by: int = 1) -> None:

@@ -196,7 +196,7 @@ async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of
     assert int(response.headers["Retry-After"]) > 0
     assert response.content_type == "application/problem+json"
     assert "may have been counted" in (await response.get_json())["detail"]
-    assert took < 2  # by default 10
+    assert took < 30  # of the 60 that it has elsewhere
 
 
 async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_page_may_take(

@@ -19,7 +19,7 @@ from counter.testing import (
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database, Login
 
-WITHIN = 20.0  # seconds; what is to be quick says less
+WITHIN = 60.0  # seconds
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
         await batcher.hit(name, 1, WITHIN)
         proxy.watch = watch
         with pytest.raises(UnavailableError, match="may have been counted"):
-            await batcher.hit(name, 1, within=0.5)
+            await batcher.hit(name, 1, within=2)
         proxy.watch = None
     assert query(count_of(name)) == 2
 

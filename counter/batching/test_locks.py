@@ -183,7 +183,7 @@ async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short
     create_db: Database, name: str, rival: Connection, held_up: HeldUp
 ) -> None:
     new = f"{name}.new"
-    app = create_app(**create_db, DB_TIMEOUT=1)
+    app = create_app(**{**create_db, "DB_TIMEOUT": 1})
     async with app.test_app():
         batcher = app.extensions["batcher"]
         lock_new(rival, new)

@@ -114,16 +114,16 @@ async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_h
             async with db.transaction() as connection:
                 await connection.execute(text(query))
 
-    async with started(**fresh_db, DB_TIMEOUT=1) as app:
+    async with started(**fresh_db, DB_TIMEOUT=2) as app:
         with mysql_server.connect() as held, mysql_server.connect() as watching:
             held.cursor().execute(lock.format(name) or "DO 0")
             most, observer = 0, watching.cursor()
             async with asyncio.TaskGroup() as asking:
                 for _ in range(4 * POOL):
                     asking.create_task(ask())
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(0.1)
                     most = max(most, len(sessions(observer, name, "Query")))
-            async with asyncio.timeout(30):  # they end, though what they wait for does not
+            async with asyncio.timeout(60):  # they end, though what they wait for does not
                 while sessions(observer, name, "Query"):  # noqa: ASYNC110 (it is another program's)
                     await asyncio.sleep(0.05)
             held.cursor().execute("UNLOCK TABLES")

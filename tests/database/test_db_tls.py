@@ -203,7 +203,9 @@ async def test_the_app_answers_over_tls(server: TlsServer) -> None:
         "{programs}/quart mysql setup",
         "{programs}/throwaway-mysql list --prefix counter_test_ --host {DB_HOST} --port {DB_PORT}"
         " --user {DB_USERNAME} --tls-ca {DB_TLS_CA}",
-        "{programs}/pytest -s web/test_health.py::test_live_and_ready",
+        pytest.param(
+            "{programs}/pytest -s web/test_health.py::test_live_and_ready", marks=pytest.mark.slow
+        ),
     ],
     ids=lambda command: command.split()[0].rpartition("/")[2],
 )

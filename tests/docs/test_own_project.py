@@ -71,6 +71,7 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("=counter\n" not in SETTINGS, reason="this is a project of one's own")
 @pytest.mark.usefixtures("mysql_root")  # an account of the counter's may not make the shop's
 @pytest.mark.timeout(3600 if WHOLE else 600)

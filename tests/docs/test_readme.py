@@ -15,14 +15,16 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from alembic import command as alembic_commands
 from quart.typing import TestClientProtocol as Client
 
 import settings
 from application import create_app
+from commands import mysql
 from counter.api.paths import OPERATIONS
 from counter.testing import view
 from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
-from tests.support.serving import serving
+from tests.support.serving import WITHIN, serving
 from throwaway_mysql import AlembicProject, Login, ServerError, free_port, throwaway_database
 
 README = (PROJECT / "README.md").read_text()
@@ -150,6 +152,27 @@ def test_its_links_lead_to_what_is_there(page: Path) -> None:
     assert [path for path in paths if not (page.parent / path).exists()] == []
 
 
+def by_hand() -> list[str]:
+    """Return the commands by hand and those of the table, each once, in the README's order."""
+    first = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
+    own_mysql = next(block for block in blocks("sh") if "mysql setup" in block).splitlines()
+    table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
+    return list(dict.fromkeys([*first, *own_mysql, *table]))
+
+
+def test_the_commands_by_hand_are_there() -> None:
+    pipenv, *commands = by_hand()
+    assert pipenv == "pipenv install --dev"
+    for command in commands:
+        program, *arguments = command.removeprefix("pipenv run ").split()
+        assert (PROGRAMS / program).exists(), command
+        if program == "alembic":
+            assert hasattr(alembic_commands, arguments[0]), command
+        elif arguments[:1] == ["mysql"]:
+            assert arguments[1] in mysql.commands, command
+
+
+@pytest.mark.slow
 def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
     checkout: Path, environ: Environ, tmp_path: Path
 ) -> None:
@@ -165,7 +188,7 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
                 assert view(client) == count
                 client.close()
                 app.process.send_signal(signal.SIGINT)
-                app.process.wait(15)
+                app.process.wait(WITHIN)
                 logged = app.log.read_text()
             assert "Traceback" not in logged, logged
             status = subprocess.run(
@@ -180,21 +203,18 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
         subprocess.run([quart, "mysql", "stop"], cwd=checkout, env=environ, check=True)
 
 
+@pytest.mark.slow
 def test_the_commands_by_hand_run(checkout: Path, environ: Environ) -> None:
-    by_hand = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
-    assert by_hand.pop() == "pipenv run quart run"
-    table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
+    # The first would install what the link leads to, which is there.
+    _, *commands = by_hand()
     endless = {
+        "pipenv run quart run",
         "pipenv run uvicorn --http web.http1:Protocol --timeout-graceful-shutdown 8 manage:app",
         "pipenv run pytest -s",
     }
-    assert endless < set(table)
-    own_mysql = next(block for block in blocks("sh") if "mysql setup" in block).splitlines()
+    assert endless < set(commands)
     try:
-        # This one would install what the link leads to, which is there.
-        assert by_hand.pop(0) == "pipenv install --dev"
-        # Each once, in the README's order.
-        for command in dict.fromkeys([*by_hand, *own_mysql, *table]):
+        for command in commands:
             if command in endless:
                 continue
             done = subprocess.run(

@@ -74,7 +74,7 @@ def connect(app: Serving, number: int, workers: int = 1) -> list[http.client.HTT
         assert time.monotonic() < deadline, "not every worker serves"
         if len(clients) == number:
             clients.pop(0).close()
-        clients.append(http.client.HTTPConnection("127.0.0.1", app.port, timeout=30))
+        clients.append(http.client.HTTPConnection("127.0.0.1", app.port, timeout=120))
         clients[-1].request("GET", LIVE)
         clients[-1].getresponse().read()
     return clients
@@ -87,7 +87,7 @@ def views(clients: list[http.client.HTTPConnection], times: int) -> list[int]:
 
     def run(client: http.client.HTTPConnection) -> list[int]:
         with closing(client):
-            together.wait(30)
+            together.wait(WITHIN)
             return [view(client) for _ in turns]
 
     with ThreadPoolExecutor(len(clients)) as pool:
@@ -107,7 +107,10 @@ def test_2000_views_by_32_clients_at_once_get_the_numbers_1_to_2000(
         assert stored_count(connection) == 2000
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize(
+    "server",
+    [pytest.param(server, marks=pytest.mark.slow if "two" in server else []) for server in SERVERS],
+)
 def test_every_server_serves_the_app_and_ends_cleanly(serve: Serve, server: str) -> None:
     with serve(server) as app:
         assert sorted(views(connect(app, 4), times=20)) == list(range(1, 21))
@@ -200,5 +203,5 @@ def test_a_start_that_waits_for_its_database_can_be_ended(
             refused.close()
             held, _ = stranger.accept()  # it tries again: it waits
             waiting.send_signal(number)
-            assert waiting.wait(5) == -number
+            assert waiting.wait(WITHIN) == -number
             held.close()

@@ -186,7 +186,10 @@ class Served:
         return (int(status[1]), kind[1].decode() if kind else "") if status else None
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(
+    scope="module",
+    params=[OURS, *(pytest.param(name, marks=pytest.mark.slow) for name in (OTHER, HYPERCORN))],
+)
 def served(
     request: pytest.FixtureRequest,
     mysql_server: Login,
