@@ -1,107 +1,73 @@
-"""Where it was measured: the machine, and the programs' versions."""
+"""Where it was measured: the facts of this machine that matter to figures."""
 
 import os
 import platform
 import re
 import shutil
 import subprocess
+import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 
-from benchmarks.stage import PACKAGES, PROJECT
-
-SHOWN = "quart", "uvicorn", "uvloop", "httptools", "sqlalchemy", "aiomysql", "pymysql", "redis"
-FLUSHES = 200
+PROJECT = Path(__file__).resolve().parents[1]
 
 
-def describe(folder: Path) -> dict[str, str]:
-    """Return what matters to the figures; `folder` is on the disk of the data."""
-    return where(folder) | {
-        "Packages": ", ".join(_packages()),
-        "Programs": f"{_program('wrk', '-v')}, {_program('redis-server', '--version')}",
-    }
-
-
-def where(folder: Path) -> dict[str, str]:
-    """Return what matters of the machine; `folder` is on the disk of the data."""
-    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+def describe() -> dict[str, str]:
+    """Return the facts."""
+    processor, system = platform.machine(), platform.system()
+    with suppress(OSError):  # a system without these files
+        processor = re.findall(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())[0]
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
     return {
         "Date": datetime.now(UTC).date().isoformat(),
-        "Commit": _commit(),
-        "Processor": _processor(),
-        "Cores": str(os.cpu_count()),
-        "Memory": f"{pages * size / 2**30:.0f} GiB",
-        "System": f"{_system()}, {platform.system()} {_numbers(platform.release())}",
-        "Disk of the data": f"{_disk(folder)}; a flush takes {_flush(folder):.2f} ms",
+        "Commit": commit(PROJECT),
+        "Processor": f"{processor}, {os.cpu_count()} cores",
+        "Memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
+        "System": f"{system}, {platform.release()}",
+        "A flush to disk": f"{_flush():.2f} ms",
         "Python": platform.python_version(),
     }
 
 
-def _commit() -> str:
-    def git(*arguments: str) -> str:
-        argv = [shutil.which("git") or "git", *arguments]
-        return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False).stdout
+def commit(checkout: Path) -> str:
+    """Return a checkout's commit, and whether there are changes beside it, but for the docs."""
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!docs")
-    return f"`{git('rev-parse', '--short', 'HEAD').strip()}`{' and changes' if changed else ''}"
+    def git(*words: str) -> str:
+        argv = [shutil.which("git") or "git", *words]
+        done = subprocess.run(argv, cwd=checkout, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
 
-
-def _processor() -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.M)
-    return found[1] if found else platform.processor() or platform.machine()
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ":!docs")
+    return f"`{git('rev-parse', '--short', 'HEAD')}`{' and changes' if changes else ''}"
 
 
-def _system() -> str:
-    found = re.search(r'^PRETTY_NAME="?([^"\n]+)', _text("/etc/os-release"), re.M)
-    return found[1] if found else platform.system()
+def packages(names: str, folder: str | None = None) -> str:
+    """Return the versions of packages, of this interpreter or in a folder."""
+    found = distributions(path=[folder]) if folder else distributions()
+    installed = {package.name.lower(): package.version for package in found}
+    return ", ".join(f"{name} {installed[name]}" for name in names.split() if name in installed)
 
 
-def _disk(folder: Path) -> str:
-    """Return the type of the file system that has `folder`, and whether its disk turns."""
-    mounts = [line.split()[:3] for line in _text("/proc/mounts").splitlines()]
-    above = [mount for mount in mounts if folder.resolve().is_relative_to(mount[1])]
-    if not above:
-        return "unknown"
-    device, _, kind = max(above, key=lambda mount: len(mount[1]))
-    name = Path(device).resolve().name
-    turns = {"0": ", solid state", "1": ", rotational as the kernel has it"}
-    return kind + turns.get(_text(f"/sys/class/block/{name}/queue/rotational").strip(), "")
+def programs(*commands: str) -> str:
+    """Return the versions that programs print."""
+    printed = (
+        subprocess.run(command.split(), capture_output=True, text=True, check=False).stdout
+        for command in commands
+    )
+    return "; ".join(text.partition("\n")[0] for text in printed)
 
 
-def _flush(folder: Path) -> float:
-    """Return the milliseconds in which a few bytes come to disk."""
+def _flush() -> float:
+    """Return the milliseconds in which a few bytes come to the disk of temporary files."""
     times = []
-    with (folder / "flush").open("wb", buffering=0) as file:
-        for _ in range(FLUSHES):
+    with tempfile.TemporaryFile(buffering=0) as file:
+        for _ in range(200):
             file.write(b"x" * 512)
             before = time.perf_counter()
             os.fsync(file)
             times.append(1000 * (time.perf_counter() - before))
     return median(times)
-
-
-def _packages() -> list[str]:
-    found = {d.name.lower(): f"{d.name} {d.version}" for d in distributions()}
-    found |= {d.name: f"{d.name} {d.version}" for d in distributions(path=[str(PACKAGES)])}
-    return [found[name] for name in SHOWN if name in found]
-
-
-def _program(name: str, flag: str) -> str:
-    done = subprocess.run([name, flag], capture_output=True, text=True, check=False)
-    return f"{name} {_numbers(done.stdout)}"
-
-
-def _numbers(text: str) -> str:
-    """Return the version in a text, without what distributions add to it."""
-    found = re.search(r"\d+(\.\d+)+", text)
-    return found[0] if found else ""
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

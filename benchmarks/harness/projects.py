@@ -1,30 +1,34 @@
-"""The test projects of the contestants: each a folder with the same test, as its tool has it.
+"""The test projects of the contestants: each a folder with the same test, as its tool has it."""
 
-The test finds a table, puts a row in, and reads it back.
-"""
-
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.harness import schemas
 
 MODULES = 200
-INI = "[pytest]\n"
+SCHEMAS = (1, 1), (10, 5), (50, 5), (50, 20), (50, 50)  # revisions, tables
 
 NONE = "def test_it():\n    assert 1 + 1 == 2\n"
+TEST = """\
+import os
 
-ROW = """\
-def use(connection):
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO item0 (name) VALUES ('one')")
-        cursor.execute("SELECT name FROM item0")
-        assert cursor.fetchall() == (("one",),)
+import pytest
+
+
+@pytest.mark.parametrize("number", range(int(os.environ.get("TESTS", 1))))
+def test_it(cursor, number):
+    if "READ_ONLY" not in os.environ:
+        cursor.execute(f"INSERT INTO item0 (name) VALUES ('row {number}')")
+        cursor.execute(f"SELECT name FROM item0 WHERE name = 'row {number}'")
+        assert cursor.fetchall()[0][0] == f"row {number}"
+    else:
+        cursor.execute("SELECT COUNT(*) FROM item0")
 """
-
-HARNESS_CONFTEST = """\
-import json
+HARNESS = """\
 import os
 from pathlib import Path
 
+import pymysql
 import pytest
 from throwaway_mysql import AlembicSchema, Login
 
@@ -36,233 +40,175 @@ def mysql_prefix():
 
 @pytest.fixture(scope="session")
 def mysql_schema():
-    return AlembicSchema(Path(__file__).with_name("alembic.ini"))
+    return AlembicSchema(Path(os.environ["SCHEMA"], "alembic.ini"))
 
 
 @pytest.fixture(scope="session")
 def mysql_configured():
-    where = os.environ.get("CONFIGURED")
-    return [Login(**json.loads(where))] if where else []
+    login = Login("127.0.0.1", int(os.environ["PORT"]), "bench", "bench")
+    return [login] if "CONFIGURED" in os.environ else []
+
+
+@pytest.fixture
+def cursor(create_db):
+    with pymysql.connect(
+        host=create_db["DB_HOST"],
+        port=create_db["DB_PORT"],
+        unix_socket=create_db["DB_SOCKET"] or None,
+        user=create_db["DB_USERNAME"],
+        password=create_db["DB_PASSWORD"],
+        database=create_db["DATABASE_NAME"],
+        autocommit=True,
+    ) as connection:
+        yield connection.cursor()
 """
-# What the server came to, told to whoever set the variable; only the 200 modules' run does.
-MEMORY = """
-
-@pytest.fixture(scope="session", autouse=True)
-def memory(mysql_server):
-    yield
-    if "MEMORY" in os.environ and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        with mysql_server.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT @@datadir, @@pid_file")
-            ((data, pid_file),) = cursor.fetchall()
-        pid = Path(data, pid_file).read_text().strip()
-        lines = Path("/proc", pid, "smaps_rollup").read_text().splitlines()[1:]
-        came_to = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-        files = [path.stat() for path in Path(data).rglob("*") if path.is_file()]
-        came_to["Data"] = sum(file.st_blocks for file in files) // 2
-        Path(os.environ["MEMORY"]).write_text(json.dumps(came_to))
-"""
-HARNESS_TEST = f"""\
-import pymysql
-
-
-{ROW}
-
-def test_it(create_db, mysql_server):
-    connection = mysql_server.connect()
-    connection.select_db(create_db["DATABASE_NAME"])
-    use(connection)
-    connection.close()
-"""
-
-PYTEST_MYSQL_TEST = f"""\
-{ROW}
-
-def test_it(mysql):
-    with mysql.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE item0 (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL "
-            "UNIQUE, made DATETIME DEFAULT CURRENT_TIMESTAMP)"
-        )
-    use(mysql)
-"""
-
-CREATE_ALL = """\
+# The last of many modules: in kB, what the kernel tells of the server, and its files.
+MEMORY = """\
+import json
 import os
+from pathlib import Path
+
+
+def test_memory(cursor):
+    cursor.execute("SELECT @@datadir, @@pid_file")
+    ((data, pid_file),) = cursor.fetchall()
+    pid = Path(data, pid_file).read_text().strip()
+    lines = Path("/proc", pid, "smaps_rollup").read_text().splitlines()[1:]
+    measured = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    files = [path.stat() for path in Path(data).rglob("*") if path.is_file()]
+    measured["Files"] = sum(file.st_blocks for file in files) // 2
+    Path("memory.json").write_text(json.dumps(measured))
+"""
+PYTEST_MYSQL = """\
+import pytest
+
+
+@pytest.fixture
+def cursor(mysql):
+    cursor = mysql.cursor()
+    cursor.execute(
+        "CREATE TABLE item0 (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL "
+        "UNIQUE, made DATETIME DEFAULT CURRENT_TIMESTAMP)"
+    )
+    return cursor
+"""
+SQLALCHEMY = """\
+import os
+import sys
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
 
-metadata = sa.MetaData()
-item = sa.Table(
-    "item0",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.String(50), nullable=False, unique=True),
-    sa.Column("made", sa.DateTime, server_default=sa.func.now()),
-)
+sys.path.insert(0, os.environ["SCHEMA"])
+from models import metadata
 
 
-def test_it(engine):
-    with engine.begin() as connection:
-        connection.execute(item.insert().values(name="one"))
-    with engine.connect() as connection:
-        assert connection.scalars(sa.select(item.c.name)).all() == ["one"]
-"""
-UTILS = """
-
-@pytest.fixture(scope="module")
-def engine():
-    from sqlalchemy_utils import create_database, drop_database
-
-    url = sa.make_url(os.environ["SERVER_URL"]).set(database="bench_test")
-    create_database(url)
-    engine = sa.create_engine(url)
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-    drop_database(url)
+@pytest.fixture
+def cursor(engine):
+    connection = engine.raw_connection()
+    yield connection.cursor()
+    connection.commit()
+    connection.close()
 """
 SQLITE = """
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engine():
     engine = sa.create_engine("sqlite://")
     metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    return engine
 """
-TESTCONTAINERS = """
+UTILS = """
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engine():
-    from testcontainers.community.mysql import MySqlContainer
+    from sqlalchemy_utils import create_database, drop_database
 
-    with MySqlContainer(os.environ.get("IMAGE", "mysql:8.4"), dialect="pymysql") as server:
-        engine = sa.create_engine(server.get_connection_url())
-        metadata.create_all(engine)
-        yield engine
-        engine.dispose()
-"""
-PYTEST_DATABASES = """
-pytest_plugins = ["pytest_databases.docker.mysql"]
-
-
-@pytest.fixture(scope="module")
-def engine(mysql_service):
-    at = mysql_service
-    engine = sa.create_engine(
-        sa.URL.create("mysql+pymysql", at.user, at.password, at.host, at.port, at.db)
-    )
+    url = sa.make_url(os.environ["SERVER_URL"]).set(database="bench_utils")
+    create_database(url)
+    engine = sa.create_engine(url, poolclass=NullPool)
     metadata.create_all(engine)
     yield engine
-    metadata.drop_all(engine)
-    engine.dispose()
+    drop_database(url)
 """
+ALEMBIC = """
 
+@pytest.fixture
+def engine():
+    from alembic import command
+    from alembic.config import Config
+
+    server = sa.create_engine(os.environ["SERVER_URL"], poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE bench_alembic"))
+    engine = sa.create_engine(server.url.set(database="bench_alembic"), poolclass=NullPool)
+    config = Config(os.environ["SCHEMA"] + "/alembic.ini")
+    with engine.connect() as config.attributes["connection"]:
+        command.upgrade(config, "head")
+    yield engine
+    with server.connect() as connection:
+        connection.execute(sa.text("DROP DATABASE bench_alembic"))
+"""
 MANAGE = """\
 import os
 import sys
 
 import pymysql
+from django.conf import settings
 from django.core.management import execute_from_command_line
 
 pymysql.install_as_MySQLdb()
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+database = {
+    "ENGINE": "django.db.backends.mysql",
+    "NAME": "bench",
+    "USER": "bench",
+    "PASSWORD": "bench",
+    "HOST": "127.0.0.1",
+    "PORT": os.environ["PORT"],
+}
+settings.configure(DATABASES={"default": database}, INSTALLED_APPS=["django.contrib.sites"])
 execute_from_command_line(sys.argv)
 """
-DJANGO_SETTINGS = """\
-import json
-import os
-
-where = json.loads(os.environ["CONFIGURED"])
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.mysql",
-        "NAME": "bench",
-        "USER": where["user"],
-        "PASSWORD": where["password"],
-        "HOST": where["host"],
-        "PORT": where["port"],
-    }
-}
-INSTALLED_APPS = ["shop"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-SECRET_KEY = "of a benchmark"
-USE_TZ = True
-"""
-DJANGO_MODELS = """\
-from django.db import models
-
-
-class Item(models.Model):
-    name = models.CharField(max_length=50, unique=True)
-    made = models.DateTimeField(auto_now_add=True)
-"""
-DJANGO_MIGRATION = """\
-from django.db import migrations, models
-
-
-class Migration(migrations.Migration):
-    initial = True
-    dependencies = []
-    operations = [
-        migrations.CreateModel(
-            name="Item",
-            fields=[
-                ("id", models.AutoField(primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=50, unique=True)),
-                ("made", models.DateTimeField(auto_now_add=True)),
-            ],
-        )
-    ]
-"""
-DJANGO_TEST = """\
+DJANGO = """\
+from django.contrib.sites.models import Site
 from django.test import TestCase
-
-from shop.models import Item
 
 
 class ItemTest(TestCase):
     def test_it(self):
-        Item.objects.create(name="one")
-        self.assertEqual(list(Item.objects.values_list("name", flat=True)), ["one"])
+        Site.objects.create(name="row 0", domain="row.0")
+        self.assertEqual(Site.objects.get(domain="row.0").name, "row 0")
 """
-
-FILES = {
-    "none": {"test_one.py": NONE},
-    "harness": {"conftest.py": HARNESS_CONFTEST, "test_one.py": HARNESS_TEST},
-    "pytest-mysql": {"test_one.py": PYTEST_MYSQL_TEST},
-    "utils": {"test_one.py": CREATE_ALL + UTILS},
-    "sqlite": {"test_one.py": CREATE_ALL + SQLITE},
-    "testcontainers": {"test_one.py": CREATE_ALL + TESTCONTAINERS},
-    "pytest-databases": {"test_one.py": CREATE_ALL + PYTEST_DATABASES},
+PROJECTS: Mapping[str, Mapping[str, str]] = {
+    "none": {"test_it.py": NONE},
+    "harness": {"conftest.py": HARNESS, "test_it.py": TEST},
     "modules": {
-        "conftest.py": HARNESS_CONFTEST + MEMORY,
-        **{f"test_{number:03}.py": HARNESS_TEST for number in range(MODULES)},
+        "conftest.py": HARNESS,
+        **{f"test_{number:03}.py": TEST for number in range(MODULES)},
+        "test_memory.py": MEMORY,
     },
-}
-DJANGO = {
-    "manage.py": MANAGE,
-    "settings.py": DJANGO_SETTINGS,
-    "shop/__init__.py": "",
-    "shop/models.py": DJANGO_MODELS,
-    "shop/migrations/__init__.py": "",
-    "shop/migrations/0001_initial.py": DJANGO_MIGRATION,
-    "shop/tests.py": DJANGO_TEST,
+    "pytest-mysql": {"conftest.py": PYTEST_MYSQL, "test_it.py": TEST},
+    "pytest-mysql tuned": {"conftest.py": PYTEST_MYSQL, "test_it.py": TEST},
+    "sqlite": {"conftest.py": SQLALCHEMY + SQLITE, "test_it.py": TEST},
+    "utils": {"conftest.py": SQLALCHEMY + UTILS, "test_it.py": TEST},
+    "alembic": {"conftest.py": SQLALCHEMY + ALEMBIC, "test_it.py": TEST},
+    "django": {"manage.py": MANAGE, "test_it.py": DJANGO},
 }
 
 
-def write(folder: Path) -> None:
-    """Write all projects, each into a folder of its name."""
-    for name, files in FILES.items():
-        _write(folder / name, {"pytest.ini": INI, **files})
-    _write(folder / "django", DJANGO)
-    schemas.write(folder / "harness", revisions=1, tables=1)
-    schemas.write(folder / "modules", revisions=10, tables=5)
+def write(folder: Path, options: Mapping[str, Sequence[str]]) -> None:
+    """Write each project, with pytest's options for it, and the schemas, all into `folder`."""
+    for project, files in PROJECTS.items():
+        ini = f"[pytest]\naddopts = {' '.join(options.get(project, []))}\n"
+        for name, text in {"pytest.ini": ini, **files}.items():
+            file = folder / project / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+    for revisions, tables in SCHEMAS:
+        schemas.write(folder / schema(revisions, tables), revisions, tables)
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+def schema(revisions: int, tables: int) -> str:
+    """Return the name of a schema's folder."""
+    return f"schema-{revisions}-{tables}"

@@ -1,6 +1,6 @@
 -- What wrk's clients send, and a line of JSON with what came of it.
 --
---   wrk --threads 1 --script benchmarks/load.lua URL -- KIND SEED
+--   wrk --threads 1 --script benchmarks/service/load.lua URL -- KIND SEED
 --
 -- A seed serves one run: no two runs send the same idempotency key. Requests are spelled out
 -- beforehand where that can be, as wrk takes its time from the server beside it.

@@ -1,0 +1,116 @@
+"""The frame of a benchmark: rounds of contestants, samples and ratios."""
+
+import csv
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+Measures = Mapping[str, float]  # what one turn of a contestant came to
+
+
+class InvalidError(RuntimeError):
+    """The whole measurement is worth nothing; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A value in one round; a series is a contestant and what was measured: `hits@64 rate`."""
+
+    engine: str
+    series: str
+    round: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The series `over` by `under`; or less `under` where there is a unit; or `over` alone.
+
+    Its aims, if it has any, are texts such as `≤ 2`.
+    """
+
+    title: str
+    over: str
+    under: str = ""
+    unit: str = ""
+    mariadb: str = ""
+    mysql: str = ""
+
+    def rounds(self, samples: Sequence[Sample], engine: str) -> list[float]:
+        """Return each round's own ratio, which has nothing of what slows all of the round."""
+        over, under = (by_round(samples, engine, name) for name in (self.over, self.under))
+        if not self.under:
+            return list(over.values())
+        both = sorted(over.keys() & under.keys())
+        return [over[n] - under[n] if self.unit else over[n] / under[n] for n in both]
+
+    def aim(self, engine: str) -> str:
+        """Return the aim on an engine, or nothing."""
+        return self.mariadb if engine.startswith("MariaDB") else self.mysql
+
+    def is_missed(self, samples: Sequence[Sample], engine: str) -> bool:
+        """Tell whether the median misses an aim, or nothing was measured for one."""
+        if not (aim := self.aim(engine)):
+            return False
+        sign, limit = aim.split()
+        rounds = self.rounds(samples, engine)
+        if not rounds:
+            return True
+        return median(rounds) < float(limit) if sign == "≥" else median(rounds) > float(limit)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Medians: a row for each contestant, with its title; a column for each measure."""
+
+    heading: str
+    rows: Mapping[str, str]
+    measures: Mapping[str, str]  # and its heading
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured, compared and reported; `name` is that of its files.
+
+    `measure` yields the samples of a server program (empty: the first found), in so many rounds.
+    """
+
+    name: str
+    title: str
+    ratios: Sequence[Ratio]
+    tables: Sequence[Table]
+    measure: Callable[[str, int], Iterator[Sample]]
+    facts: Callable[[], dict[str, str]]
+    plot: Callable[[Sequence[Sample], Path], None] | None = None  # draws an SVG
+
+
+def read_ratios(file: Path) -> list[Ratio]:
+    """Return the ratios of a CSV file, whose columns are the attributes."""
+    with file.open() as lines:
+        return [Ratio(**row) for row in csv.DictReader(lines)]
+
+
+def run_rounds(
+    engine: str, contestants: Mapping[str, Callable[[], Measures]], rounds: int
+) -> Iterator[Sample]:
+    """Give each contestant a turn in each round, in an order that is drawn anew.
+
+    They take turns as the speed of a machine changes: so it is as fast for all.
+    """
+    draw = random.Random(rounds)  # noqa: S311 (the order is the same in each measurement)
+    for number in range(1, rounds + 1):
+        for name in draw.sample(list(contestants), len(contestants)):
+            for measure, value in contestants[name]().items():
+                yield Sample(engine, f"{name} {measure}", number, value)
+
+
+def engines(samples: Sequence[Sample]) -> list[str]:
+    """Return the engines in the order in which they were measured."""
+    return list(dict.fromkeys(sample.engine for sample in samples))
+
+
+def by_round(samples: Sequence[Sample], engine: str, series: str) -> dict[int, float]:
+    """Return a series' values by their round."""
+    return {s.round: s.value for s in samples if (s.engine, s.series) == (engine, series)}
