@@ -5,12 +5,14 @@ import http.client
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection, text
 
+from application import create_app
 from counter.batching.batcher import CAPACITY, Batcher
 from counter.batching.sql import ALL
 from counter.batching.writer import Writer
@@ -73,6 +75,14 @@ async def get_json(client: Client, path: str, **query: Any) -> Any:
     assert response.status_code == HTTPStatus.OK, await response.get_data(as_text=True)
     assert response.content_type == "application/json"
     return await response.get_json()
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the API's document."""
+    app = create_app()  # quart-schema holds no reference to it
+    made: dict[str, Any] = app.extensions["QUART_SCHEMA"].openapi_provider.schema()
+    return made
 
 
 async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:

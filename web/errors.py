@@ -16,6 +16,7 @@ FOR_PROGRAMS = "/api/"  # nothing below it is a page
 PROBLEM = "application/problem+json"
 FAULT = "Something went wrong here. It has been written to the log."
 MAX_ERRORS = 100  # errors of one request
+MAX_NAME = 100  # characters of a field's name that an error shows
 
 
 class Invalid(UnprocessableEntity):
@@ -26,6 +27,11 @@ class Invalid(UnprocessableEntity):
         field, what = errors[0]
         more = f" It is the first of {number:,} errors." if number > 1 else ""
         super().__init__(f"{field} {what}.{more}")
+
+
+def printable(name: str) -> str:
+    """Return a field's name as errors show it: shortened, and encodable in UTF-8."""
+    return name[:MAX_NAME].encode(errors="backslashreplace").decode()
 
 
 def init_app(app: Quart) -> None:

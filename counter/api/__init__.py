@@ -1,35 +1,30 @@
-"""The JSON API: hits, looks at counters, and its description."""
+"""The JSON API: hits, and looks at counters."""
 
-from typing import Any
+from quart import Quart
+from quart_schema import Info
 
-from quart import Quart, Request, request
-from werkzeug.exceptions import NotFound
-
-from counter.api.docs import docs
 from counter.api.hitting import hitting
 from counter.api.reading import reading
-from counter.api.wire import LARGEST_BODY
+from web import openapi
 
-
-class LimitedRequest(Request):
-    """A request: to the API it brings no more than its largest; others have MAX_CONTENT_LENGTH."""
-
-    def __init__(self, method: str, scheme: str, path: str, *more: Any, **options: Any) -> None:
-        if path.startswith("/api/v1/"):
-            options["max_content_length"] = LARGEST_BODY
-        super().__init__(method, scheme, path, *more, **options)
+INFO = Info(
+    title="Counter",
+    version="1",
+    description=(
+        "Counts things, each exactly once.\n\n"
+        "Counts are whole numbers. The numbers of JavaScript are exact up to 2^53 only: where"
+        " counts may grow beyond that, let it read them with a parser that keeps large"
+        " integers.\n\n"
+        "Where GET is answered, HEAD is too. Fields and parameters that are not known, or given"
+        " twice, are refused, never ignored. Every error is a problem document (RFC 9457). Where"
+        " something that was sent is not valid, its `errors` name each field and say what it must"
+        " be."
+    ),
+)
 
 
 def init_app(app: Quart) -> None:
-    """Register the rooms, and let no request to them bring more than its largest may."""
-    app.request_class = LimitedRequest
-    app.before_request(refuse_encoded_slashes)
-    for room in (hitting, reading, docs):
-        app.register_blueprint(room)
-
-
-async def refuse_encoded_slashes() -> None:
-    """Refuse `%2F`, which servers decode: `a/b%2Fhours` would show the hours of `a/b`."""
-    raw = request.scope.get("raw_path", b"")
-    if request.path.startswith("/api/v1/counters/") and b"%2f" in raw.lower():
-        raise NotFound("No counter has a slash in its name, so no path here has a %2F.")
+    """Register the endpoints, and what documents the API: other packages may add theirs."""
+    openapi.init_app(app, INFO)
+    for blueprint in (hitting, reading):
+        app.register_blueprint(blueprint)

@@ -1,34 +1,78 @@
-"""The JSON API's hits. What it reads and answers is in counter/api/wire.py."""
+"""The JSON API's hits."""
 
 from quart import Blueprint, Quart, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from counter import batching
-from counter.api import wire
-from counter.api.checks import Pairs
+from counter.api.schemas import (
+    CounterPath,
+    HitBody,
+    HitHeaders,
+    HitOfManyResponse,
+    HitResponse,
+    HitResponseHeaders,
+    HitsBody,
+    HitsResponse,
+)
 from counter.fast_path import FastHit, Reply
 from counter.hits import Counted, Hit
+from web.errors import Invalid
 from web.incoming import Scope
+from web.openapi.responses import json_response, returns
+from web.openapi.validation import validate
 
 hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
 
 BEFORE_NAME, AFTER_NAME = "/api/v1/counters/", "/hits"  # in the path of a hit
 KEY_HEADER = b"idempotency-key"
+ERRORS = {
+    "413": "The body is larger than 524,288 bytes, or its hits are more than the database takes at"
+    " a time. Nothing was counted.",
+    "422": "What was sent is not valid, or an idempotency key was used with another `by`. Nothing"
+    " was counted.",
+    "503": "The database is away or refuses the hits, or too many wait for it. `detail` tells"
+    " whether hits were counted. With idempotency keys, they can be sent again in any case.",
+}
 
 
 @hitting.post("/counters/<namespace>/<key>/hits")
-async def hit_one(namespace: str, key: str) -> Response:
-    """Count a hit on the counter that the path names."""
-    hit = wire.one_hit(namespace, key, *await _sent())
+@validate(path=CounterPath, headers=HitHeaders, body=HitBody)
+@returns(HitResponse, headers=HitResponseHeaders, errors=ERRORS)
+async def hit(path: CounterPath, headers: HitHeaders, body: HitBody) -> Response:
+    """Count a hit.
+
+    Adds `by` to the counter, which its first hit makes, and answers its count right after that.
+    Every hit is given a count of its own. With an Idempotency-Key, the request can safely be sent
+    again: for a day at least, it is answered the same count, and not counted again.
+    """
+    hit = Hit(path.name, body.by, headers.idempotency_key)
     (counted,) = await _count([hit])
-    return _response(wire.one_reply(hit, counted))
+    content, pairs = one_reply(hit, counted)
+    return Response(content, headers=Headers((n.decode(), v.decode()) for n, v in pairs))
 
 
 @hitting.post("/hits")
-async def hit_many() -> Response:
-    """Count all hits of the body, or none."""
-    hits = wire.many_hits(*await _sent())
-    return _response(wire.many_reply(hits, await _count(hits)))
+@validate(body=HitsBody)
+@returns(HitsResponse, errors=ERRORS)
+async def hits(body: HitsBody) -> Response:
+    """Count many hits.
+
+    Counts all hits, or none of them, and answers them in their order. Each may have an
+    `idempotency_key`; `replayed` tells of those that were counted before. An Idempotency-Key for
+    the whole request is refused.
+    """
+    if "Idempotency-Key" in request.headers:
+        problem = "is for a single hit: give each of these its idempotency_key instead"
+        raise Invalid([("Idempotency-Key", problem)])
+    hits = [Hit(hit.name, hit.by, hit.idempotency_key) for hit in body.hits]
+    _refuse_repeated_keys(hits)
+    answers = [
+        HitOfManyResponse(
+            namespace=hit.namespace, key=hit.key, count=counted.count, replayed=counted.replayed
+        )
+        for hit, counted in zip(body.hits, await _count(hits), strict=True)
+    ]
+    return json_response(HitsResponse(hits=answers))
 
 
 def fast_hit(app: Quart, scope: Scope) -> FastHit | None:
@@ -50,19 +94,32 @@ def fast_hit(app: Quart, scope: Scope) -> FastHit | None:
         hit = Hit(path[len(BEFORE_NAME) : -len(AFTER_NAME)], 1, key)
     except ValueError:
         return None
-    return FastHit(hit, app.config["HIT_TIMEOUT"], wire.one_reply)
+    return FastHit(hit, app.config["HIT_TIMEOUT"], one_reply)
 
 
-async def _sent() -> tuple[bytes, Pairs, bytes]:
-    body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-    return request.query_string, request.scope["headers"], body
+def one_reply(hit: Hit, counted: Counted) -> Reply:
+    """Return the response to one hit; a header tells of one that had been counted before."""
+    namespace, _, key = hit.name.partition("/")
+    # A HitResponse, written by hand: the model takes longer than all else here.
+    body = f'{{"namespace":"{namespace}","key":"{key}","count":{counted.count}}}'.encode()
+    return body, [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *([(b"idempotent-replayed", b"true")] if counted.replayed else []),
+    ]
 
 
 async def _count(hits: list[Hit]) -> list[Counted]:
     return await batching.current().count(hits, current_app.config["HIT_TIMEOUT"])
 
 
-def _response(reply: Reply) -> Response:
-    body, headers = reply
-    pairs = [(name.decode(), value.decode()) for name, value in headers]
-    return Response(body, headers=Headers(pairs))
+def _refuse_repeated_keys(hits: list[Hit]) -> None:
+    first: dict[tuple[str, str], int] = {}  # where each counter's key stands first
+    repeated = [
+        n for n, hit in enumerate(hits) if hit.key and first.setdefault((hit.name, hit.key), n) != n
+    ]
+    if repeated:
+        problem = "must be another one for each hit on the same counter"
+        errors = [(f"hits.{n}.idempotency_key", problem) for n in repeated]
+        raise Invalid(errors, len(errors))

@@ -2,22 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 
-from quart import Blueprint, Response, request, url_for
+from quart import Blueprint, Response, url_for
 from werkzeug.exceptions import NotFound
 
-from counter.api import checks
-from counter.api.answers import CounterAnswer, CountersAnswer, HourAnswer, HoursAnswer, names
 from counter.api.schemas import (
     FIRST,
-    CounterRequest,
-    CountersRequest,
+    CounterPath,
+    CounterResponse,
+    CountersQuery,
+    CountersResponse,
+    HourResponse,
     HoursQuery,
-    HoursRequest,
-    Model,
+    HoursResponse,
 )
 from counter.models import Counter, read_counter, read_counters, read_hours
 from db import transaction
 from web.errors import Invalid
+from web.openapi.responses import json_response, returns
+from web.openapi.validation import validate
 
 reading = Blueprint("reading", __name__, url_prefix="/api/v1")
 
@@ -27,46 +29,60 @@ LONGEST = timedelta(days=366)
 
 
 @reading.get("/counters/<namespace>/<key>")
-async def one(namespace: str, key: str) -> Response:
-    """Show a counter."""
-    path = {"namespace": namespace, "key": key}
-    checks.check(CounterRequest, path=path, query=checks.query(request.query_string))
+@validate(path=CounterPath)
+@returns(CounterResponse, errors={"404": NEVER_HIT})
+async def counter(path: CounterPath) -> Response:
+    """Look at a counter.
+
+    Shows the counter, and counts nothing.
+    """
     async with transaction() as connection:
-        counter = await read_counter(connection, f"{namespace}/{key}")
-    if not counter:
+        found = await read_counter(connection, path.name)
+    if not found:
         raise NotFound(NEVER_HIT)
-    return _response(_shown(counter))
+    return json_response(_shown(found))
 
 
 @reading.get("/counters/<namespace>/<key>/hours")
-async def hours(namespace: str, key: str) -> Response:
-    """Show in which hours a counter's hits came."""
-    path = {"namespace": namespace, "key": key}
-    asked = checks.check(HoursRequest, path=path, query=checks.query(request.query_string))
-    start, end = _span(asked.query)
-    name = f"{namespace}/{key}"
+@validate(path=CounterPath, query=HoursQuery)
+@returns(HoursResponse, errors={"404": NEVER_HIT})
+async def hours(path: CounterPath, query: HoursQuery) -> Response:
+    """Look at a counter's hours.
+
+    Shows the hours in UTC that have hits and begin from `from` on and before `to`. `from` is
+    rounded down to its hour, and is 7 days before `to` unless it is given; `to` is now. From one
+    to the other are 366 days at most.
+    """
+    start, end = _span(query)
     async with transaction() as connection:
-        counter = await read_counter(connection, name)
-        counted = await read_hours(connection, name, start, end)
-    if not counter:
+        found = await read_counter(connection, path.name)
+        counted = await read_hours(connection, path.name, start, end)
+    if not found:
         raise NotFound(NEVER_HIT)
-    shown = [HourAnswer(hour=hour.replace(tzinfo=UTC), count=count) for hour, count in counted]
-    return _response(HoursAnswer.model_validate({**path, "from": start, "to": end, "hours": shown}))
+    shown = [HourResponse(hour=hour.replace(tzinfo=UTC), count=count) for hour, count in counted]
+    response = {**path.model_dump(), "from": start, "to": end, "hours": shown}
+    return json_response(HoursResponse.model_validate(response))
 
 
 @reading.get("/counters")
-async def many() -> Response:
-    """Show a page of counters, and where the next page is."""
-    asked = checks.check(CountersRequest, query=checks.query(request.query_string)).query
+@validate(query=CountersQuery)
+@returns(CountersResponse)
+async def counters(query: CountersQuery) -> Response:
+    """List counters.
+
+    Shows a page of the counters, of one namespace or of all, in the ASCII order of
+    `namespace/key`. `next` is the URL of the next page, or null on the last. A counter that is
+    added meanwhile makes no other appear twice or go missing.
+    """
     async with transaction() as connection:
         # One more than the page has tells whether there is another page.
-        rows = await read_counters(connection, asked.namespace, asked.after or "", asked.limit + 1)
-    shown = rows[: asked.limit]
+        rows = await read_counters(connection, query.namespace, query.after or "", query.limit + 1)
+    shown = rows[: query.limit]
     following = None
-    if rows[asked.limit :]:
-        query = asked.model_dump(exclude_unset=True) | {"after": shown[-1].name}
-        following = url_for("reading.many", **query)
-    return _response(CountersAnswer(counters=[_shown(row) for row in shown], next=following))
+    if rows[query.limit :]:
+        sent = query.model_dump(exclude_unset=True) | {"after": shown[-1].name}
+        following = url_for("reading.counters", **sent)
+    return json_response(CountersResponse(counters=[_shown(row) for row in shown], next=following))
 
 
 def _span(asked: HoursQuery) -> tuple[datetime, datetime]:
@@ -80,14 +96,12 @@ def _span(asked: HoursQuery) -> tuple[datetime, datetime]:
     return start.replace(minute=0, second=0, microsecond=0), end
 
 
-def _shown(counter: Counter) -> CounterAnswer:
-    return CounterAnswer(
-        **names(counter.name),
+def _shown(counter: Counter) -> CounterResponse:
+    namespace, _, key = counter.name.partition("/")
+    return CounterResponse(
+        namespace=namespace,
+        key=key,
         count=counter.count,
         created=counter.created.replace(tzinfo=UTC),
         updated=counter.updated.replace(tzinfo=UTC),
     )
-
-
-def _response(answer: Model) -> Response:
-    return Response(answer.model_dump_json(by_alias=True), content_type="application/json")

@@ -1,12 +1,13 @@
-"""What callers of the API send, part by part; a field's description says what it may be."""
+"""What callers of the API send and get; a field's description says what it may be."""
 
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from counter.hits import KEY, MAX_BY, MAX_HITS, PART, SIGN
+from web.openapi.models import Model
 
 PAGE = 1000  # counters at most
 
@@ -22,19 +23,13 @@ RFC_3339 = re.compile(
 )
 FIRST = datetime(1000, 1, 1, tzinfo=UTC)  # of MySQL's
 
-Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
-# What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
-StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
-StoredFullName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}/{SIGN}{{1,64}}$")]
-Key = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
-
 
 def _integer(number: Any) -> Any:
     """Take 2.0 and 1e3 for the integers that they are in JSON Schema."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _whole(text: Any) -> int:
+def _digits(text: Any) -> int:
     """Read a parameter of a URL; int() alone would take 1_0 and digits of any script."""
     if not (isinstance(text, str) and text.isascii() and text.isdecimal()):
         raise ValueError
@@ -54,9 +49,18 @@ def _moment(text: Any) -> datetime:
     return moment
 
 
+Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
+Namespace = Annotated[Name, Field(examples=["blog"])]
+CounterKey = Annotated[Name, Field(examples=["front-page"])]
+IdempotencyKey = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
+# What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
+StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
+Count = Annotated[
+    int, Field(ge=0, le=2**64 - 1, json_schema_extra={"format": "uint64"}, examples=[45])
+]
 Amount = Annotated[
     int,
-    Field(ge=1, le=MAX_BY, description=f"a whole number from 1 to {MAX_BY:,}"),
+    Field(ge=1, le=MAX_BY, description=f"a whole number from 1 to {MAX_BY:,}", examples=[3]),
     BeforeValidator(_integer),
 ]
 # The pattern lets the document say that years begin at 1000.
@@ -64,32 +68,24 @@ MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "patter
 Moment = Annotated[datetime, BeforeValidator(_moment), MOMENT_SCHEMA]
 
 
-class Model(BaseModel):
-    """What all have in common: nothing is converted, ignored or changed later."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-def rules_of(model: Any) -> dict[str, str | None]:
-    """Return what each field of a model may be, by the name that callers know."""
-    return {field.alias or name: field.description for name, field in model.model_fields.items()}
-
-
-class Nothing(Model):
-    """A part in which nothing may stand."""
-
-
-class Names(Model):
+class CounterPath(Model):
     """The path of a counter."""
 
-    namespace: Name
-    key: Name
+    namespace: Namespace
+    key: CounterKey
+
+    @property
+    def name(self) -> str:
+        """The counter's full name."""
+        return f"{self.namespace}/{self.key}"
 
 
-class KeyHeader(Model):
+class HitHeaders(Model):
     """The header that makes a hit safe to send again."""
 
-    key: Key | None = Field(None, alias="Idempotency-Key", description=KEY_RULE)
+    idempotency_key: IdempotencyKey | None = Field(
+        None, alias="Idempotency-Key", description=KEY_RULE, examples=["8e03978e-40d5"]
+    )
 
 
 class HitBody(Model):
@@ -98,69 +94,118 @@ class HitBody(Model):
     by: Amount = 1
 
 
-class HitOfMany(HitBody, Names):
+class HitOfMany(HitBody, CounterPath):
     """One of the hits that are sent together."""
 
-    idempotency_key: Key | None = Field(None, description=KEY_RULE)
+    idempotency_key: IdempotencyKey | None = Field(None, description=KEY_RULE)
 
 
 class HitsBody(Model):
     """The body of hits that are counted all or none."""
 
     hits: list[HitOfMany] = Field(
-        min_length=1, max_length=MAX_HITS, description=f"a list of 1 to {MAX_HITS:,} hits"
+        min_length=1,
+        max_length=MAX_HITS,
+        description=f"a list of 1 to {MAX_HITS:,} hits",
+        examples=[
+            [
+                {"namespace": "blog", "key": "front-page", "idempotency_key": "5c1b9a77"},
+                {"namespace": "blog", "key": "about", "by": 2},
+            ]
+        ],
+    )
+
+
+class CountersQuery(Model):
+    """Which page of the counters is asked for."""
+
+    namespace: Name | None = Field(None, description=NAME_RULE, examples=["blog"])
+    after: Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}/{SIGN}{{1,64}}$")] | None = Field(
+        None, description="the namespace/key of a counter"
+    )
+    limit: Annotated[int, BeforeValidator(_digits)] = Field(
+        100, ge=1, le=PAGE, description=f"a whole number from 1 to {PAGE:,}", examples=[1]
     )
 
 
 class HoursQuery(Model):
     """Which hours are asked for."""
 
-    start: Moment | None = Field(None, alias="from", description=MOMENT_RULE)
-    end: Moment | None = Field(None, alias="to", description=MOMENT_RULE)
-
-
-class CountersQuery(Model):
-    """Which page of the counters is asked for."""
-
-    namespace: Name | None = Field(None, description=NAME_RULE)
-    after: StoredFullName | None = Field(None, description="the namespace/key of a counter")
-    limit: Annotated[int, BeforeValidator(_whole)] = Field(
-        100, ge=1, le=PAGE, description=f"a whole number from 1 to {PAGE:,}"
+    start: Moment | None = Field(
+        None, alias="from", description=MOMENT_RULE, examples=["2026-11-20T00:00:00Z"]
+    )
+    end: Moment | None = Field(
+        None, alias="to", description=MOMENT_RULE, examples=["2026-11-21T13:00:00+01:00"]
     )
 
 
-class HitRequest(Model):
-    """A hit on the counter that the path names."""
+class CounterName(Model):
+    """The two parts of a counter's name."""
 
-    path: Names
-    query: Nothing
-    header: KeyHeader
-    body: HitBody
+    namespace: Annotated[StoredName, Field(examples=["blog"])]
+    key: Annotated[StoredName, Field(examples=["front-page"])]
 
 
-class HitsRequest(Model):
-    """Hits on any counters."""
+class HitResponse(CounterName):
+    """The counter's count right after the hit."""
 
-    query: Nothing
-    header: Nothing
-    body: HitsBody
+    count: Count
 
 
-class CounterRequest(Model):
-    """A look at a counter."""
+class HitResponseHeaders(Model):
+    """Whether the hit was a replay."""
 
-    path: Names
-    query: Nothing
-
-
-class HoursRequest(Model):
-    """A look at a counter's hours."""
-
-    path: Names
-    query: HoursQuery
+    idempotent_replayed: Annotated[str, WithJsonSchema({"const": "true"})] = Field(
+        alias="Idempotent-Replayed",
+        description="There, and true, where the hit had been counted before, and was not again.",
+    )
 
 
-class CountersRequest(Model):
-    """A look at a page of the counters."""
+class HitOfManyResponse(HitResponse):
+    """As for one hit; `replayed` where it had been counted before, and was not again."""
 
-    query: CountersQuery
+    replayed: bool = Field(examples=[False])
+
+
+class HitsResponse(Model):
+    """The response to many hits, in their order."""
+
+    hits: list[HitOfManyResponse] = Field(
+        examples=[
+            [
+                {"namespace": "blog", "key": "front-page", "count": 46, "replayed": False},
+                {"namespace": "blog", "key": "about", "count": 2, "replayed": False},
+            ]
+        ]
+    )
+
+
+class CounterResponse(HitResponse):
+    """A counter; it was created by its first hit and updated by its last."""
+
+    created: datetime = Field(examples=["2026-11-20T08:15:00.271828Z"])
+    updated: datetime = Field(examples=["2026-11-21T12:00:00.314159Z"])
+
+
+class CountersResponse(Model):
+    """A page of the counters, in the order of their names, and where the next one is."""
+
+    counters: list[CounterResponse]
+    next: str | None = Field(
+        examples=["/api/v1/counters?namespace=blog&limit=1&after=blog/front-page"]
+    )
+
+
+class HourResponse(Model):
+    """What was counted in the hour that begins then."""
+
+    hour: datetime = Field(examples=["2026-11-20T08:00:00Z"])
+    count: Count
+
+
+class HoursResponse(CounterName):
+    """The hours with hits that begin from `from` on and before `to`."""
+
+    start: datetime = Field(alias="from", examples=["2026-11-20T00:00:00Z"])
+    end: datetime = Field(alias="to", examples=["2026-11-21T12:00:00Z"])
+    hours: list[HourResponse]

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import Headers
 
 from application import create_app
-from counter.api.wire import LARGEST_BODY
 from counter.testing import BATCH, JSON, Query, count_of, refusals
 from tests.support.proxy import Proxy
 from throwaway_mysql import Database
+from web.openapi.bodies import LARGEST_BODY
 
 FORM = "application/x-www-form-urlencoded"
 GZIP = {**JSON, "Content-Encoding": "gzip"}

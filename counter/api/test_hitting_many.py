@@ -9,9 +9,9 @@ from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
 from counter.api.schemas import KEY_RULE
-from counter.api.wire import LARGEST_BODY
 from counter.batching.sql import ALL
 from counter.testing import JSON, Query, count_of, hit, refusals
+from web.openapi.bodies import LARGEST_BODY
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 HITS = "must be a list of 1 to 1,000 hits"

@@ -7,10 +7,9 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
-from counter.api.openapi import document
 from counter.hits import Hit
 from counter.models import ALL_HOURS, counter_table
-from counter.testing import get_json, hit, refusals
+from counter.testing import document, get_json, hit, refusals
 
 RULE = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 TAKEN = ["...", ".a", "..a", ".-", "a.", "a..", "-", "_", "Z", "z" * 64, "." * 64, f"..{'a' * 62}"]

@@ -3,21 +3,19 @@
 import re
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
-from counter.api import checks
-from counter.api.openapi import document
 from counter.api.reading import LONGEST
-from counter.api.schemas import FIRST, HoursRequest
+from counter.api.schemas import FIRST, HoursQuery
 from counter.batching.sql import ALL
 from counter.models import counter_table
-from counter.testing import get_json, hit
+from counter.testing import document, get_json, hit
 from web.errors import Invalid
+from web.openapi.validation import check, request_model
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 MOMENT = (
@@ -208,13 +206,13 @@ def document_takes(time: str) -> bool:
 def test_a_time_is_one_of_rfc_3339_by_the_reader_and_the_document(
     text: str, moment: datetime | None
 ) -> None:
-    sent: dict[str, Any] = {"path": {"namespace": "a", "key": "b"}, "query": {"to": text}}
+    model, sent = request_model(query=HoursQuery), {"query": {"to": text}}
     if moment:
         assert document_takes(text)
-        assert checks.check(HoursRequest, **sent).query.end == moment
+        assert check(model, sent).query.end == moment
     else:
         with pytest.raises(Invalid) as refused:
-            checks.check(HoursRequest, **sent)
+            check(model, sent)
         assert refused.value.errors == [("to", MOMENT)]
         # No schema says that an offset leads beyond the years, and Python's `$` lets \n follow.
         assert not document_takes(text) or text.endswith(("+00:01", "-00:01", "\n"))

@@ -5,21 +5,22 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Never
 
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from counter.api.checks import Pairs, shown, values
-from counter.hits import MAX_HITS
-from web.errors import Invalid
+from web.errors import Invalid, printable
 
-# What is read holds up everybody's requests: a body has room for 60,000 fields or 260,000 lists.
-# 1,000 hits have half as many objects and fields, and fewer of these signs even where their keys
-# consist of nothing else.
-MOST_FIELDS = 10 * MAX_HITS
-MOST_SIGNS = 70 * MAX_HITS  # of each
+# The largest request is 1,000 hits. With the longest names, indented and with every sign of a key
+# escaped, they are 0.4 MB. They have half as many objects and fields as may be sent, and fewer of
+# these signs even where their keys consist of nothing else.
+LARGEST_BODY = 512 * 1024
+# To read a body holds up everybody's requests, and this one has room for 60,000 fields.
+MOST_FIELDS = 10_000
+MOST_SIGNS = 70_000  # of each
 
 
-def read(headers: Pairs, body: bytes) -> Any:
-    """Return what a body says, where an empty one says `{}`.
+def read_body(headers: Headers, body: bytes) -> Any:
+    """Return the JSON of a body, `{}` for an empty one.
 
     Raises UnsupportedMediaType where it is not declared as JSON, BadRequest where it is none or
     has more than any request needs, and Invalid where a field is given twice.
@@ -41,30 +42,28 @@ def read(headers: Pairs, body: bytes) -> Any:
         raise BadRequest("A number in the body has more than 4,300 digits.") from None
 
 
-def _check_declared(headers: Pairs) -> None:
-    kinds = [value.split(b";")[0].strip().lower() for value in values(headers, b"content-type")]
-    if kinds != [b"application/json"]:
+def _check_declared(headers: Headers) -> None:
+    kinds = [value.split(";")[0].strip().lower() for value in headers.getlist("Content-Type")]
+    if kinds != ["application/json"]:
         raise UnsupportedMediaType("A body must be JSON, with Content-Type: application/json.")
-    if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
+    encodings = headers.getlist("Content-Encoding")
+    if any(value.strip().lower() != "identity" for value in encodings):
         raise UnsupportedMediaType("A body must be sent as it is, without a Content-Encoding.")
 
 
 def _objects() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """Return what makes the objects of one body out of their fields."""
+    """Return a function that makes the objects of one body from their fields."""
     left = MOST_FIELDS
 
     def make(fields: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal left
-        left -= 1 + len(fields)  # one without any takes time as well
+        left -= 1 + len(fields)  # an empty object takes time as well
         if left < 0:
-            raise BadRequest(
-                f"The body has more than {MOST_FIELDS:,} objects and fields,"
-                f" which is twice as many as {MAX_HITS:,} hits have."
-            )
+            raise BadRequest(f"The body has more than {MOST_FIELDS:,} objects and fields.")
         made = dict(fields)
         if len(made) < len(fields):
             ((name, _),) = Counter(name for name, _ in fields).most_common(1)
-            raise Invalid([(shown(name), "must be given once")])
+            raise Invalid([(printable(name), "must be given once")])
         return made
 
     return make

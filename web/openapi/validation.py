@@ -1,0 +1,85 @@
+"""Validation of requests: by the models that quart-schema documents, in our words."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, get_args
+
+from pydantic import ValidationError, create_model
+from pydantic_core import ErrorDetails
+from quart_schema import document_headers, document_querystring, document_request
+
+from web.errors import MAX_ERRORS, Invalid, printable
+from web.openapi.models import Model
+from web.openapi.requests import read_request
+
+PATH_ATTRIBUTE = "_path_schema"
+DOCUMENTED: dict[str, Any] = {  # their types are those of instances
+    "query": document_querystring,
+    "headers": document_headers,
+    "body": document_request,
+}
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Nothing(Model):
+    """A part in which nothing may stand."""
+
+
+def validate(**parts: type[Model]) -> Callable[[View], View]:
+    """Validate path, query, headers and body; the view gets each that has a model by this name."""
+    model = request_model(**parts)
+
+    def decorator(view: Any) -> Any:
+        setattr(view, PATH_ATTRIBUTE, parts.get("path"))
+        for part in DOCUMENTED.keys() & parts:
+            DOCUMENTED[part](parts[part])(view)
+
+        @wraps(view)
+        async def wrapper(**_: Any) -> Any:
+            sent = check(model, await read_request(model))
+            return await view(**{part: getattr(sent, part) for part in parts})
+
+        return wrapper
+
+    return decorator
+
+
+def request_model(**parts: type[Model]) -> type[Model]:
+    """Return the model of a request of these parts; its query is empty unless it has a model."""
+    fields: dict[str, Any] = {part: (model, ...) for part, model in parts.items()}
+    return create_model("Request", __base__=Model, **{"query": (Nothing, ...), **fields})
+
+
+def check(model: type[Model], sent: dict[str, Any]) -> Any:
+    """Return the parts of a request as its model has them; raise Invalid where they are not."""
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        # The words for all that a large body may have wrong would take everybody's time.
+        first = error.errors(include_url=False, include_context=False)[:MAX_ERRORS]
+        raise Invalid([_in_words(model, each) for each in first], error.error_count()) from None
+
+
+def _in_words(model: type[Model], error: ErrorDetails) -> tuple[str, str]:
+    """Return the field that is wrong, and what it must be: its description."""
+    part, *path = error["loc"]
+    field = printable(".".join(map(str, path or [part])))
+    rules = _rules(model, error["loc"][:-1])
+    if error["type"] == "extra_forbidden":
+        kind = "parameter" if part == "query" else "field"
+        return field, f"is no {kind} here: there is {', '.join(rules) or 'none'}"
+    if part in ("query", "headers") and isinstance(error["input"], list):
+        return field, "must be given once"
+    if error["type"] == "string_unicode":
+        return field, "has half of a surrogate pair, which is no character"
+    missing = "is missing: it " if error["type"] == "missing" else ""
+    return field, f"{missing}must be {rules.get(str(error['loc'][-1])) or 'an object'}"
+
+
+def _rules(model: Any, path: Sequence[int | str]) -> dict[str, str | None]:
+    """Return what each field of the model at the path may be, by the name that callers know."""
+    for step in path:
+        # Of a list's model, or of a field's.
+        model = get_args(model)[0] if isinstance(step, int) else model.model_fields[step].annotation
+    fields = getattr(model, "model_fields", {})  # the items of a list have no names
+    return {field.alias or name: field.description for name, field in fields.items()}
