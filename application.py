@@ -20,6 +20,7 @@ def create_app(**config_overrides: Any) -> Quart:
     app.config.update(config_overrides)
 
     db.init_app(app)
+    lifecycle.init_app(app)
     durability.init_app(app)
     batching.init_app(app)
     purge.init_app(app)
@@ -29,7 +30,6 @@ def create_app(**config_overrides: Any) -> Quart:
     files.init_app(app)
     pages.init_app(app)
     health.init_app(app, metadata)
-    lifecycle.init_app(app)
     app.register_blueprint(counter_app)
     api.init_app(app)
     fast_path.init_app(app, fast_hit, fast_view)

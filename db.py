@@ -1,16 +1,10 @@
 """The database: its URL, the engine between start-up and shut-down, and the transaction."""
 
 import asyncio
-import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
-from pymysql import MySQLError
 from quart import Quart, current_app
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -38,7 +32,6 @@ NOT_MIGRATED = (
 )
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
-PROGRESS_EVERY = 5  # seconds
 DETAILS = {
     Kind.OUTAGE: "The database is away, or cannot serve now.",
     Kind.CONFLICT: "Another transaction was in the way: try again.",
@@ -72,11 +65,9 @@ def sync_engine(config: Mapping[str, Any]) -> Engine:
 
 def init_app(app: Quart) -> None:
     """Open the engine when `app` starts to serve, and close it when it ends."""
-    _exit_if_startup_fails(app)
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
-        await wait(app.config, by_signal=app.extensions.get("by_signal", False))
         size = app.config["DB_POOL_SIZE"]
         slots = asyncio.Semaphore(size)
         app.extensions["engine"] = create_async_engine(
@@ -135,54 +126,3 @@ async def connect(
 ) -> Connection:
     """Make a connection of the app's: see db_connection."""
     return await db_connection.connect(url(config), db_tls.context(config), within, slots)
-
-
-async def wait(config: Mapping[str, Any], *, by_signal: bool = False) -> None:
-    """Return once the database takes a login.
-
-    Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds;
-    with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
-    """
-    target = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
-    start = shown = time.monotonic()
-    with ExitStack() as stack:
-        for number in (signal.SIGINT, signal.SIGTERM) if by_signal else ():
-            stack.callback(signal.signal, number, signal.signal(number, signal.SIG_DFL))
-        while True:
-            try:
-                # A login that takes longer than a request may is of no use.
-                async with asyncio.timeout(config["DB_TIMEOUT"]):
-                    return await (await connect(config)).ensure_closed()
-            except (MySQLError, TimeoutError) as error:
-                refused, reason = db_errors.kind(error) is Kind.REFUSAL, db_errors.reason(error)
-                remedy = db_errors.remedy(error)
-            waited = time.monotonic() - start
-            if refused or waited > config["DB_WAIT"]:
-                raise SystemExit(
-                    f"No {target} in {waited:.0f} s (DB_WAIT): {reason}. {remedy}".rstrip()
-                )
-            if time.monotonic() - shown >= PROGRESS_EVERY:
-                shown = time.monotonic()
-                print(f"Waiting for {target}: {waited:.0f} s", file=sys.stderr, flush=True)
-            await asyncio.sleep(0.2)
-
-
-def _exit_if_startup_fails(app: Quart) -> None:
-    """Make a start-up that gives up end the process, with its line as the last word.
-
-    Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and
-    uvicorn takes it for an app without start-up and serves. Nothing is open yet.
-    """
-    asgi_app = app.asgi_app
-
-    async def run(scope: Any, *channel: Any) -> None:
-        if scope["type"] != "lifespan":
-            return await asgi_app(scope, *channel)
-        app.extensions["by_signal"] = threading.current_thread() is threading.main_thread()
-        try:
-            await asgi_app(scope, *channel)
-        except SystemExit as end:
-            print(end, file=sys.stderr, flush=True)
-            os._exit(1)
-
-    app.asgi_app = run  # type: ignore[assignment, method-assign]  # its way

@@ -75,7 +75,7 @@ MYSQLD = _text("MYSQLD", default="")
 DB_POOL_SIZE = _integer("DB_POOL_SIZE", 10, 1, 1000)
 DB_WAIT = _integer("DB_WAIT", 30, 0, 3600)  # seconds, at start-up
 DB_TIMEOUT = _integer("DB_TIMEOUT", 4, 1, 3600)  # seconds, of a request
-HIT_TIMEOUT = _integer("HIT_TIMEOUT", 10, 1, 3600)  # seconds, of hits through the API
+HIT_TIMEOUT = _integer("HIT_TIMEOUT", 7, 1, 3600)  # seconds, of hits through the API
 
 _problems += read_by_quart_alone(_folder, [name for name in globals() if name.isupper()])
 if _problems:

@@ -1,15 +1,12 @@
 """A warning at start-up where the server may lose what it has committed."""
 
-import logging
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from quart import Quart
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from werkzeug.exceptions import ServiceUnavailable
 
-from db import transaction
+from web import lifecycle
 
 SEE = "See docs/guarantees.md."
 REDO_LOG = {
@@ -17,8 +14,6 @@ REDO_LOG = {
     2: "hits that were answered are lost where the server's machine goes down or loses power",
 }
 BINARY_LOG = "hits that were answered may be lost where the server's machine goes down"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,19 +29,13 @@ class Flushing:
 
 
 def init_app(app: Quart) -> None:
-    """Look at the server's settings when `app` starts, and serve all the same."""
+    """Look at the server's settings when `app` starts."""
+    lifecycle.check_at_start(app, warnings)
 
-    @app.while_serving
-    async def check_server() -> AsyncGenerator[None]:
-        try:
-            async with transaction() as connection:
-                flushing = await _read_flushing(connection)
-        except ServiceUnavailable:
-            pass  # that the database has gone again is in the log by now
-        else:
-            for line in risks(flushing):
-                log.warning("%s. %s", line, SEE)
-        yield
+
+async def warnings(connection: AsyncConnection) -> list[str]:
+    """Return what to tell at start-up."""
+    return [f"{risk}. {SEE}" for risk in risks(await _read_flushing(connection))]
 
 
 def risks(flushing: Flushing) -> list[str]:

@@ -18,6 +18,7 @@ from counter.models import metadata as counter_metadata
 from db_connection import NAMES
 from migrations.autogenerate import PLUGINS, arrange, include
 from migrations.revisions import advice
+from web import lifecycle
 
 config = context.config
 target_metadata: list[MetaData] = [counter_metadata]
@@ -39,7 +40,7 @@ def run_migrations_offline() -> None:
 
 def run_migrations_online() -> None:
     """Migrate the configured database, waited for as the app waits for it."""
-    asyncio.run(db.wait(vars(settings), by_signal=True))
+    asyncio.run(lifecycle.wait(vars(settings), by_signal=True))
     with db.sync_engine(vars(settings)).connect() as connection:
         migrate(connection)
 

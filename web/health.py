@@ -1,6 +1,5 @@
 """What those who run the app ask it: its health, and in development its settings."""
 
-from collections.abc import AsyncGenerator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from alembic.script import ScriptDirectory
 from quart import Blueprint, Quart, current_app
 from sqlalchemy import MetaData, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from werkzeug.exceptions import ServiceUnavailable
 
 import db_errors
@@ -17,12 +17,13 @@ import settings
 from db import DETAILS, RETRY_AFTER, transaction
 from db_errors import Kind
 from migrations.revisions import advice
+from web import lifecycle
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
 
 def init_app(app: Quart, *needed: MetaData) -> None:
-    """Register the views; say at start-up what is missing, and serve all the same.
+    """Register the views, and have what is missing said at start-up.
 
     `needed` has the tables without which the app is not ready.
     """
@@ -30,14 +31,7 @@ def init_app(app: Quart, *needed: MetaData) -> None:
     app.extensions["needed"] = needed
     if app.config["QUART_ENV"] == "development":
         app.add_url_rule("/app-settings", view_func=app_settings)
-
-    @app.while_serving
-    async def check() -> AsyncGenerator[None]:
-        try:
-            await ready()
-        except ServiceUnavailable as error:
-            app.logger.warning(error.description)
-        yield
+    lifecycle.check_at_start(app, missing)
 
 
 @health.get("/live")
@@ -53,21 +47,28 @@ async def ready() -> dict[str, str]:
     The revision alone does not tell: someone may have taken a column away, or a privilege.
     """
     try:
-        await _ask_the_database()
+        async with transaction() as connection:
+            lacking = await missing(connection)
     except DBAPIError as error:  # of a number that nobody knows: these statements have no fault
         current_app.logger.warning("database: %s", db_errors.reason(error))
         raise ServiceUnavailable(DETAILS[Kind.OUTAGE], retry_after=RETRY_AFTER) from error
+    if lacking:
+        raise ServiceUnavailable(lacking[0], retry_after=RETRY_AFTER)
     return {"status": "ready"}
 
 
-async def _ask_the_database() -> None:
-    async with transaction() as connection:
-        at = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
-        if lacking := advice(at, _script()):
-            raise ServiceUnavailable(lacking, retry_after=RETRY_AFTER)
-        for metadata in current_app.extensions["needed"]:
-            for table in metadata.tables.values():
-                await connection.execute(select(table).limit(0))
+async def missing(connection: AsyncConnection) -> list[str]:
+    """Return what to do where the schema has another revision than this program.
+
+    Raises what the database does where a table or a column is not there.
+    """
+    at = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
+    if lacking := advice(at, _script()):
+        return [lacking]
+    for metadata in current_app.extensions["needed"]:
+        for table in metadata.tables.values():
+            await connection.execute(select(table).limit(0))
+    return []
 
 
 async def app_settings() -> dict[str, Any]:

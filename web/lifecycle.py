@@ -1,28 +1,128 @@
-"""How the app begins and ends under any server: in one line, and with a notice of its end."""
+"""How the app begins: once its database is there, with a line for all that it finds amiss."""
 
+import asyncio
 import gc
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
+from pymysql import MySQLError
 from quart import Quart
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from werkzeug.exceptions import ServiceUnavailable
+
+import db
+import db_errors
+from db_errors import Kind
+
+Check = Callable[[AsyncConnection], Awaitable[Iterable[str]]]
+
+PROGRESS_EVERY = 5  # seconds
 
 
 def init_app(app: Quart) -> None:
-    """End with one line where the address is taken, and serve without long pauses."""
+    """Start with the database only, warn of what is amiss there, and serve without long pauses."""
+    app.extensions["startup_checks"] = []
+    _exit_if_startup_fails(app)
     _exit_if_address_taken(app)
 
-    @app.before_serving
-    async def freeze_startup_objects() -> None:
+    @app.while_serving
+    async def start() -> AsyncGenerator[None]:
+        async def log_in() -> None:
+            async with app.extensions["engine"].connect():
+                pass  # the checks go on with this connection
+
+        await wait(app.config, log_in, by_signal=app.extensions.get("by_signal", False))
+        await _warn(app)
         # A full garbage collection goes through all that the start has made, which is never
         # garbage: requests stood still for 0.09 s. Tests start apps again and again.
         if not app.testing:
             gc.freeze()
+        yield
+
+
+def check_at_start(app: Quart, check: Check) -> None:
+    """Have `app` warn, when it starts, of each line that the function returns."""
+    app.extensions["startup_checks"].append(check)
+
+
+async def wait(
+    config: Mapping[str, Any],
+    log_in: Callable[[], Awaitable[None]] | None = None,
+    *,
+    by_signal: bool = False,
+) -> None:
+    """Return once the database takes a login.
+
+    Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds;
+    with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
+    """
+    target = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
+    start = shown = time.monotonic()
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM) if by_signal else ():
+            stack.callback(signal.signal, number, signal.signal(number, signal.SIG_DFL))
+        while True:
+            try:
+                # A login that takes longer than a request may is of no use.
+                async with asyncio.timeout(config["DB_TIMEOUT"]):
+                    return await (log_in() if log_in else _log_in(config))
+            except (MySQLError, DBAPIError, TimeoutError) as error:
+                refused, reason = db_errors.kind(error) is Kind.REFUSAL, db_errors.reason(error)
+                remedy = db_errors.remedy(error)
+            waited = time.monotonic() - start
+            if refused or waited > config["DB_WAIT"]:
+                raise SystemExit(
+                    f"No {target} in {waited:.0f} s (DB_WAIT): {reason}. {remedy}".rstrip()
+                )
+            if time.monotonic() - shown >= PROGRESS_EVERY:
+                shown = time.monotonic()
+                print(f"Waiting for {target}: {waited:.0f} s", file=sys.stderr, flush=True)
+            await asyncio.sleep(0.2)
+
+
+async def _log_in(config: Mapping[str, Any]) -> None:
+    await (await db.connect(config)).ensure_closed()
+
+
+async def _warn(app: Quart) -> None:
+    """Run the checks, and serve all the same, also if the database has gone again."""
+    try:
+        async with db.transaction() as connection:
+            for check in app.extensions["startup_checks"]:
+                for line in await check(connection):
+                    app.logger.warning(line)
+    except ServiceUnavailable as error:
+        app.logger.warning(error.description)
+    except DBAPIError as error:
+        app.logger.warning("database: %s", db_errors.reason(error))
+
+
+def _exit_if_startup_fails(app: Quart) -> None:
+    """Make a start-up that gives up end the process, with its line as the last word.
+
+    Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and
+    uvicorn takes it for an app without start-up and serves. Nothing is open yet.
+    """
+    asgi_app = app.asgi_app
+
+    async def run(scope: Any, *channel: Any) -> None:
+        if scope["type"] != "lifespan":
+            return await asgi_app(scope, *channel)
+        app.extensions["by_signal"] = threading.current_thread() is threading.main_thread()
+        try:
+            await asgi_app(scope, *channel)
+        except SystemExit as end:
+            print(end, file=sys.stderr, flush=True)
+            os._exit(1)
+
+    app.asgi_app = run  # type: ignore[assignment, method-assign]  # its way
 
 
 def _exit_if_address_taken(app: Quart) -> None:
@@ -38,35 +138,3 @@ def _exit_if_address_taken(app: Quart) -> None:
             os._exit(1)  # connections were opened, whose loop is closed by now
 
     app.run = run  # type: ignore[method-assign, assignment]
-
-
-@contextmanager
-def on_shutdown_signal(notice: Callable[[], object]) -> Iterator[None]:
-    """Call `notice` at SIGTERM and Ctrl-C, before the server acts on them.
-
-    A server tells the app of its end (ASGI's lifespan.shutdown) only when all requests are
-    answered. It may listen with signal.signal or through its event loop: neither is disturbed.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals go to others
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        notice()
-        then = before[signal.Signals(number)]
-        if callable(then):
-            then(number, frame)
-        elif then == signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    for number, then in before.items():
-        if then is not None:  # else it is not Python's to give back
-            signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, then in before.items():
-            if signal.getsignal(number) is handle:
-                signal.signal(number, then)

@@ -4,7 +4,6 @@ From the top down: batcher (which hits go when), queue, writer (one attempt, and
 sql (the statements), batch and pending (what is handed around).
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 from quart import Quart, current_app
@@ -13,10 +12,9 @@ import db
 from counter.batching.batcher import Batcher
 from counter.batching.writer import Writer
 from db import NOT_STARTED
-from web.lifecycle import on_shutdown_signal
 
 ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then probed for
-ENDS_WITHIN = 4.0  # seconds: two attempts; Docker kills after 10
+ENDS_WITHIN = 4.0  # seconds, for hits whose requests the server did not wait for
 
 
 def init_app(app: Quart) -> None:
@@ -28,9 +26,7 @@ def init_app(app: Quart) -> None:
         limit = max(min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2, ATTEMPT)
         writer = Writer(lambda: db.connect(app.config, limit), limit)
         batcher = app.extensions["batcher"] = Batcher(writer)
-        loop = asyncio.get_running_loop()
-        with on_shutdown_signal(lambda: loop.call_soon_threadsafe(batcher.end, ENDS_WITHIN)):
-            yield
+        yield
         await batcher.close(ENDS_WITHIN)
 
 

@@ -92,18 +92,10 @@ class Batcher:
             self._set_timer(request.deadline)
         return await request.answer
 
-    def end(self, within: float) -> None:
-        """Refuse what is new, and let what was accepted wait so many seconds at most."""
+    async def close(self, within: float) -> None:
+        """Refuse what is new, and return when all is answered, after so many seconds at most."""
         self._ending = True
         self._wake.set()
-        latest = self._loop.time() + within
-        for request in self._unanswered():
-            request.deadline = min(request.deadline, latest)
-        self._expire()
-
-    async def close(self, within: float) -> None:
-        """End, and return when all is answered."""
-        self.end(within)
         try:
             if any(self._unanswered()):
                 await asyncio.wait([self._task], timeout=within)

@@ -21,6 +21,7 @@ from application import create_app
 from tests.support.databases import create_user
 from tests.support.project import PROGRAMS, PROJECT
 from throwaway_mysql import Database, Login
+from web import lifecycle
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 
@@ -215,7 +216,7 @@ async def test_a_refused_password_is_one_line_at_once_and_not_shown(
     create_db: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        await db.wait(
+        await lifecycle.wait(
             {**vars(settings), **create_db, "DB_PASSWORD": "wrong-and-never-shown", "DB_WAIT": 60}
         )
     line = str(end.value)
@@ -228,7 +229,9 @@ async def test_a_refused_password_is_one_line_at_once_and_not_shown(
 async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: Database) -> None:
     nowhere = create_db["DATABASE_NAME"][:-1] + "x"  # of a name that an account not root's may ask
     with pytest.raises(SystemExit, match=r"Unknown database .* `quart mysql setup`"):
-        await db.wait({**vars(settings), **create_db, "DATABASE_NAME": nowhere, "DB_WAIT": 60})
+        await lifecycle.wait(
+            {**vars(settings), **create_db, "DATABASE_NAME": nowhere, "DB_WAIT": 60}
+        )
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ async def test_an_account_that_may_not_log_in_is_one_line_that_says_why(
         root.execute(f"ALTER USER %s@'%%' {change}", (user,))
         try:
             with pytest.raises(SystemExit) as end:
-                await db.wait({**vars(settings), **awkward_account, "DB_WAIT": 60})
+                await lifecycle.wait({**vars(settings), **awkward_account, "DB_WAIT": 60})
         finally:
             values = (user, password) if "%s" in back else (user,)
             root.execute(f"ALTER USER %s@'%%' {back}", values)
@@ -274,7 +277,7 @@ async def test_a_plugin_that_the_driver_lacks_is_one_line_at_once(create_db: Dat
         config = {**vars(settings), **create_db, "DB_HOST": "127.0.0.1", "DB_WAIT": 60}
         config["DB_PORT"] = server.sockets[0].getsockname()[1]
         with pytest.raises(SystemExit, match=r"client_ed25519.*ALTER USER") as end:
-            await db.wait(config)
+            await lifecycle.wait(config)
     assert "\n" not in str(end.value)
 
 
@@ -288,7 +291,7 @@ async def test_a_stranger_that_greets_ends_in_one_line(greeting: bytes) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(SystemExit, match=f"No database .*:{port} as ") as end:
-            await db.wait(dict(vars(settings), DB_PORT=port, DB_WAIT=0))
+            await lifecycle.wait(dict(vars(settings), DB_PORT=port, DB_WAIT=0))
     assert "\n" not in str(end.value)
 
 
@@ -296,14 +299,14 @@ async def test_a_stranger_that_greets_ends_in_one_line(greeting: bytes) -> None:
 async def test_waiting_shows_progress_and_gives_up_with_one_line(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, listens: bool
 ) -> None:
-    monkeypatch.setattr(db, "PROGRESS_EVERY", 0)
+    monkeypatch.setattr(lifecycle, "PROGRESS_EVERY", 0)
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
         if listens:  # and never greets, as MySQL would
             port.listen()
         config = dict(vars(settings), DB_PORT=port.getsockname()[1], DB_WAIT=2, DB_TIMEOUT=0.3)
         with pytest.raises(SystemExit) as end:
-            await db.wait(config)
+            await lifecycle.wait(config)
     assert str(end.value).startswith(
         "No database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME} in ".format_map(config)
     )

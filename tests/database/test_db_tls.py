@@ -22,6 +22,7 @@ from tests.support.databases import create_user, migrated_database
 from tests.support.project import PROGRAMS, PROJECT
 from tests.support.tls import Certified, certify, hiding_tls, showing
 from throwaway_mysql import Login, Server, ServerError, Tls
+from web import lifecycle
 
 CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # is empty without TLS
 USER, PASSWORD = "tls", "s3cret ☃"
@@ -91,7 +92,7 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 async def app_cipher(config: dict[str, Any]) -> str:
     """Connect as the app does; return how that is encrypted, or nothing."""
-    await db.wait(config)
+    await lifecycle.wait(config)
     connection = await db.connect(config)
     async with connection.cursor() as cursor:
         await cursor.execute(CIPHER)

@@ -101,7 +101,7 @@ def take_over(own: Path) -> None:
     (own / "shop/test_views.py").write_text(TEST)
     edit(
         own / "migrations/env.py",
-        ("\n\nconfig =", "\nfrom shop.models import metadata as shop_metadata\n\nconfig ="),
+        ("from web", "from shop.models import metadata as shop_metadata\nfrom web"),
         ("[counter_metadata]", "[counter_metadata, shop_metadata]"),
     )
     edit(

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.support.serving import WITHIN, Serving, serving
 from throwaway_mysql import Database, free_port
 
 HITS = "/api/v1/counters/ending/one/hits"
-HIT_TIMEOUT = 120  # seconds; by default 10, as long as Docker waits for the end
+LONG, SHORT = 120, 10  # seconds that a hit may take
 WAITING = (
     "SELECT COUNT(*) FROM information_schema.innodb_trx"
     " WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%%ending/one%%'"
@@ -36,18 +37,27 @@ def other_connection(fresh_db: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def app(fresh_db: Database, server_environ: dict[str, str], tmp_path: Path) -> Iterator[Serving]:
-    """Serve the app as in production."""
+def app(
+    request: pytest.FixtureRequest,
+    fresh_db: Database,
+    server_environ: dict[str, str],
+    tmp_path: Path,
+) -> Iterator[Serving]:
+    """Serve the app as in production, with a long HIT_TIMEOUT if the test has none of its own."""
     port = free_port()
     argv = [*UVICORN, "--port", str(port), "manage:app"]
-    environ = {**server_environ, **fresh_db.environ(), "HIT_TIMEOUT": str(HIT_TIMEOUT)}
+    environ = {
+        **server_environ,
+        **fresh_db.environ(),
+        "HIT_TIMEOUT": str(getattr(request, "param", LONG)),
+    }
     with serving(argv, port, environ, PROJECT, tmp_path / "log") as app:
         yield app
 
 
 def hit(app: Serving) -> Answer:
     """Hit the counter; return status and body."""
-    with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=HIT_TIMEOUT)) as client:
+    with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=LONG)) as client:
         client.request("POST", HITS)
         response = client.getresponse()
         return response.status, response.read().decode()
@@ -79,16 +89,15 @@ def test_sigterm_finishes_what_was_accepted(app: Serving, other_connection: Conn
     assert other_connection.exec_driver_sql(count_of("ending/one")).scalar() == 2
 
 
-def test_sigterm_is_over_in_time_though_the_database_answers_nothing(
+@pytest.mark.parametrize("app", [SHORT], indirect=True)
+def test_after_sigterm_a_hit_that_the_database_holds_up_is_told_what_became_of_it(
     app: Serving, other_connection: Connection
 ) -> None:
     with ThreadPoolExecutor() as pool:
         waits = accepted(app, other_connection, pool)
-        start = time.monotonic()
         app.process.send_signal(signal.SIGTERM)
         status, body = waits.result()
         app.process.wait(WITHIN)
-    assert time.monotonic() - start < HIT_TIMEOUT / 2
     assert status == 503
     # It depends on whether the batch was on its way just then: it gives a lock up after 1 s.
     sent = "may have been counted" in body
@@ -97,3 +106,18 @@ def test_sigterm_is_over_in_time_though_the_database_answers_nothing(
     assert other_connection.exec_driver_sql(count_of("ending/one")).scalar() in (
         [1, 2] if sent else [1]
     )
+
+
+def test_hits_are_answered_before_the_server_gives_them_up() -> None:
+    """Docker kills 10 seconds after SIGTERM."""
+    dockerfile = (PROJECT / "Dockerfile").read_text()
+    (grace,) = map(int, re.findall("--timeout-graceful-shutdown ([0-9]+)", dockerfile))
+    assert default("DB_TIMEOUT") < default("HIT_TIMEOUT") < grace < 10
+
+
+def default(name: str) -> int:
+    """Return a setting's default, which README tells."""
+    (value,) = re.findall(
+        f"^. `{name}` .* `([0-9]+)` .$", (PROJECT / "README.md").read_text(), re.M
+    )
+    return int(value)
