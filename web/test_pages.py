@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Never
 
 import pytest
-from quart import Blueprint, render_template, session
+from quart import Blueprint, render_template
 from quart.typing import TestClientProtocol as Client
 
 from application import create_app
@@ -34,22 +34,6 @@ async def test_pages_are_not_kept_and_files_are(client: Client) -> None:
     file = await client.get("/static/page.css")
     assert file.status_code == HTTPStatus.OK
     assert file.headers["Cache-Control"] != "no-store"
-
-
-async def test_a_session_is_kept_and_a_forged_one_is_not(create_db: Database) -> None:
-    app = create_app(**create_db)
-
-    @app.get("/visits")
-    async def visits() -> str:
-        session["visits"] = session.get("visits", 0) + 1
-        return str(session["visits"])
-
-    client = app.test_client()
-    answers = [await (await client.get("/visits")).get_data(as_text=True) for _ in range(3)]
-    assert answers == ["1", "2", "3"]
-    forged = app.test_client()
-    forged.set_cookie("localhost", "session", "eyJ2aXNpdHMiOjk5fQ.aaaa.bbbb")
-    assert await (await forged.get("/visits")).get_data(as_text=True) == "1"
 
 
 async def test_a_page_does_not_wait_for_a_thread(

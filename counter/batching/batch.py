@@ -52,10 +52,6 @@ class Batch:
         """Tell whether nobody waits for any of its requests."""
         return all(request.is_done() for request in self.requests)
 
-    def size(self) -> int:
-        """Return the number of hits."""
-        return sum(len(request.hits) for request in self.requests)
-
     def answer(self, totals: Mapping[str, int]) -> None:
         """Give each hit its number, from the counts after the batch."""
         before = {name: totals[name] - added for name, added in self.sums.items()}
