@@ -18,6 +18,7 @@ from counter.fast_path import FastHit, Reply
 from counter.hits import Counted, Hit
 from web.errors import Invalid
 from web.incoming import Scope
+from web.openapi.bodies import LARGEST_BODY
 from web.openapi.responses import json_response, returns
 from web.openapi.validation import validate
 
@@ -26,8 +27,8 @@ hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
 BEFORE_NAME, AFTER_NAME = "/api/v1/counters/", "/hits"  # in the path of a hit
 KEY_HEADER = b"idempotency-key"
 ERRORS = {
-    "413": "The body is larger than 524,288 bytes, or its hits are more than the database takes at"
-    " a time. Nothing was counted.",
+    "413": f"The body is larger than {LARGEST_BODY:,} bytes, or its hits are more than the database"
+    " takes at a time. Nothing was counted.",
     "422": "What was sent is not valid, or an idempotency key was used with another `by`. Nothing"
     " was counted.",
     "503": "The database is away or refuses the hits, or too many wait for it. `detail` tells"
