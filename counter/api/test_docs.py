@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
-from openapi_spec_validator import validate
-from quart import Quart
+from openapi_spec_validator import validate as validate_document
+from pydantic import Field
+from quart import Quart, Response
 from quart.typing import TestClientProtocol as Client
 
-from counter.testing import document, get_json
+from application import create_app
+from counter.testing import document, get_json, refusals
+from throwaway_mysql import Database
 from web.errors import PROBLEM
 from web.openapi.docs import curl, example
-from web.openapi.responses import JSON
+from web.openapi.models import Model
+from web.openapi.responses import JSON, json_response, returns
+from web.openapi.validation import validate
 
 IMPLIED = {"HEAD", "OPTIONS"}  # Quart adds them to what is there
 OPERATIONS = [
@@ -47,7 +52,7 @@ async def send(client: Client, command: str) -> Any:
 
 async def test_the_document_is_openapi(create_test_client: Client) -> None:
     shown = await get_json(create_test_client, "/openapi.json")
-    validate(shown)
+    validate_document(shown)
     assert shown == {**document(), "servers": [{"url": "/"}]}
 
 
@@ -133,6 +138,48 @@ async def test_the_page_shows_every_operation_with_a_command(create_test_app: Qu
         async with create_test_app.app_context():
             assert curl("http://localhost", path, operation) in body
             assert json.dumps(example(operation["responses"]["200"]), indent=2) in body
+
+
+class Thing(Model):
+    """A thing."""
+
+    size: int = Field(description="a size", examples=[3])
+
+
+class ThingHeaders(Model):
+    """Who makes it."""
+
+    maker: str = Field(alias="X-Maker", description="a person", examples=["Ada"])
+
+
+async def test_an_endpoint_of_another_package_is_validated_and_described(
+    create_db: Database,
+) -> None:
+    app = create_app(**create_db)
+
+    @app.post("/api/v1/things")
+    @validate(headers=ThingHeaders, body=Thing)
+    @returns(Thing, errors={"413": "It is too large."})
+    async def thing(headers: ThingHeaders, body: Thing) -> Response:
+        """Make a thing."""
+        return json_response(Thing(size=body.size + len(headers.maker)))
+
+    client = app.test_client()
+    shown = await get_json(client, "/openapi.json")
+    validate_document(shown)
+    operation = shown["paths"]["/api/v1/things"]["post"]
+    assert operation["requestBody"]["required"]
+    assert operation["responses"]["413"]["description"] == "It is too large."
+    async with app.app_context():
+        command = curl("http://localhost", "/api/v1/things", operation)
+    assert await (await send(client, command)).get_json() == {"size": 6}
+    assert "Make a thing" in await (await client.get("/docs")).get_data(as_text=True)
+    # What is wrong is told of all parts at once.
+    assert await refusals(client, "things?x=1", json={"size": "3"}) == {
+        "x": "is no parameter here: there is none",
+        "X-Maker": "is missing: it must be a person",
+        "size": "must be a size",
+    }
 
 
 def links(body: str) -> Iterator[str]:
