@@ -16,7 +16,7 @@ import settings
 from application import create_app
 from db_connection import session
 from tests.support.databases import connected, migrated_database
-from tests.support.project import ALEMBIC, Environ, account_settings
+from tests.support.project import ALEMBIC, PATIENT, Environ, account_settings
 from throwaway_mysql import AlembicProject, AlembicSchema, Database, Login, Tls, throwaway_prefix
 
 
@@ -83,16 +83,14 @@ def mysql_root(mysql_server: Login) -> Login:
 @pytest.fixture(scope="session")
 def server_environ(mysql_server: Login) -> Environ:
     """Return the environment of a program that is to use the tests' server."""
-    return Environ(os.environ | account_settings(mysql_server))
+    patient = {name: str(value) for name, value in PATIENT.items()}
+    return Environ(os.environ | patient | account_settings(mysql_server))
 
 
 @pytest.fixture(scope="module")
 def create_db(create_db: Database) -> Database:
-    """Return the settings that lead to a migrated database of the module's own.
-
-    They are patient: no test is to fail as the machine is slow.
-    """
-    return Database(create_db, TESTING=True, DB_TIMEOUT=60, HIT_TIMEOUT=60)
+    """Return the settings that lead to a migrated database of the module's own."""
+    return Database(create_db, TESTING=True, **PATIENT)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from throwaway_mysql import Database
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """Copy the project without its tests, as someone's own project begins."""
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*", "docs", "benchmarks")
+    ignore = shutil.ignore_patterns(".*", "test_*", "docs", "benchmarks")
     folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
     return folder

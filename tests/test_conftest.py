@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import Environ
-from throwaway_mysql import Login, free_port
+from tests.support.serving import free_port
+from throwaway_mysql import Login
 
 NAME = f"conftest_{secrets.token_hex(4)}"  # of the app's database in these runs
 FAILS = """

@@ -12,7 +12,8 @@ from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
 from counter.hits import UnavailableError
 from counter.testing import Query, count_of, running_batcher
-from throwaway_mysql import Database, Login, free_port
+from tests.support.serving import free_port
+from throwaway_mysql import Database, Login
 
 WITHIN = 60.0  # seconds
 

@@ -12,7 +12,8 @@ from counter.batching.sql import ADD, ALL, HOUR, NOW
 from counter.batching.writer import LockedError, Writer
 from counter.hits import MAX_HITS, Hit, RefusedHitError, TooManyHitsError, UnavailableError
 from counter.testing import Query, count_of, running_batcher
-from throwaway_mysql import Database, free_port
+from tests.support.serving import free_port
+from throwaway_mysql import Database
 
 WITHIN = 60.0  # seconds
 ROUNDS = 40

@@ -23,8 +23,8 @@ from application import create_app
 from commands import mysql
 from counter.testing import document, view
 from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
-from tests.support.serving import WITHIN, serving
-from throwaway_mysql import AlembicProject, Login, ServerError, free_port, throwaway_database
+from tests.support.serving import WITHIN, free_port, serving
+from throwaway_mysql import AlembicProject, Login, ServerError, throwaway_database
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 
 from tests.support.databases import connected
 from tests.support.project import ALEMBIC, PROJECT, Alembic
-from throwaway_mysql import AlembicProject, Database, Login, free_port
+from tests.support.serving import free_port
+from throwaway_mysql import AlembicProject, Database, Login
 from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)
     test_each_revision_goes_down_and_up_again,
     test_models_and_migrations_agree,

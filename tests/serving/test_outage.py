@@ -13,8 +13,8 @@ import pytest
 from counter.testing import view
 from tests.support.databases import migrated_database
 from tests.support.project import PROJECT, UVICORN
-from tests.support.serving import Serving, frozen, serving
-from throwaway_mysql import Server, ServerError, free_port
+from tests.support.serving import Serving, free_port, frozen, serving
+from throwaway_mysql import Server, ServerError
 
 DB_TIMEOUT = 3  # seconds; by default 4, for answers within 5
 WITHIN = 3.5 * DB_TIMEOUT  # were requests to wait for one another, it would be 4 times as long

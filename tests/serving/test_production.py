@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.databases import new_database
 from tests.support.project import PROGRAMS, PROJECT
-from tests.support.serving import serving
-from throwaway_mysql import Database, Login, free_port
+from tests.support.serving import free_port, serving
+from throwaway_mysql import Database, Login
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]

@@ -19,8 +19,8 @@ import settings
 from counter.testing import stored_count, view
 from tests.support.databases import connected
 from tests.support.project import PROGRAMS, PROJECT
-from tests.support.serving import WITHIN, Serving, serving
-from throwaway_mysql import Database, free_port
+from tests.support.serving import WITHIN, Serving, free_port, serving
+from throwaway_mysql import Database
 
 PRODUCTION = "uvicorn --http web.http1:Protocol"
 SERVERS = {

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from counter.testing import count_of
 from tests.support.databases import connected
 from tests.support.project import PROJECT, UVICORN
-from tests.support.serving import WITHIN, Serving, serving
-from throwaway_mysql import Database, free_port
+from tests.support.serving import WITHIN, Serving, free_port, serving
+from throwaway_mysql import Database
 
 HITS = "/api/v1/counters/ending/one/hits"
 LONG, SHORT = 120, 10  # seconds that a hit may take

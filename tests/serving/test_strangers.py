@@ -22,8 +22,8 @@ from sqlalchemy import Connection, text
 from counter.models import ALL_HOURS
 from tests.support.databases import connected, migrated_database
 from tests.support.project import PROGRAMS, PROJECT, UVICORN
-from tests.support.serving import Serving, serving
-from throwaway_mysql import Login, free_port
+from tests.support.serving import Serving, free_port, serving
+from throwaway_mysql import Login
 from web.errors import PROBLEM
 
 OURS, OTHER, HYPERCORN = "uvicorn as in production", "uvicorn by itself", "hypercorn"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.project import Environ
-from throwaway_mysql import Login, free_port
+from tests.support.serving import free_port
+from throwaway_mysql import Login
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)

@@ -14,6 +14,8 @@ ALEMBIC = PROJECT / "pyproject.toml"
 PROGRAMS = Path(sys.executable).parent
 UVICORN = [str(PROGRAMS / "uvicorn"), "--http", "web.http1:Protocol"]  # as in production
 AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspaces after branches
+# Settings of the app with which no request fails as the machine is slow, in seconds.
+PATIENT = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 60}
 TLS = ("DB_TLS", "DB_TLS_CA", "DB_TLS_CERT", "DB_TLS_KEY")
 
 Alembic = Callable[..., subprocess.CompletedProcess[str]]  # the command line

@@ -1,12 +1,13 @@
 """A server program under test: started, awaited until it listens, ended."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,19 @@ def frozen(pid: int) -> Iterator[None]:
 def _state(thread: Path) -> str:
     """Return the state of a thread: see proc_pid_stat(5)."""
     return (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens at.
+
+    It is below those that the system gives to connections: on a busy machine one of these may
+    have it before the program listens.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
