@@ -83,7 +83,7 @@ class Proxy:
                 if writer.is_closing():
                     break  # nobody is left to read it
                 writer.write(header + payload)
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # uvloop raises the latter where this is closed
             writer.write_eof()  # the other direction goes on
 
 
