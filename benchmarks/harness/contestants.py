@@ -43,7 +43,7 @@ class Contestant:
     @property
     def makes(self) -> tuple[object, ...]:
         """What only a first run makes: templates, copies of schemas, compiled files, databases."""
-        return self.project, self.version, self.schema, tuple(self.argv)
+        return self.project, self.version, self.schema, (*self.argv, *self.environ)
 
     def before(self) -> "Contestant":
         """Return the same run with the other version of the harness."""
