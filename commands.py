@@ -16,7 +16,7 @@ import settings
 
 if TYPE_CHECKING:
     from throwaway_mysql import Login
-    from throwaway_mysql.servers.private import PrivateServer
+    from throwaway_mysql.dev import DevServer
 
 FOLDER = Path(__file__).with_name(".mysql")
 
@@ -55,7 +55,7 @@ def status() -> None:
 @mysql.command()
 def setup() -> None:
     """Create the database and its user on a server that runs, as root."""
-    from throwaway_mysql.accounts import set_up
+    from throwaway_mysql.grants import set_up
 
     root, user = logins()
     with one_line_errors():
@@ -67,8 +67,7 @@ def setup() -> None:
 
 def logins() -> "tuple[Login, Login]":
     """Return root and the app's user at the configured address."""
-    from throwaway_mysql import Login
-    from throwaway_mysql.tls import Tls
+    from throwaway_mysql import Login, Tls
 
     address = settings.DB_HOST, settings.DB_PORT
     tls = Tls(settings.DB_TLS, settings.DB_TLS_CA, settings.DB_TLS_CERT, settings.DB_TLS_KEY)
@@ -84,9 +83,9 @@ def logins() -> "tuple[Login, Login]":
     )
 
 
-def private_server() -> "PrivateServer":
+def private_server() -> "DevServer":
     """Return the private server that serves the configured coordinates."""
-    from throwaway_mysql.servers.private import Names, PrivateServer
+    from throwaway_mysql.dev import DevServer, Names
 
     root, user = logins()
     names = Names(
@@ -98,7 +97,7 @@ def private_server() -> "PrivateServer":
         stop="quart mysql stop",
         setup="quart mysql setup",
     )
-    return PrivateServer(FOLDER, user, root.password, names)
+    return DevServer(FOLDER, user, root.password, names)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql import Server
-from throwaway_mysql.servers.server import throwaway_flags
+from throwaway_mysql.process import throwaway_flags
 
 HOST, USER, PASSWORD = "127.0.0.1", "bench", "bench"
 

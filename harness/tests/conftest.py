@@ -1,85 +1,45 @@
-"""What several of these tests use: databases, other runs, and made-up Alembic projects."""
+"""Fixtures of several modules: accounts on the tests' server, projects, a cache of their own."""
 
-import json
 import os
 import secrets
-import subprocess
-import sys
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pymysql.connections import Connection
-from pymysql.cursors import Cursor
+from support.processes import processes, wait_until
 
-from throwaway_mysql.accounts import identifier
-from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.databases.identity import Maker
-from throwaway_mysql.databases.place import REMOTE
+from throwaway_mysql import migrations  # noqa: F401 (SQLAlchemy cannot be imported once more)
+from throwaway_mysql.databases import Databases
+from throwaway_mysql.folder import TMPFS
+from throwaway_mysql.grants import identifier
 from throwaway_mysql.login import Login
-from throwaway_mysql.masked import Masked
-from throwaway_mysql.testing import keeping, moves
-from throwaway_mysql.testing.looking import as_given, databases
-from throwaway_mysql.testing.nested import CONFIGURED
-from throwaway_mysql.testing.scene import Scene
 
-# A run with one database that lives until its input ends.
-HOLDER = """
-import json, sys
-from throwaway_mysql.databases.database import throwaway_database
-from throwaway_mysql.login import Login
-from throwaway_mysql.databases.ownership import Run
-
-login, prefix = json.loads(sys.stdin.readline())
-with throwaway_database(Login(**login), "", Run.begin(prefix)) as coordinates:
-    print(coordinates["DATABASE_NAME"], flush=True)
-    sys.stdin.read()
-"""
-
-Start = Callable[..., tuple["subprocess.Popen[str]", str]]
-
-QUIET = ("-s", "-p", "no:cacheprovider")
+pytest_plugins = ["pytester"]
+collect_ignore = ["examples"]  # projects of their own, which test_examples runs
 # What changes the output of the runs that tests read: where CI is set, pytest cuts no line short.
 OF_OUTPUT = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS")
-collect_ignore = ["examples"]  # projects of their own, which test_examples runs
-
-RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
-RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
-NewDatabase = Callable[[], str]
-# Is given (up, down) of each revision, one after the other, and code that adds to `metadata`.
-WriteProject = Callable[..., Path]
+LOOPS = "asyncio_default_fixture_loop_scope = function\n"  # else pytest-asyncio warns
+QUIET = ("-s", "-p", "no:cacheprovider", "-p", "no:randomly")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _same_output_everywhere() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in OF_OUTPUT:
-            patch.delenv(name, raising=False)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cache_of_these_tests(
+def _same_environment_everywhere(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """Keep what these tests leave in a cache out of the user's; templates last for further runs."""
-    kept: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # -p no:cacheprovider
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # -p no:cacheprovider
     try:
-        home = kept.mkdir(f"home-{os.geteuid()}") if kept else tmp_path_factory.mktemp("home")
+        home = cache.mkdir(f"home-{os.geteuid()}") if cache else tmp_path_factory.mktemp("home")
     except OSError:  # the project's folder may not be written
         home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home))
+        for name in OF_OUTPUT:
+            patch.delenv(name, raising=False)
         yield
-
-
-@pytest.fixture(scope="session")
-def mysql_configured() -> list[Login]:
-    """Return root's account where the environment has a password, as beside Docker's images."""
-    password = os.environ.get("MYSQL_ROOT_PASSWORD")
-    host, *_ = os.environ.get(REMOTE, "127.0.0.1").split(",")
-    return [Login(host, 3306, "root", password)] if password else []
 
 
 @pytest.fixture(scope="session")
@@ -90,14 +50,10 @@ def mysql_tcp() -> bool:
 
 @pytest.fixture(scope="session")
 def mysql_root(mysql_server: Login) -> Login:
-    """Return root's account, which may create others."""
+    """Return root's account, which may create others; skip where the tests have another."""
+    if mysql_server.user != "root":
+        pytest.skip("the tests' account is not root")
     return mysql_server
-
-
-@pytest.fixture
-def server_environ(mysql_server: Login, prefix: str) -> dict[str, str]:
-    """Return the environment of another run, which is to use the tests' server by CONFIGURED."""
-    return Masked(os.environ | environ_of(mysql_server, prefix))
 
 
 @pytest.fixture
@@ -106,17 +62,13 @@ def prefix(mysql_root: Login) -> Iterator[str]:
     prefix = f"p{secrets.token_hex(4)}_test_"
     yield prefix
     with mysql_root.connect() as connection, connection.cursor() as cursor:
-        for name in databases(mysql_root):
-            if name.startswith(prefix):
-                cursor.execute(f"DROP DATABASE {identifier(name)}")
+        for name in names(mysql_root, prefix):
+            cursor.execute(f"DROP DATABASE {identifier(name)}")
 
 
-@pytest.fixture(params=["root", "narrow"])
-def account(request: pytest.FixtureRequest, mysql_root: Login, prefix: str) -> Iterator[Login]:
-    """Return root's account, and one that may do nothing but in databases with the prefix."""
-    if request.param == "root":
-        yield mysql_root
-        return
+@pytest.fixture
+def narrow(mysql_root: Login, prefix: str) -> Iterator[Login]:
+    """Return an account that may do nothing but in databases with the prefix."""
     user, password = prefix.removesuffix("_test_"), secrets.token_hex(8)
     pattern = prefix.replace("_", r"\_") + "%"
     with mysql_root.connect() as connection, connection.cursor() as cursor:
@@ -126,142 +78,111 @@ def account(request: pytest.FixtureRequest, mysql_root: Login, prefix: str) -> I
         cursor.execute(f"DROP USER {user}")
 
 
-class Hasty(Login):
-    """An account that gives the server five seconds for all that is not known to take long."""
-
-    def connect(self, timeout: float = 5, client_flag: int = 0) -> "Connection[Cursor]":
-        """Return a connection as Login.connect() does."""
-        return super().connect(timeout, client_flag)
+@pytest.fixture
+def there(mysql_root: Login, prefix: str) -> Callable[[], list[str]]:
+    """Return a function that lists the databases with the test's prefix."""
+    return lambda: sorted(names(mysql_root, prefix))
 
 
 @pytest.fixture
-def hasty(account: Login) -> Login:
-    """Return the account, for tests of what takes longer."""
-    return Hasty(account.host, account.port, account.user, account.password, account.unix_socket)
+def run_sql(mysql_root: Login) -> Callable[..., object]:
+    """Return a function that executes statements as root; it returns the last one's rows."""
+
+    def run(*statements: str) -> object:
+        with mysql_root.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return cursor.fetchall()
+
+    return run
 
 
-@pytest.fixture
-def scene(account: Login, prefix: str) -> Iterator[Scene]:
-    """Return a scene on the tests' server."""
-    scene = Scene(account, prefix)
-    yield scene
-    scene.place.close()
+class Project:
+    """A small project, whose runs use the tests' server with a prefix of its own."""
 
+    def __init__(self, pytester: pytest.Pytester, prefix: str) -> None:
+        self.pytester, self.prefix = pytester, prefix
 
-@pytest.fixture(scope="session")
-def gone() -> Maker:
-    """Return a process that has ended."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        return Maker.of(process.pid)
-
-
-@pytest.fixture
-def start_run() -> Iterator[Start]:
-    """Return a function that starts another run; it returns the process and its database."""
-    with ExitStack() as stack:
-
-        def start(
-            login: Login, prefix: str, script: str = HOLDER
-        ) -> tuple["subprocess.Popen[str]", str]:
-            process = subprocess.Popen(
-                [sys.executable, "-c", script],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            stack.callback(process.__exit__, None, None, None)
-            stack.callback(process.kill)
-            given = json.dumps([as_given(login), prefix])
-            print(given, file=process.stdin, flush=True)
-            return process, process.stdout.readline().strip()  # type: ignore[union-attr]  # a PIPE
-
-        yield start
-
-
-def environ_of(login: Login, prefix: str) -> dict[str, str]:
-    """Return what CONFIGURED reads."""
-    return {"TEST_LOGIN": json.dumps(as_given(login)), "TEST_PREFIX": prefix}
-
-
-def run_in(
-    folder: Path, login: Login, prefix: str, *argv: str
-) -> "subprocess.CompletedProcess[str]":
-    """Run Python in a folder, for a pytest on the account of CONFIGURED."""
-    return subprocess.run(
-        [sys.executable, *argv],
-        cwd=folder,
-        env={**os.environ, **environ_of(login, prefix)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture
-def run_pytest(tmp_path: Path, account: Login, prefix: str) -> RunPytest:
-    """Return a function that runs pytest on modules, given by name, with the account."""
-
-    def run(*options: str, **modules: str) -> "subprocess.CompletedProcess[str]":
-        folder = tmp_path / "project"
-        folder.mkdir(exist_ok=True)
-        (folder / "pytest.ini").write_text("[pytest]\n")
-        (folder / "conftest.py").write_text(CONFIGURED)
+    def write(self, *, ini: str = "", conftest: str = "", **modules: str) -> None:
+        """Write the ini file, conftest.py and tests `test_<name>.py`."""
+        self.pytester.makeini(f"[pytest]\nmysql_prefix = {self.prefix}\n{LOOPS}{ini}")
+        self.pytester.makeconftest(conftest)
         for name, text in modules.items():
-            (folder / f"test_{name}.py").write_text(text)
-        files = [f"test_{name}.py" for name in modules]
-        return run_in(folder, account, prefix, "-m", "pytest", *QUIET, *options, *files)
+            self.pytester.makepyfile(**{f"test_{name}": text})
 
-    return run
+    def run(self, *options: str, **files: str) -> pytest.RunResult:
+        """Write the project, and run pytest on it in this process."""
+        self.write(**files)
+        return self.pytester.runpytest_inprocess(*QUIET, *options)
 
-
-@pytest.fixture
-def new_database(mysql_server: Login) -> Iterator[NewDatabase]:
-    """Return a function that makes an empty database and returns its name."""
-    with ExitStack() as stack:
-        yield lambda: str(
-            stack.enter_context(throwaway_database(mysql_server, "zoo"))["DATABASE_NAME"]
-        )
+    def spawn(self, *options: str, **files: str) -> pytest.RunResult:
+        """Do so in a process of its own, for runs that are killed."""
+        self.write(**files)
+        return self.pytester.runpytest_subprocess(*QUIET, *options)
 
 
 @pytest.fixture
-def write_project(tmp_path: Path) -> WriteProject:
-    """Return a function that writes an Alembic project and returns the path of its ini."""
-    return lambda *revisions, models="": moves.write(tmp_path / "project", revisions, models)
+def project(
+    pytester: pytest.Pytester, narrow: Login, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """Return a project on the tests' server, which may use only databases with the prefix."""
+    monkeypatch.setenv("THROWAWAY_MYSQL_URL", narrow.url())
+    return Project(pytester, prefix)
 
 
 @pytest.fixture
-def fifty(write_project: WriteProject) -> Path:
-    """Write a project of fifty revisions: five tables, to which columns are added."""
-    return write_project(*moves.fifty())
+def private_project(
+    pytester: pytest.Pytester, mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """Return a project whose runs have a private server."""
+    monkeypatch.delenv("THROWAWAY_MYSQL_URL", raising=False)
+    monkeypatch.setenv("THROWAWAY_MYSQLD", mysql_program)
+    return Project(pytester, "throwaway_test_")
+
+
+@pytest.fixture(params=["root", "narrow"])
+def account(request: pytest.FixtureRequest, mysql_root: Login) -> Login:
+    """Return root's account, and the narrow one: for what the grant decides."""
+    login: Login = request.getfixturevalue("narrow") if request.param == "narrow" else mysql_root
+    return login
 
 
 @pytest.fixture
-def run_project(tmp_path: Path, mysql_root: Login, prefix: str) -> RunProject:
-    """Return a function that runs pytest on a project: its options, and its modules' texts.
+def databases(account: Login, prefix: str) -> Databases:
+    """Return the databases of this process with a prefix of the test's own."""
+    return Databases(account, prefix)
 
-    `lacking` names modules that cannot be imported.
-    """
-    folder = tmp_path / "a project"
-    folder.mkdir()
 
-    def run(
-        *options: str, ini: str = "", lacking: tuple[str, ...] = (), **modules: str
-    ) -> "subprocess.CompletedProcess[str]":
-        (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
-        for name, text in {"conftest": "", **modules}.items():
-            (folder / f"{name}.py").write_text(text if name != "conftest" else CONFIGURED + text)
-        code = (
-            f"import sys, pytest; sys.modules |= dict.fromkeys({lacking}); sys.exit(pytest.main())"
-        )
-        return run_in(folder, mysql_root, prefix, "-c", code, *QUIET, *options)
+@pytest.fixture(autouse=True)
+def _connections_are_closed() -> Iterator[None]:
+    """Close the connections of a test's Databases: one that is left fails another test."""
+    made: list[Databases] = []
+    begin = Databases.__init__
 
-    return run
+    def noted(self: Databases, *arguments: Any, **options: Any) -> None:
+        begin(self, *arguments, **options)
+        made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Databases, "__init__", noted)
+        yield
+    for databases in made:
+        databases.close()
+
+
+def names(login: Login, prefix: str = "") -> list[str]:
+    """Return the databases with a prefix that an account sees."""
+    with login.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW DATABASES")
+        return [name for (name,) in cursor.fetchall() if name.startswith(prefix)]
 
 
 @pytest.fixture
-def keeper(tmp_path: Path, mysql_program: str) -> Iterator[keeping.Keeper]:
-    """Return a project whose runs have a private server; what they kept is ended."""
-    keeper = keeping.Keeper(tmp_path, mysql_program)
-    yield keeper
-    for folder in keeping.folders(keeper):
-        keeping.end(folder)
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Have the folders of runs in one of this test, whose path is short enough for sockets."""
+    parent = Path(tempfile.mkdtemp(prefix="runs-", dir=TMPFS if TMPFS.is_dir() else None))
+    monkeypatch.setattr("throwaway_mysql.folder.TMPFS", parent)
+    monkeypatch.setattr("throwaway_mysql.folder.ROOM", 0)
+    yield parent
+    wait_until(lambda: not processes(parent))
+    shutil.rmtree(parent)

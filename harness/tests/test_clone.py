@@ -1,97 +1,80 @@
-"""Copies of schemas: equal to what was really made, rows and all."""
+"""Templates: made once a run, and copied so that nothing tells a copy from the real thing."""
 
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import ANY
 
 import pytest
-from pymysql.constants import CLIENT
+from support.sql import is_mariadb, rows_of, run, zoo
 
-from throwaway_mysql import AlembicSchema, CallableSchema, Schema
-from throwaway_mysql.databases.database import throwaway_database
+from throwaway_mysql.clone import Template
+from throwaway_mysql.databases import Databases
 from throwaway_mysql.login import Login
-from throwaway_mysql.schemas.clone import Filled, fill
-from throwaway_mysql.schemas.digest import differences, lines
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.looking import rows, run
+from throwaway_mysql.owner import Owner
+from throwaway_mysql.schema import CallableSchema, Schema, key_of
+from throwaway_mysql.schema_text import differences, lines
 
-HERE = Path(__file__).parent
-NewDatabase = Callable[[], str]
-
-
-def zoo(login: Login, database: str) -> None:
-    """Make one of everything that a schema may have."""
-    there = replace(login, database=database)
-    with there.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT VERSION()")
-        family = "mariadb" if "MariaDB" in str(cursor.fetchone()) else "mysql"
-        for file in ("zoo.sql", f"zoo_{family}.sql"):
-            for statement in (HERE / file).read_text().split("\n;;\n"):
-                cursor.execute(statement)
-        every = bytes(range(256))
-        for value in (every, b"", None, every * 3000):
-            cursor.execute("INSERT INTO every_type (lb) VALUES (%s)", (value,))
-        cursor.execute("INSERT INTO every_type (vb) VALUES (%s)", (every,))
+ME = Owner.me()
+Make = Callable[[Login, str], None]
 
 
-def told(login: Login, database: str) -> list[str]:
-    """Return what the digest is made of."""
-    with replace(login, database=database).connect(client_flag=CLIENT.MULTI_STATEMENTS) as link:
-        return lines(link, database, positions=True)
+@pytest.fixture
+def two(databases: Databases) -> Callable[[Make], tuple[str, str]]:
+    """Return a function that makes a schema, really and as a copy, and returns their names."""
+
+    def make(call: Make) -> tuple[str, str]:
+        real, copy = databases.create().name, databases.create().name
+        call(databases.login, real)
+        template = Template.make(databases, CallableSchema(call), ME)
+        template.copy(copy)
+        assert template.problem == ""
+        return real, copy
+
+    return make
 
 
-def fill_two(
-    login: Login, new_database: NewDatabase, schema: Schema, cache: Path
-) -> tuple[str, str]:
-    """Fill a database by making it, another by a copy; return their names."""
-    made, copied = new_database(), new_database()
-    assert fill(login, made, schema, cache) == Filled(seconds=ANY)
-    assert fill(login, copied, schema, cache) == Filled(cloned=True, seconds=ANY)
-    return made, copied
+def schema_of(login: Login, database: str) -> list[str]:
+    with login.connect() as connection:
+        return lines(connection, database)
 
 
-def assert_equal(login: Login, made: str, copied: str) -> None:
-    assert differences(told(login, made), told(login, copied)) == ""
-    assert rows(login, made) == rows(login, copied)
+def assert_equal(login: Login, real: str, copy: str) -> None:
+    assert differences(schema_of(login, real), schema_of(login, copy)) == ""
+    expected, found = rows_of(login, real), rows_of(login, copy)
+    for table in expected:
+        assert found[table] == expected[table] or table in PASSING
+    assert found.keys() == expected.keys()
+
+
+PASSING = ("versioned", "period", "documents")  # with times of when they were made
 
 
 def test_a_zoo_of_everything_is_copied(
-    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+    databases: Databases, two: Callable[[Make], tuple[str, str]]
 ) -> None:
-    made, copied = fill_two(mysql_server, new_database, CallableSchema(zoo, also=()), tmp_path)
-    assert_equal(mysql_server, made, copied)
-    assert len(rows(mysql_server, copied)["every_type"]) >= 10
+    login = databases.login
+    real, copy = two(zoo)
+    assert_equal(login, real, copy)
+    template = Template.make(databases, CallableSchema(zoo), ME).name
+    assert rows_of(login, template) == rows_of(login, copy)
+    assert len(rows_of(login, copy)["every_type"]) >= 10
+    assert next_ids(login, real) == next_ids(login, copy)
 
 
-def make_views(login: Login, database: str) -> None:
-    """Make views that a server words anew, or judges by the session's mode."""
-    run(
-        login,
-        database,
-        "CREATE TABLE a (id INT PRIMARY KEY, b INT)",
-        "CREATE TABLE b (id INT PRIMARY KEY)",
-        "CREATE VIEW v AS SELECT a.id FROM a, b WHERE a.b = b.id",
-        "CREATE VIEW w AS SELECT USER() AS u, 'x' COLLATE utf8mb4_bin AS x",
-    )
-
-
-def test_views_are_copied_whose_copy_is_worded_otherwise(
-    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
-) -> None:
-    made, copied = fill_two(
-        mysql_server, new_database, CallableSchema(make_views, also=()), tmp_path
-    )
-    assert_equal(mysql_server, made, copied)
+def next_ids(login: Login, database: str) -> list[tuple[object, ...]]:
+    query = "SELECT table_name, auto_increment FROM information_schema.tables WHERE table_schema ="
+    fresh = "SET @a = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
+    return run(login, database, fresh, f"{query} '{database}' ORDER BY 1")
 
 
 def test_a_copy_works_like_the_real_one(
-    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+    databases: Databases, two: Callable[[Make], tuple[str, str]]
 ) -> None:
-    for database in fill_two(mysql_server, new_database, CallableSchema(zoo, also=()), tmp_path):
-        there = replace(mysql_server, database=database)
+    for database in two(zoo):
+        there = replace(databases.login, database=database)
         with there.connect() as connection, connection.cursor() as cursor:
             cursor.execute("INSERT INTO parent (name) VALUES ('new')")
             assert cursor.lastrowid == 5002
@@ -101,112 +84,221 @@ def test_a_copy_works_like_the_real_one(
             cursor.execute("CALL deliver(1, @b, @c)")
             cursor.execute("SELECT @b, `in ansi`()")
             assert cursor.fetchone() == (2, "a\\2")
+            if is_mariadb(databases.login):
+                cursor.execute("INSERT INTO numbered (n) VALUES (3)")
+                cursor.execute("SELECT id FROM numbered WHERE n = 3")
+                assert cursor.fetchone() in ((11,), (3005,))  # the cache went with the making
+                cursor.execute("SET sql_mode = ORACLE")
+                cursor.execute("SELECT tools.twice(4)")
+                assert cursor.fetchone() == (8,)
 
 
-def make_named(login: Login, database: str) -> None:
+def named(login: Login, database: str) -> None:
     """Make what names its own database."""
     run(
         login,
         database,
         "CREATE TABLE a (id INT PRIMARY KEY, name VARCHAR(64))",
         f"CREATE TABLE b (id INT, FOREIGN KEY (id) REFERENCES {database}.a (id))",
-        f"INSERT INTO a VALUES (1, '{database}')",
         f"CREATE VIEW v AS SELECT {database}.a.name FROM {database}.a",
-        f"CREATE PROCEDURE p() SELECT name = '{database}' FROM {database}.v",
+        f"CREATE PROCEDURE p() SELECT COUNT(*), '{database}' FROM {database}.v",
     )
 
 
-def test_what_names_its_database_names_the_copys(
-    mysql_server: Login, new_database: NewDatabase, tmp_path: Path
+def test_what_names_its_database_names_the_copy(
+    databases: Databases, two: Callable[[Make], tuple[str, str]]
 ) -> None:
-    schema = CallableSchema(make_named, also=())
-    made, copied = fill_two(mysql_server, new_database, schema, tmp_path)
-    run(mysql_server, made, "DROP VIEW v")
-    there = replace(mysql_server, database=copied)
-    with there.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CALL p()")
-        assert cursor.fetchall() == ((1,),)
+    real, copy = two(named)
+    databases.drop(real)
+    assert run(databases.login, copy, "CALL p()") == [(0, copy)]
 
 
-@pytest.fixture
-def narrow(mysql_root: Login) -> Iterator[Login]:
-    """Return an account that may do everything in throwaway databases and nothing else."""
-    name = f"narrow_{secrets.token_hex(4)}"
-    with mysql_root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'narrow'")
-        cursor.execute(rf"GRANT ALL ON `zoo\_test\_%`.* TO {name}")
-        try:
-            yield replace(mysql_root, user=name, password="narrow")  # noqa: S106 (a test's own)
-        finally:
-            cursor.execute(f"DROP USER {name}")
+def views(login: Login, database: str) -> None:
+    """Make views that a server words anew, or judges by the session's mode."""
+    run(
+        login,
+        database,
+        "CREATE TABLE a (id INT PRIMARY KEY, b INT)",
+        "CREATE TABLE b (id INT PRIMARY KEY)",
+        "CREATE VIEW v AS SELECT a.id FROM a, b WHERE a.b = b.id",
+        "CREATE VIEW a_of_v AS SELECT * FROM v",
+        "CREATE VIEW w AS SELECT USER() AS u, 'x' COLLATE utf8mb4_bin AS x",
+    )
 
 
-def test_an_account_with_only_the_narrow_grant_can_do_it(
-    narrow: Login, new_database: NewDatabase, tmp_path: Path
+def test_views_are_copied_whose_copy_is_worded_otherwise(
+    databases: Databases, two: Callable[[Make], tuple[str, str]]
 ) -> None:
-    made, copied = fill_two(narrow, new_database, CallableSchema(zoo, also=()), tmp_path)
-    assert_equal(narrow, made, copied)
+    assert_equal(databases.login, *two(views))
 
 
-def test_the_copy_belongs_to_who_makes_it(
-    mysql_root: Login, narrow: Login, new_database: NewDatabase, tmp_path: Path
+def many(login: Login, database: str) -> None:
+    """Make more than one packet has."""
+    comment = "x" * 1000
+    for number in range(300):
+        run(login, database, f"CREATE TABLE t{number} (n INT COMMENT '{comment}')")
+
+
+@pytest.mark.parametrize("account", ["root"], indirect=True)
+def test_many_tables_take_several_packets(
+    databases: Databases, two: Callable[[Make], tuple[str, str]]
 ) -> None:
-    schema = CallableSchema(zoo, also=())
-    made, copied = new_database(), new_database()
-    assert not fill(mysql_root, made, schema, tmp_path).cloned
-    assert fill(narrow, copied, schema, tmp_path).cloned
-    run(narrow, copied, "DO plus_one(1)")
+    assert_equal(databases.login, *two(many))
 
 
-def test_fifty_revisions_are_copied(
-    mysql_server: Login, new_database: NewDatabase, fifty: Path, tmp_path: Path
+def test_the_copy_belongs_to_who_makes_it(mysql_root: Login, narrow: Login, prefix: str) -> None:
+    roots, narrows = Databases(mysql_root, prefix), Databases(narrow, prefix)
+    theirs = roots.create().name
+    run(mysql_root, theirs, "CREATE FUNCTION first_of() RETURNS INT DETERMINISTIC RETURN 1")
+    Template(roots, theirs).copy(copy := narrows.create())
+    assert run(narrow, copy.name, "SELECT first_of()") == [(1,)]
+    for one in (roots, narrows):
+        one.close()
+
+
+calls: list[str] = []
+
+
+def counted(login: Login, database: str) -> None:
+    """Note that a schema is really made."""
+    calls.append(database)
+    run(login, database, "CREATE TABLE one (a INT)", "INSERT INTO one VALUES (1), (2)")
+
+
+def test_the_hundredth_database_is_a_copy_as_the_second_is(databases: Databases) -> None:
+    calls.clear()
+    for _ in range(100):
+        Template.make(databases, CallableSchema(counted), ME).copy(one := databases.create())
+        databases.drop(one.name)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("account", ["root"], indirect=True)
+def test_each_schema_of_a_run_has_a_template_of_its_own(databases: Databases) -> None:
+    def other(number: int) -> Schema:
+        return CallableSchema(
+            lambda login, name: run(login, name, f"CREATE TABLE t{number} (n INT)")
+        )
+
+    schemas = [CallableSchema(counted), CallableSchema(zoo), other(1), other(2)]
+    templates = [Template.make(databases, schema, ME) for schema in schemas]
+    assert len({template.name for template in templates}) == 4
+    again = [Template.make(databases, schema, ME) for schema in schemas]
+    assert again == templates
+    for template, number in zip(templates[2:], (1, 2), strict=True):
+        template.copy(one := databases.create())
+        assert run(databases.login, one.name, "SHOW TABLES") == [(f"t{number}",)]
+
+
+PROCESS = """
+import sys
+from throwaway_mysql.clone import Template
+from throwaway_mysql.databases import Databases
+from throwaway_mysql.login import Login
+from throwaway_mysql.owner import Owner
+from throwaway_mysql.schema import SqlSchema
+
+url, prefix, path, *owner = sys.argv[1:]
+begun, machine, pid, started = owner
+owner = Owner(int(begun), machine, int(pid), int(started))
+databases = Databases(Login.from_url(url), prefix)
+template = Template.make(databases, SqlSchema(path), owner)
+database = databases.create()
+template.copy(database)
+print(template.name, database.name)
+"""
+
+
+@pytest.mark.parametrize("account", ["narrow"], indirect=True)
+def test_the_first_of_a_runs_processes_makes_it_and_the_others_find_it(
+    databases: Databases, tmp_path: Path
 ) -> None:
-    made, copied = fill_two(mysql_server, new_database, AlembicSchema(fifty), tmp_path / "new/one")
-    assert_equal(mysql_server, made, copied)
-    assert [*rows(mysql_server, copied)["alembic_version"][0].values()] == [b"r49"]
-
-
-@pytest.fixture(scope="module")
-def small_packets(mysql_program: str) -> Iterator[Login]:
-    """Return an account on a server that takes packets of 2 MiB at most."""
-    with closing(RunServer(mysql_program, flags=["--max-allowed-packet=2M"])) as server:
-        yield server.root
-
-
-def make_big(login: Login, database: str) -> None:
-    """Make rows that fill a packet by a tenth to nine tenths, and many small ones."""
-    there = replace(login, database=database)
-    with there.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)")
-        for tenth in (1, 3, 5, 7, 9):
-            number = 2 * 1024 * 1024 * tenth // 10 // 270
-            content = f"REPEAT(X'{bytes(range(1, 256)).hex()}', {number})"
-            cursor.execute(f"INSERT INTO big (b) VALUES ({content})")
-        cursor.executemany("INSERT INTO big (b) VALUES (%s)", [(b"x" * 999,)] * 5000)
-
-
-def make_too_big(login: Login, database: str) -> None:
-    """Make a row that as SQL is longer than a packet."""
-    run(login, database, "CREATE TABLE big (b LONGBLOB)")
-    run(login, database, "INSERT INTO big VALUES (REPEAT('\\'', 1500000))")
-
-
-def test_rows_of_a_packets_size_are_copied(small_packets: Login, tmp_path: Path) -> None:
-    with throwaway_database(small_packets, "a") as one, throwaway_database(small_packets, "b") as b:
-        made, copied = one["DATABASE_NAME"], b["DATABASE_NAME"]
-        fill(small_packets, made, CallableSchema(make_big, also=()), tmp_path)
-        assert fill(small_packets, copied, CallableSchema(make_big, also=()), tmp_path).cloned
-        assert_equal(small_packets, made, copied)
-
-
-def test_rows_that_fit_no_packet_are_made_each_time(small_packets: Login, tmp_path: Path) -> None:
-    for _ in range(2):
-        with throwaway_database(small_packets, "big") as coordinates:
-            filled = fill(
-                small_packets,
-                coordinates["DATABASE_NAME"],
-                CallableSchema(make_too_big, also=()),
-                tmp_path,
+    path = tmp_path / "schema.sql"
+    path.write_text("DO SLEEP(1);\nCREATE TABLE made SELECT UUID() AS id;\n")
+    argv = [sys.executable, "-c", PROCESS, databases.login.url(), databases.prefix, str(path)]
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen([*argv, *map(str, ME)], stdout=subprocess.PIPE, text=True)
             )
-        note = "not copied: a row takes more than max_allowed_packet (2097152 bytes)"
-        assert filled == Filled(seconds=ANY, note=note)
+            for _ in range(4)
+        ]
+        output = [process.communicate()[0].split() for process in started]
+    [template] = {name for name, _ in output}
+    found = {str(run(databases.login, copy, "SELECT id FROM made")) for _, copy in output}
+    assert found == {str(run(databases.login, template, "SELECT id FROM made"))}
+    assert len(databases.sweep()) == 4  # and not the template, which is this process's
+    databases.drop_all()
+    assert databases.survey() == []
+
+
+def test_one_that_was_not_finished_is_made_anew(databases: Databases) -> None:
+    calls.clear()
+    template = Template.make(databases, CallableSchema(counted), ME)
+    run(databases.login, template.name, "DROP VIEW throwaway_made", "DROP TABLE one")
+    databases.templates.clear()
+    again = Template.make(databases, CallableSchema(counted), ME)
+    again.copy(one := databases.create())
+    assert again.name == template.name
+    assert len(calls) == 2
+    assert run(databases.login, one.name, "SHOW TABLES") == [("one",)]
+
+
+def test_an_error_of_the_schemas_own_comes_through_and_leaves_nothing(databases: Databases) -> None:
+    def fails(login: Login, database: str) -> None:
+        counted(login, database)
+        raise LookupError("of its own")
+
+    for _ in range(2):
+        with pytest.raises(LookupError, match="of its own"):
+            Template.make(databases, CallableSchema(fails), ME)
+    assert databases.survey() == []
+
+
+def broken(login: Login, database: str) -> None:
+    """Make a view that the server itself would not make again."""
+    run(
+        login,
+        database,
+        "CREATE TABLE t (a INT)",
+        "CREATE TABLE u (a INT)",
+        "CREATE VIEW v AS SELECT a FROM u",
+        "DROP TABLE u",
+    )
+
+
+def test_what_cannot_be_copied_is_really_made_each_time(databases: Databases) -> None:
+    template = Template.make(databases, CallableSchema(broken), ME)
+    for _ in range(2):
+        template.copy(one := databases.create("a test"))
+        assert run(databases.login, one.name, "SHOW TABLES") == [("t",), ("v",)]
+    assert template.problem.startswith(f"{template.name} cannot be ")
+    assert "\n" not in template.problem
+    assert databases.purposes[one.name] == "a test"
+
+
+@pytest.mark.parametrize("account", ["root"], indirect=True)
+def test_nothing_of_a_template_stays_in_the_session(databases: Databases) -> None:
+    Template.make(databases, CallableSchema(zoo), ME).copy(one := databases.create())
+    with databases.connected("") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DATABASE(), @@character_set_client")
+        assert cursor.fetchone() == ("information_schema", "utf8mb4")
+    databases.drop(one.name)
+    assert databases.leaks == []
+
+
+def test_schemas_are_known_again_by_another_process_where_they_are_plain() -> None:
+    def inner(login: Login, database: str) -> None:
+        del login, database
+
+    assert key_of(CallableSchema(zoo)) == key_of(CallableSchema(zoo))
+    assert key_of(CallableSchema(zoo)) != key_of(CallableSchema(named))
+    assert key_of(CallableSchema(zoo)) != key_of(CallableSchema(zoo, zoo))
+    assert key_of(CallableSchema(inner)) is None
+    assert key_of(CallableSchema(lambda *_: None)) is None
+    assert key_of(CallableSchema(calls.append)) is None  # type: ignore[arg-type]
+
+    class Own(CallableSchema):
+        pass
+
+    assert key_of(Own(zoo)) is None

@@ -1,30 +1,27 @@
-"""The databases of a project's tests: real runs of pytest on a small project."""
+"""The databases of a project's tests: whole runs of pytest on a small project."""
 
 import re
 import signal
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from throwaway_mysql.databases.ownership import Run
-from throwaway_mysql.databases.sweep import sweep
+from throwaway_mysql.databases import Databases
 from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import databases, unused, wait_until
 
 TWO_TESTS = """
 def test_one(create_db):
-    print("named", create_db["DATABASE_NAME"])
+    print("named", create_db.name)
 
 def test_two(create_db):
-    print("named", create_db["DATABASE_NAME"])
+    print("named", create_db.name)
 """
 FAILS = """
 def test_it(create_db):
-    assert create_db["DATABASE_NAME"] == "another"
+    assert create_db.name == "another"
 """
-SCHEMA_FAILS = """
+FAILS_IN_SCHEMA = """
 import pytest
 from throwaway_mysql import CallableSchema
 
@@ -44,111 +41,146 @@ import os, signal
 def test_it(create_db):
     os.kill(os.getpid(), signal.SIGKILL)
 """
+SCHEMA = """
+import pytest
+from throwaway_mysql import CallableSchema
 
-RunPytest = Callable[..., "subprocess.CompletedProcess[str]"]
+def execute(login, database, *statements):
+    with login.connect() as connection, connection.cursor() as cursor:
+        connection.select_db(database)
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall()
+
+def make(login, database):
+    print("made")
+    execute(login, database, "CREATE TABLE t (n INT)", "INSERT INTO t VALUES (7)")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(make)
+"""
+SEVERAL = """
+from conftest import execute
+
+def test_it(database_factory, create_db, empty_database):
+    all = [database_factory(), database_factory(), create_db]
+    assert len({one.name for one in [*all, empty_database]}) == 4
+    for one in all:
+        assert execute(one.login, one.name, "SELECT n FROM t") == ((7,),)
+    assert execute(empty_database.login, empty_database.name, "SHOW TABLES") == ()
+    execute(all[0].login, all[0].name, "DELETE FROM t")
+
+def test_another(database_factory):
+    one = database_factory()
+    assert execute(one.login, one.name, "SELECT n FROM t") == ((7,),)
+"""
+
+Names = Callable[[], list[str]]
 
 
-def names(done: "subprocess.CompletedProcess[str]") -> list[str]:
+def named(result: pytest.RunResult) -> list[str]:
     """Return the databases that tests have named, in order."""
-    return re.findall(r"named (\S+)", done.stdout)
-
-
-def ours(login: Login, prefix: str) -> set[str]:
-    """Return the databases with the prefix."""
-    return {name for name in databases(login) if name.startswith(prefix)}
+    return re.findall(r"named (\S+)", result.stdout.str())
 
 
 @pytest.mark.parametrize(("scope", "number"), [("test", 4), ("module", 2), ("session", 1)])
 def test_a_database_serves_as_long_as_the_project_says(
-    run_pytest: RunPytest, account: Login, prefix: str, scope: str, number: int
+    project: Any, there: Names, scope: str, number: int
 ) -> None:
-    done = run_pytest("-o", f"mysql_database={scope}", left=TWO_TESTS, right=TWO_TESTS)
-    assert done.returncode == 0, done.stdout
-    assert len(names(done)) == 4
-    assert len(set(names(done))) == number
-    assert ours(account, prefix) == set()
+    result = project.run("-o", f"mysql_database={scope}", left=TWO_TESTS, right=TWO_TESTS)
+    result.assert_outcomes(passed=4)
+    assert len(set(named(result))) == number
+    assert there() == []
 
 
-def test_another_scope_is_one_line(run_pytest: RunPytest) -> None:
-    done = run_pytest("-o", "mysql_database=package", it=TWO_TESTS)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    line = "mysql_database is 'package': it must be one of test, module, session"
-    assert line in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("mysql_database=package", "mysql_database is 'package': it must be one of test, module,*"),
+        ("mysql_isolation=truncate", "mysql_isolation is 'truncate': it must be one of none, *"),
+    ],
+)
+def test_another_setting_is_one_line(project: Any, setting: str, line: str) -> None:
+    result = project.run("-o", setting, it=TWO_TESTS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{line}"])
 
 
+def test_the_schema_is_made_once_and_copied(project: Any, there: Names) -> None:
+    result = project.run(conftest=SCHEMA, several=SEVERAL, more=SEVERAL)
+    result.assert_outcomes(passed=4)
+    assert result.stdout.str().count("made\n") == 1
+    assert there() == []
+
+
+OWN_SCHEMA = """
+import pytest
+from throwaway_mysql import CallableSchema
+
+def make(login, database):
+    with login.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {{database}}.{0} (n INT)")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(make)
+"""
+OWN_TEST = """
+def test_{0}(create_db):
+    with create_db.login.connect() as connection, connection.cursor() as cursor:
+        connection.select_db(create_db.name)
+        cursor.execute("SHOW TABLES")
+        assert cursor.fetchall() == (("{0}",),)
+"""
+
+
+def test_folders_of_tests_may_have_schemas_of_their_own(project: Any) -> None:
+    for name in ("left", "right"):
+        folder = project.pytester.mkdir(name)
+        (folder / "conftest.py").write_text(OWN_SCHEMA.format(name))
+        (folder / f"test_{name}.py").write_text(OWN_TEST.format(name))
+    project.run("--import-mode=importlib").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("bad", [FAILS, FAILS_IN_SCHEMA], ids=["test", "schema"])
 def test_databases_of_failed_tests_are_kept_until_told_otherwise(
-    run_pytest: RunPytest, account: Login, prefix: str
+    project: Any, narrow: Login, there: Names, bad: str
 ) -> None:
-    done = run_pytest("--db-keep=failed", well=TWO_TESTS, bad=FAILS, again=TWO_TESTS)
-    (kept,) = ours(account, prefix)
-    assert kept not in names(done)
-    assert f"kept: mysql://{account.user}@{account.address}/{kept}" in done.stdout
-    assert f"mysql -h {account.host} -P {account.port} -u {account.user} -p {kept}" in done.stdout
-    assert account.password not in done.stdout
-    run_pytest(it=TWO_TESTS)
-    assert ours(account, prefix) == {kept}
-    wait_until(lambda: unused(account, kept, prefix))
-    run = Run.begin(prefix)
-    assert sweep(account, run, kept=True).dropped == [kept]
-    run.close()
+    result = project.spawn("--db-keep=failed", well=TWO_TESTS, bad=bad, xagain=TWO_TESTS)
+    (kept,) = there()
+    assert kept not in named(result)
+    where = f"-h {narrow.host} -P {narrow.port} -u {narrow.user} -p {kept}"
+    result.stdout.fnmatch_lines([f"kept: mysql://{narrow.user}@*/{kept}*", f"      mysql {where}"])
+    result.stdout.no_fnmatch_line(f"*{narrow.password}*")
+    project.run(well=TWO_TESTS)
+    assert there() == [kept]
+    assert Databases(narrow, project.prefix).sweep(kept=True) == [kept]
 
 
-def test_a_database_whose_schema_failed_is_kept_where_that_is_asked_for(
-    run_pytest: RunPytest, account: Login, prefix: str
-) -> None:
-    done = run_pytest("--db-keep=failed", it=SCHEMA_FAILS)
-    assert "half-way" in done.stdout
-    (kept,) = ours(account, prefix)
-    assert f"/{kept}" in done.stdout
-    wait_until(lambda: unused(account, kept, prefix))
-    run = Run.begin(prefix)
-    assert sweep(account, run, kept=True).dropped == [kept]
-    run.close()
+def test_all_databases_are_kept_where_that_is_asked_for(project: Any, there: Names) -> None:
+    result = project.run("--db-keep", "-o", "mysql_database=test", it=TWO_TESTS)
+    assert there() == sorted(named(result))
 
 
-def test_all_databases_are_kept_where_that_is_asked_for(
-    run_pytest: RunPytest, account: Login, prefix: str
-) -> None:
-    done = run_pytest("--db-keep", "-o", "mysql_database=test", it=TWO_TESTS)
-    assert ours(account, prefix) == set(names(done))
+def test_a_path_after_the_bare_option_is_told_from_a_value(project: Any) -> None:
+    result = project.run("--db-keep", "test_it.py", it=TWO_TESTS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    line = "it takes all or failed, not 'test_it.py': before a path write --db-keep=all"
+    result.stderr.fnmatch_lines([f"*--db-keep: {line}"])
 
 
-def test_a_path_after_the_bare_option_is_told_from_a_value(run_pytest: RunPytest) -> None:
-    done = run_pytest("--db-keep", "test_it.py", it=TWO_TESTS)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    line = "--db-keep: it takes all or failed, not 'test_it.py': before a path write --db-keep=all"
-    assert f"{line}\n" in done.stdout + done.stderr
+def test_what_a_killed_run_left_is_dropped_by_the_next(project: Any, there: Names) -> None:
+    assert project.spawn(conftest=SCHEMA, it=KILLED).ret == -signal.SIGKILL
+    left = there()
+    assert len(left) == 2  # its template, too
+    result = project.run(conftest=SCHEMA, it=TWO_TESTS)
+    for name in left:
+        result.stdout.fnmatch_lines([f"dropped what a killed run left: {name}"])
+    assert there() == []
 
 
-def test_what_a_killed_run_left_is_dropped_by_the_next(
-    run_pytest: RunPytest, account: Login, prefix: str
-) -> None:
-    assert run_pytest(it=KILLED).returncode == -signal.SIGKILL
-    (left,) = ours(account, prefix)
-    wait_until(lambda: unused(account, left, prefix))
-    done = run_pytest(it=TWO_TESTS)
-    assert f"dropped what a killed run left: {left}" in done.stdout
-    assert ours(account, prefix) == set()
-
-
-def test_the_workers_of_xdist_are_one_run(
-    run_pytest: RunPytest, account: Login, prefix: str, tmp_path: Path
-) -> None:
-    noting = TWO_TESTS.replace("print(", f"print(file=open({str(tmp_path / 'names')!r}, 'a'), *(")
-    noting = noting.replace('"])', '"]))')
-    done = run_pytest("-n", "2", left=noting, right=noting)
-    assert done.returncode == 0, done.stdout
-    told = {line.split()[1] for line in (tmp_path / "names").read_text().splitlines()}
-    assert {name.removeprefix(prefix)[:19] for name in told} == {
-        min(told).removeprefix(prefix)[:19]
-    }
-    assert {name.rsplit("_", 2)[1] for name in told} == {"gw0", "gw1"}
-    assert ours(account, prefix) == set()
-
-
-def test_a_report_of_a_fixture_that_fails_shows_nothing_of_the_plugin(
-    run_pytest: RunPytest,
-) -> None:
+def test_a_report_of_a_fixture_that_fails_shows_nothing_of_the_plugin(project: Any) -> None:
     module = """
 import pytest
 
@@ -167,23 +199,61 @@ def worse():
 def test_another(worse):
     pass
 """
-    said = run_pytest("-o", "mysql_isolation=delete", it=module).stdout
-    assert said.count("raise LookupError") == 2
-    assert "throwaway_mysql/" not in said
+    output = project.run("-o", "mysql_isolation=delete", it=module).stdout.str()
+    assert output.count("raise LookupError") == 2
+    assert "throwaway_mysql/" not in output
 
 
-def test_of_two_databases_that_cannot_be_dropped_each_is_one_line(run_pytest: RunPytest) -> None:
-    module = """
-from throwaway_mysql.databases.marker import Marker, write
-from throwaway_mysql.databases.place import Place
-from throwaway_mysql.testing.scene import ELSEWHERE
+FIXTURE = """
+import pytest
+from pathlib import Path
+from throwaway_mysql import AlembicSchema
 
-def test_it(create_db, empty_database, mysql_server):
-    with Place(mysql_server) as place:
-        for name in (create_db["DATABASE_NAME"], empty_database["DATABASE_NAME"]):
-            write(place, name, Marker(name, ELSEWHERE))
+@pytest.fixture(scope="session")
+def {fixture}():
+    return {value}
 """
-    said = run_pytest(it=module).stdout
-    assert "1 passed, 1 error" in said
-    assert len(re.findall(r"^\w+ is not dropped: ", said, re.M)) == 2
-    assert "throwaway_mysql/" not in said
+
+
+@pytest.mark.parametrize(
+    ("fixture", "value", "line"),
+    [
+        ("mysql_schema", "Path('alembic.ini')", "must give an AlembicSchema, * not PosixPath"),
+        (
+            "mysql_schema",
+            "AlembicSchema",
+            "must give an AlembicSchema, * not the class AlembicSch*",
+        ),
+        ("mysql_configured", "None", "must give Logins, not NoneType"),
+        ("mysql_configured", "['mysql://root@localhost']", "must give Logins, not str"),
+        (
+            "mysql_server",
+            "'my own'",
+            "must give a Login, not str: if it is a fixture of your own,*",
+        ),
+    ],
+)
+def test_a_wrong_thing_from_a_fixture_is_one_line(
+    project: Any, fixture: str, value: str, line: str
+) -> None:
+    conftest = FIXTURE.format(fixture=fixture, value=value)
+    result = project.run(conftest=conftest, it=TWO_TESTS)
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines([f"*the fixture {fixture} {line}"])
+    assert "throwaway_mysql/" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("value", ["None", "b'shop_test_'", "'shop'"])
+def test_a_wrong_prefix_is_one_line(project: Any, value: str) -> None:
+    conftest = FIXTURE.format(fixture="mysql_prefix", value=value)
+    result = project.run(conftest=conftest, it=TWO_TESTS)
+    result.stdout.fnmatch_lines(["*cannot begin the names of throwaway databases: choose*"])
+    assert "throwaway_mysql/" not in result.stdout.str()
+
+
+def test_one_spared_name_need_not_be_in_a_list(project: Any, there: Names) -> None:
+    assert project.spawn(it=KILLED).ret == -signal.SIGKILL
+    (left,) = there()
+    conftest = FIXTURE.format(fixture="mysql_spared", value=repr(left))
+    project.run(conftest=conftest, it=TWO_TESTS).assert_outcomes(passed=2)
+    assert there() == [left]

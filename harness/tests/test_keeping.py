@@ -1,16 +1,12 @@
-"""Databases of tests that fail in tear-down, which are kept as well: real runs of pytest."""
+"""Databases of tests that fail in tear-down are kept as well."""
 
 import re
-import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from throwaway_mysql.login import Login
-from throwaway_mysql.testing.looking import databases
-from throwaway_mysql.testing.nested import MODULE_LOOPS
-
-RunProject = Callable[..., "subprocess.CompletedProcess[str]"]
+Names = Callable[[], list[str]]
 
 WELL = """
 def test_it(create_db):
@@ -22,7 +18,7 @@ import pytest
 
 @pytest.fixture
 def named(create_db):
-    print("named", create_db["DATABASE_NAME"], flush=True)
+    print("named", create_db.name, flush=True)
 
 @pytest.fixture
 def adds_later(request, create_db):
@@ -47,62 +43,26 @@ ADDS = """
 def test_another(named, adds_later):
     adds_later(fail)
 """
-COMMITS = """
-def test_another(named, db_connection):
-    db_connection.commit()
-"""
-AN_APP = """
-@pytest.fixture(scope="session")
-def mysql_app_factory():
-    async def app(scope, receive, send):
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        raise LookupError("of its own")
-    return lambda database: app
-
-async def test_another(named, create_test_app):
-    pass
-"""
-
-
-def kept(login: Login, prefix: str) -> list[str]:
-    """Return the databases that are there after a run; the fixture drops them."""
-    return [name for name in databases(login) if name.startswith(prefix)]
 
 
 @pytest.mark.parametrize("scope", ["test", "module", "session"])
-@pytest.mark.parametrize(
-    "fails", [YIELDS, ADDS, COMMITS, AN_APP], ids=["yields", "adds", "commits", "app"]
-)
-def test_it_is_kept(
-    run_project: RunProject, mysql_root: Login, prefix: str, scope: str, fails: str
-) -> None:
-    loop = "function" if scope == "test" else scope
-    ini = f"mysql_database = {scope}\nasyncio_mode = auto\n"
-    ini += MODULE_LOOPS.replace("= module", f"= {loop}")
-    done = run_project(
-        "-p", "no:randomly", "--db-keep=failed", ini=ini, test_a=WELL, test_b=NAMES + fails
-    )
-    assert "3 passed, 1 error" in done.stdout, done.stdout
-    assert re.findall(r"named (\S+)", done.stdout) == kept(mysql_root, prefix)
-    assert "keeping.py" not in done.stdout
+@pytest.mark.parametrize("fails", [YIELDS, ADDS], ids=["yields", "adds"])
+def test_it_is_kept(project: Any, there: Names, scope: str, fails: str) -> None:
+    setting = f"mysql_database={scope}"
+    result = project.run("--db-keep=failed", "-o", setting, a=WELL, b=NAMES + fails)
+    result.assert_outcomes(passed=3, errors=1)
+    assert re.findall(r"named (\S+)", result.stdout.str()) == there()
 
 
-def test_it_is_kept_by_a_worker_of_xdist(
-    run_project: RunProject, mysql_root: Login, prefix: str
-) -> None:
-    said = run_project("-n2", "--db-keep=failed", test_a=WELL, test_b=NAMES + YIELDS).stdout
-    assert "3 passed, 1 error" in said, said
-    [name] = kept(mysql_root, prefix)
-    assert f"/{name}" in said
+def test_it_is_kept_by_a_worker_of_xdist(project: Any, there: Names) -> None:
+    result = project.run("-n2", "--db-keep=failed", a=WELL, b=NAMES + YIELDS)
+    result.assert_outcomes(passed=3, errors=1)
+    (kept,) = there()
+    result.stdout.fnmatch_lines([f"kept: mysql://*/{kept}*"])
 
 
-def test_it_is_dropped_after_ctrl_c(
-    run_project: RunProject, mysql_root: Login, prefix: str
-) -> None:
+def test_it_is_dropped_after_ctrl_c(project: Any, there: Names) -> None:
     interrupted = NAMES.replace('LookupError("of its own")', "KeyboardInterrupt") + YIELDS
-    done = run_project("-p", "no:randomly", "--db-keep=failed", test_it=interrupted)
-    assert done.returncode == pytest.ExitCode.INTERRUPTED
-    assert "Destroying db" in done.stdout
-    assert kept(mysql_root, prefix) == []
+    result = project.spawn("--db-keep=failed", it=interrupted)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert there() == []

@@ -1,91 +1,107 @@
-"""Logins: what they meet, told apart, and never with the password."""
+"""Logins: what they get, told apart, and never with the password."""
 
-import copy
-import json
-import pickle
+import asyncio
 import re
 import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
+from support.processes import running
 
-from throwaway_mysql import ServerError
-from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.servers.private import PrivateServer
-from throwaway_mysql.servers.run import RunServer
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.grants import identifier
+from throwaway_mysql.login import Answer, Login, check_allowed
+from throwaway_mysql.server import Server, free_port
 from throwaway_mysql.tls import Tls
 
+SET = "is the variable set that it is read from?"
+AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+DRIVERS = ["pymysql", "aiomysql", "asyncmy", "mysqlclient", "mysqlconnector", "mariadbconnector"]
+MODULES = {
+    "mysqlclient": "MySQLdb",
+    "mysqlconnector": "mysql.connector",
+    "mariadbconnector": "mariadb",
+}
+# As pytest-socket does before a fixture first imports this package.
+REFUSES = """
+import socket, sys
 
-def test_it_meets_a_server(mysql_server: Login) -> None:
-    assert mysql_server.answer() is Answer.SERVICE
+def refuse(*_, **__):
+    raise RuntimeError("refused by the tests")
+
+socket.getaddrinfo = socket.socket.connect = refuse
+socket.socket = type("Guarded", (socket.socket,), {"__new__": refuse})
+from throwaway_mysql.login import Login
+print(Login("127.0.0.1", int(sys.argv[1]), "root", sys.argv[2]).answer().name)
+"""
 
 
-def test_it_is_refused(mysql_server: Login) -> None:
+@pytest.fixture(scope="module")
+def server(mysql_program: str) -> Iterator[Server]:
+    """Start a server that a test may fill and lock."""
+    with Server(mysql_program) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["port", "socket"])
+def awkward(request: pytest.FixtureRequest, server: Server) -> Login:
+    """Return an account whose words a URL has to quote; its database has such a name, too."""
+    name = f"u%2F {request.param}"
+    with server.root.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {identifier(name)}")
+        cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (name, AWKWARD))
+        cursor.execute("GRANT ALL ON *.* TO %s@'%%'", (name,))
+    unix_socket = str(server.data / "mysqld.sock") if request.param == "socket" else None
+    port = 3306 if unix_socket else server.root.port  # which a URL with a socket leaves out
+    return replace(
+        server.root,
+        host="localhost" if unix_socket else server.root.host,
+        port=port,
+        user=name,
+        password=AWKWARD,
+        unix_socket=unix_socket,
+        database=name,
+    )
+
+
+def test_it_gets_in_or_is_refused_without_its_password(server: Server) -> None:
+    assert server.root.answer() is Answer.SERVICE
     password = "wrong-and-hidden"[::-1]  # backwards: the report quotes this very line
-    stranger = replace(mysql_server, password=password)
+    stranger = replace(server.root, password=password)
     assert stranger.answer() is Answer.REFUSAL
     with pytest.raises(ServerError, match=r"refused .*: Access denied") as error:
         stranger.connect()
     report = str(error.traceback[-1].getsource()) + str(error.getrepr(funcargs=True))
     assert password not in report
+    assert password not in repr(stranger)
 
 
-def test_a_password_hides_itself_and_is_a_string() -> None:
-    password = Login("there", 3306, "root", "hidden é").password
-    made = [pickle.loads(pickle.dumps(password)), copy.deepcopy(password)]  # noqa: S301
-    assert repr([password, *made, password.encode(), password.encode().decode()]).count("***") == 5
-    assert [*made, json.loads(json.dumps(password)), str(password)] == ["hidden é"] * 4
-    assert quote(password) == "hidden%20%C3%A9"
-    assert "hidden" not in repr(Login("there", 3306, "root", password).url())
+def test_a_locked_account_is_refused(server: Server) -> None:
+    locked = replace(server.root, user="locked", password="hidden")  # noqa: S106 (a test's own)
+    with server.root.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE USER locked IDENTIFIED BY 'hidden' ACCOUNT LOCK")
+    with pytest.raises(ServerError, match=r"refused .* locked"):
+        locked.connect()
 
 
-def test_a_locked_account_is_refused(mysql_server: Login) -> None:
-    if mysql_server.user != "root":
-        pytest.skip("the tests' account is not root")
-    name = f"locked_{secrets.token_hex(4)}"
-    locked = replace(mysql_server, user=name, password="hidden")  # noqa: S106 (a test's own)
-    with mysql_server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE USER {name} IDENTIFIED BY 'hidden' ACCOUNT LOCK")
-        try:
-            assert locked.answer() is Answer.REFUSAL
-            with pytest.raises(ServerError, match=r"refused .* locked"):
-                locked.connect()
-        finally:
-            cursor.execute(f"DROP USER {name}")
-
-
-@pytest.fixture(scope="module")
-def full(mysql_program: str) -> Iterator[Login]:
-    """Return an account on a server that has no connection left."""
-    with closing(RunServer(mysql_program)) as server, ExitStack() as stack:
+def test_a_full_server_is_told(mysql_program: str) -> None:
+    with Server(mysql_program) as server, ExitStack() as stack:
         with server.root.connect() as connection, connection.cursor() as cursor:
             cursor.execute("SET GLOBAL max_connections = 10")
         with suppress(ServerError):
             while True:
                 stack.enter_context(server.root.connect())
-        yield server.root
+        assert server.root.answer() is Answer.FULL
+        with pytest.raises(ServerError, match=r"at 127\.0\.0\.1:.* is full: Too many"):
+            server.root.connect()
 
 
-def test_it_meets_a_full_server(full: Login) -> None:
-    assert full.answer() is Answer.FULL
-    with pytest.raises(ServerError, match=f"the server at {full.address} is full: Too many"):
-        full.connect()
-
-
-def test_in_the_place_of_a_full_server_none_is_started(full: Login, tmp_path: Path) -> None:
-    with pytest.raises(ServerError, match=r"is full: Too many connections$"):
-        PrivateServer(tmp_path, full, full.password).start("/nowhere")
-
-
-def test_it_meets_nothing() -> None:
+def test_where_no_one_listens_the_line_says_so() -> None:
     nobody = Login("127.0.0.1", free_port(), "root", "hidden")
     assert nobody.answer() is Answer.NOTHING
     with pytest.raises(ServerError, match=f"no server answers at 127.0.0.1:{nobody.port}"):
@@ -93,7 +109,7 @@ def test_it_meets_nothing() -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64])
-def test_it_meets_a_stranger(greeting: bytes) -> None:
+def test_who_does_not_speak_mysql_is_a_stranger(greeting: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def greet() -> None:
@@ -101,21 +117,20 @@ def test_it_meets_a_stranger(greeting: bytes) -> None:
             connection.sendall(greeting)
             if greeting:  # else it is silent, and only the time limit ends it
                 connection.close()
-            held.append(connection)
+            connections.append(connection)
 
-        held: list[socket.socket] = []
+        connections: list[socket.socket] = []
         thread = threading.Thread(target=greet)
         thread.start()
         login = Login("127.0.0.1", listener.getsockname()[1], "root", "hidden")
         assert login.answer(timeout=0.5) is Answer.STRANGER
         thread.join()
-        held[0].close()
+        connections[0].close()
 
 
-def test_its_port_may_be_text(mysql_server: Login) -> None:
-    login = replace(mysql_server, port=str(mysql_server.port))  # type: ignore[arg-type]  # as read
-    assert login == mysql_server
-    assert login.answer() is Answer.SERVICE
+def test_it_connects_though_tests_refuse_connections(server: Server) -> None:
+    with running(REFUSES, server.root.port, server.root.password) as (_, line):
+        assert line == "SERVICE"
 
 
 @pytest.mark.parametrize(
@@ -123,64 +138,77 @@ def test_its_port_may_be_text(mysql_server: Login) -> None:
     [
         ({"port": "33o6"}, "a Login's port is '33o6': it must be a number from 0 to 65535"),
         ({"port": 65536}, "a Login's port is 65536: it must be a number from 0 to 65535"),
-        ({"port": None}, "a Login's port is None: it must be a number from 0 to 65535"),
-        ({"host": None}, "a Login's host is None: is the variable set that it is read from?"),
-        (
-            {"password": None},
-            "a Login's password is None: is the variable set that it is read from?",
-        ),
-        ({"password": b"hidden"}, "a Login's password must be text, not bytes"),
+        ({"host": None}, f"a Login's host must be text, not NoneType: {SET}"),
+        ({"password": b"hidden"}, f"a Login's password must be text, not bytes: {SET}"),
     ],
 )
-def test_what_it_cannot_be_is_refused_in_one_line(wrong: dict[str, Any], line: str) -> None:
-    right: dict[str, Any] = {"host": "there", "port": 3306, "user": "root", "password": ""}
+def test_a_value_that_cannot_be_is_one_line(wrong: dict[str, Any], line: str) -> None:
+    right: dict[str, Any] = {"host": "there", "port": "3306", "user": "root", "password": ""}
+    assert Login(**right).port == 3306
     with pytest.raises(ServerError) as error:
         Login(**(right | wrong))
     assert str(error.value) == line
 
 
-def test_its_repr_has_no_password() -> None:
-    assert "hidden" not in repr(Login("127.0.0.1", 1, "root", "hidden"))
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_its_url_leads_each_driver_there(awkward: Login, driver: str) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    pytest.importorskip(MODULES.get(driver, driver))
+    query = sqlalchemy.text("SELECT CONCAT(DATABASE(), ' ☃')")
+    url = awkward.url(driver, str(awkward.database))
+
+    async def ask() -> Any:
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        engine = create_async_engine(url)
+        async with engine.connect() as connection:
+            found = await connection.scalar(query)
+        await engine.dispose()
+        return found
+
+    if driver in ("aiomysql", "asyncmy"):
+        found = asyncio.run(ask())
+    else:
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            found = connection.scalar(query)
+        engine.dispose()
+    assert found == f"{awkward.database} ☃"
 
 
-def test_its_url_is_quoted() -> None:
-    assert (
-        Login("::1", 1, "ä@b", "p%:/☃").url()  # the driver reads UTF-8 as latin-1, on purpose
-        == "mysql+pymysql://%C3%A4%40b:p%25%3A%2F%C3%A2%C2%98%C2%83@[::1]:1"
-    )
-
-
-UTF_8, LATIN = "%C3%A9", "%C3%83%C2%A9"  # an é, and for drivers that take text for latin-1
+def test_a_login_is_read_from_its_own_url(awkward: Login) -> None:
+    assert Login.from_url(awkward.url("mysql", str(awkward.database))) == awkward
 
 
 @pytest.mark.parametrize(
-    ("driver", "scheme", "password"),
+    ("url", "line"),
     [
-        ("pymysql", "mysql+pymysql", LATIN),
-        ("mysql+pymysql", "mysql+pymysql", LATIN),
-        ("mysqldb", "mysql+mysqldb", UTF_8),
-        ("mariadb+aiomysql", "mariadb+aiomysql", LATIN),
-        ("mysql", "mysql", UTF_8),
+        ("sqlite:///hidden", "has no mysql://"),
+        ("mysql://:hidden@there/shop", "has no USER"),
+        ("mysql+pymysql://root:hidden@/shop", "has no HOST"),
+        ("mysql://root:hidden@there:33o6/shop", "has no PORT"),
+        ("", "has no mysql://"),
     ],
 )
-def test_its_url_takes_a_drivers_name_in_both_spellings(
-    driver: str, scheme: str, password: str
-) -> None:
-    url = Login("there", 1, "root", "é").url(driver, "shop")
-    assert url == f"{scheme}://root:{password}@there:1/shop?charset=utf8mb4"
+def test_a_url_that_is_none_is_one_line_without_it(url: str, line: str) -> None:
+    with pytest.raises(ServerError, match=re.escape(line)) as error:
+        Login.from_url(url)
+    assert "hidden" not in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("driver", ["pymsql", "sqlite", "mysql+mysql+pymysql", "mysql+", ""])
-def test_its_url_refuses_what_is_no_driver(driver: str) -> None:
+def test_a_url_for_what_is_no_driver_is_refused(driver: str) -> None:
     line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql, or mysql\\+pymysql$"
     with pytest.raises(ServerError, match=line):
         Login("there", 1, "root", "").url(driver)
 
 
-def test_its_url_names_its_socket() -> None:
-    login = Login("localhost", 0, "root", "p", unix_socket="/a folder/sock")
-    assert login.url() == "mysql+pymysql://root:p@localhost/?unix_socket=/a%20folder/sock"
-    assert login.address == "/a folder/sock"
+def test_a_url_may_leave_the_password_out() -> None:
+    login = Login("::1", 3306, "a b", secrets.token_hex(4))
+    assert login.url("mariadb", "d", password=False) == (
+        "mariadb://a%20b@[::1]:3306/d?charset=utf8mb4"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,14 +219,32 @@ def test_its_url_names_its_socket() -> None:
         ("aiomysql", ""),  # takes no file from a URL
     ],
 )
-def test_its_url_names_what_its_tls_trusts_where_a_url_can(driver: str, query: str) -> None:
+def test_a_url_names_what_its_tls_trusts_where_it_can(driver: str, query: str) -> None:
     login = Login("there", 1, "root", "p", tls=Tls("verified", ca="/a ca.pem", cert="c.pem"))
     assert login.url(driver).partition("?")[2] == query
 
 
-def test_tls_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+def test_tls_that_cannot_be_is_one_line() -> None:
     with pytest.raises(ServerError, match=r"^TLS is 'on': it must be one of off, preferred, verif"):
         Tls("on")
-    gone = Tls("verified", ca=str(tmp_path / "gone.pem"))
-    with pytest.raises(ServerError, match=r"^TLS with .*gone.pem: .*No such file[^\n]*$"):
-        gone.context()
+    with pytest.raises(ServerError, match=r"^TLS with /nowhere/ca.pem: .*No such file[^\n]*$"):
+        Tls("verified", ca="/nowhere/ca.pem").context()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "db.example"])
+def test_a_server_elsewhere_is_refused_unless_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    login = Login(host, 3306, "root", "hidden")
+    monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", "another")
+    with pytest.raises(ServerError, match=f"if that is meant, set THROWAWAY_MYSQL_REMOTE={host}$"):
+        check_allowed(login)
+    monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", f"another, {host}")
+    check_allowed(login)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+def test_this_machine_is_always_allowed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.delenv("THROWAWAY_MYSQL_REMOTE", raising=False)
+    check_allowed(Login(host, 3306, "root", ""))
+    check_allowed(Login("elsewhere", 3306, "root", "", unix_socket="/run/sock"))

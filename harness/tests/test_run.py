@@ -1,219 +1,280 @@
-"""The server of a test run lives exactly as long as the run."""
+"""The one server of a run: for all its processes, and gone with it however it ends."""
 
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 
+import pymysql
 import pytest
+from support.processes import alive, everyone, guards, kill_guard, processes, running, wait_until
 
-from throwaway_mysql import ServerError
-from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.servers.port import free_port
-from throwaway_mysql.servers.program import find_program
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.testing.killing import is_killed_at
-from throwaway_mysql.testing.looking import MOMENTS, alive, processes, wait_until
+from throwaway_mysql import run as runs
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.folder import sweep_folders
+from throwaway_mysql.login import Answer, Login, LoginError
+from throwaway_mysql.run import (
+    RunFolder,
+    RunLogin,
+    end_kept,
+    keep_server,
+    kept_servers,
+    planned_login,
+    run_server,
+    ways_in,
+)
 
-PROJECT = Path(__file__).parents[1]
-
-HOLDER = """
-import sys, time
-from throwaway_mysql.servers.run import RunServer
-server = RunServer(sys.argv[1])
-print(server.root.port, server.pid, server.folder, flush=True)
+JOINS = """
+import os, sys
+from pathlib import Path
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.run import run_server
+try:
+    login = run_server(Path(sys.argv[1]), sys.argv[2])
+    login.connect().close()
+    print(login.first, flush=True)
+except ServerError as error:
+    print(error, flush=True)
+os.kill(os.getpid(), 9)
+"""
+RUNS = """
+import os, sys, time
+from pathlib import Path
+from throwaway_mysql import folder
+from throwaway_mysql.run import RunFolder, keep_server, run_server
+folder.TMPFS, folder.ROOM = Path(sys.argv[1]), 0
+run = RunFolder()
+login = run_server(run.folder, sys.argv[2])
+if "keeps" in sys.argv:
+    keep_server(login)
+if "forks" in sys.argv and not os.fork():
+    time.sleep(600)
+print((run.folder / "data/mysqld.pid").read_text().strip(), run.folder, flush=True)
 time.sleep(600)
 """
-
-
-FORKER = """
-import os, sys, warnings
-from pathlib import Path
-from throwaway_mysql.login import Answer
-from throwaway_mysql.servers.run import RunServer
-warnings.simplefilter("error")
-server = RunServer(sys.argv[1], inside=Path(sys.argv[2]))
-child = os.fork()
-if not child:
-    server.close()
-    server.close()
-    sys.exit()
-assert os.waitpid(child, 0)[1] == 0
-assert server.folder.is_dir() and list(Path(sys.argv[2]).glob("mysql-*/data"))
-assert server.root.answer() is Answer.SERVICE and server.runs
-server.stop()
-server.start()
-server.close()
-assert not server.folder.exists() and not list(Path(sys.argv[2]).iterdir())
-"""
+ENDED = "the private server of this run has ended"
 
 
 @pytest.fixture
-def server(mysql_program: str) -> Iterator[RunServer]:
-    """Start a server."""
-    server = RunServer(mysql_program)
-    yield server
-    server.close()
+def run() -> Iterator[RunFolder]:
+    """Return a run's folder."""
+    with RunFolder() as run:
+        yield run
 
 
-BUILDER = """
-import sys
-from throwaway_mysql.servers import run
-run.roomy = lambda: sys.argv[2]
-run.RunServer(sys.argv[1]).close()
-"""
+@pytest.fixture
+def login(run: RunFolder, mysql_program: str) -> RunLogin:
+    """Start a run's server."""
+    return run_server(run.folder, mysql_program)
 
 
-def test_close_leaves_nothing(server: RunServer) -> None:
-    assert server.root.answer() is Answer.SERVICE
-    server.close()
-    assert not alive(server.pid)
-    assert not server.folder.exists()
-    assert server.root.answer() is Answer.NOTHING
+def pid_of(login: RunLogin) -> int:
+    """Return the process of the server."""
+    return int((login.folder / "data/mysqld.pid").read_text())
 
 
-def test_a_forked_child_that_closes_it_leaves_it_to_its_parent(
-    mysql_program: str, tmp_path: Path
+def test_all_processes_have_one_server_that_outlives_who_started_it(
+    run: RunFolder, mysql_program: str
 ) -> None:
-    argv = [sys.executable, "-c", FORKER, mysql_program, str(tmp_path)]
-    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    with running(JOINS, run.folder, mysql_program) as (starter, line):
+        assert line == "True"
+        assert starter.wait() == -signal.SIGKILL
+    with running(JOINS, run.folder, mysql_program) as (_, line):
+        assert line == "False"
+    login = run_server(run.folder, mysql_program)
+    server = pid_of(login)
+    assert login.answer() is Answer.SERVICE
+    run.close()
+    assert not alive(server)
+    assert not run.folder.exists()
+    assert processes(run.folder) == []
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=lambda by: by.name)
-def test_it_is_stopped_and_started_with_its_data(server: RunServer, by: signal.Signals) -> None:
-    with server.root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE kept")
-    server.stop(by)
-    assert server.root.answer() is Answer.NOTHING
-    server.start()
-    with server.root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW DATABASES LIKE 'kept'")
-        assert cursor.fetchall() == (("kept",),)
+def test_processes_that_begin_at_once_start_one(run: RunFolder, mysql_program: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        logins = list(pool.map(lambda _: run_server(run.folder, mysql_program), range(4)))
+    assert [login.first for login in logins].count(True) == 1
+    assert {login.answer() for login in logins} == {Answer.SERVICE}
 
 
-def test_a_second_stop_is_harmless(server: RunServer) -> None:
-    server.stop()
-    server.stop()
-    server.start()
-    assert server.root.answer() is Answer.SERVICE
-
-
-def test_a_port_that_is_taken_before_the_first_start_is_left_for_another(
-    server: RunServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("tcp", [False, True], ids=["socket", "port"])
+def test_where_it_will_be_is_known_before_it_starts(
+    run: RunFolder, mysql_program: str, *, tcp: bool
 ) -> None:
-    ports = iter([server.root.port, free_port()])
-    monkeypatch.setattr("throwaway_mysql.servers.run.free_port", lambda: next(ports))
-    with closing(RunServer(mysql_program)) as other:
-        assert other.root.port != server.root.port
-        assert other.root.answer() is Answer.SERVICE
-    assert server.root.answer() is Answer.SERVICE
+    planned = planned_login(run.folder, tcp=tcp)
+    assert planned.answer() is Answer.NOTHING
+    assert bool(planned.port) == tcp
+    if tcp:
+        with socket.socket() as another, pytest.raises(OSError, match="in use"):
+            another.bind(("127.0.0.1", planned.port))
+    login = run_server(run.folder, mysql_program, flags=["--max-connections=77"])
+    assert astuple(login)[: len(astuple(planned))] == astuple(planned)
+    assert planned_login(run.folder) == planned
+    with planned.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@max_connections")
+        assert cursor.fetchall() == ((77,),)
 
 
-@contextmanager
-def turning_away(port: int) -> Iterator[None]:
-    """Listen at a port, and end each connection at once."""
-
-    def turn_away() -> None:
-        with suppress(OSError):  # the listener was shut down
-            while True:
-                listener.accept()[0].close()
-
-    # It may be bound though connections of the former server linger: SO_REUSEADDR is set.
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        thread = threading.Thread(target=turn_away)
-        thread.start()
-        try:
-            yield
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+def test_what_is_wrong_is_the_same_line_in_each_process(run: RunFolder) -> None:
+    with pytest.raises(ServerError, match="no server program at /nowhere") as error:
+        run_server(run.folder, "/nowhere")
+    with running(JOINS, run.folder, "") as (_, line):
+        assert line == str(error.value)
 
 
-def test_a_server_whose_ports_are_all_taken_is_given_up(
-    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+def test_a_starter_that_is_killed_meanwhile_is_one_line(
+    run: RunFolder, tmp_path: Path, mysql_program: str
 ) -> None:
-    with socket.socket() as another:
-        another.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(
-            "throwaway_mysql.servers.run.free_port", lambda: another.getsockname()[1]
-        )
-        with pytest.raises(ServerError, match="its port is taken by something else"):
-            RunServer(mysql_program)
+    hangs = tmp_path / "mysqld"
+    hangs.write_text(
+        f"#!/bin/sh\ncase $* in *--version) echo Ver 10.11.6-MariaDB; exit;; esac\n"
+        f"touch {tmp_path}/begun; exec sleep 600\n"
+    )
+    hangs.chmod(0o755)
+    with running(f"print(flush=True)\n{JOINS}", run.folder, hangs) as (starter, _):
+        wait_until((tmp_path / "begun").exists)
+        starter.kill()
+    with pytest.raises(ServerError, match=r"^the process that started .* was ended meanwhile$"):
+        run_server(run.folder, mysql_program)
 
 
-def test_a_restart_keeps_its_port_though_another_took_it(server: RunServer) -> None:
-    server.stop()
-    with turning_away(server.root.port), pytest.raises(ServerError, match="its port is taken"):
-        server.start()
-    server.start()
-    assert server.root.answer() is Answer.SERVICE
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_nothing_outlives_a_run_that_is_killed_while_its_server_gets(
-    mysql_program: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, moment: str
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGKILL, "it was killed, as where memory runs out"),
+        (signal.SIGTERM, r"[^\n]*([sS]hutdown|Server - end)[^\n]*"),
+        (signal.SIGSEGV, r"[^\n]*got signal 11[^\n]*"),
+    ],
+    ids=["killed", "shut down", "crashed"],
+)
+def test_a_server_that_ends_in_mid_run_is_one_line_that_says_why(
+    login: RunLogin, number: signal.Signals, reason: str
 ) -> None:
-    argv = [sys.executable, "-c", BUILDER, mysql_program, str(tmp_path)]
-    is_killed = False
-    while not is_killed:
-        cache = tmp_path_factory.mktemp("cache")  # which has no template
-        environ = os.environ | {"XDG_CACHE_HOME": str(cache)}
-        with subprocess.Popen(argv, cwd=PROJECT, env=environ) as builder:
-            is_killed = is_killed_at(moment, builder, tmp_path)
-    wait_until(lambda: not processes(tmp_path) and not list(tmp_path.iterdir()))
-    assert list(cache.rglob("*.template")) == []
+    assert login.answer() is Answer.SERVICE
+    os.kill(pid_of(login), number)
+    wait_until(lambda: login.answer() is not Answer.SERVICE)
+    with pytest.raises(LoginError, match=rf"^{ENDED}: {reason}$") as error:
+        login.connect()
+    assert error.value.answer is Answer.NOTHING
 
 
-@pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])
-def test_nothing_outlives_a_killed_run(mysql_program: str, *, frozen: bool) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, mysql_program],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout
-        _, pid, folder = holder.stdout.readline().split()
-        if frozen:
-            os.kill(int(pid), signal.SIGSTOP)
-        holder.kill()
-    wait_until(lambda: not alive(int(pid)) and not Path(folder).exists())
+def test_a_server_whose_folder_was_removed_is_one_line(login: RunLogin, run: RunFolder) -> None:
+    run.close()
+    with pytest.raises(LoginError, match=f"^{ENDED}: its folder has been removed$"):
+        login.connect()
 
 
-def test_only_its_own_root_may_enter(server: RunServer) -> None:
-    for user, password in (("root", ""), ("", ""), ("root", "root")):
-        login = Login("127.0.0.1", server.root.port, user, password)
-        assert login.answer() is Answer.REFUSAL
-
-
-def test_one_that_does_not_start_says_why_and_names_no_log_that_goes_with_it(
-    mysql_program: str,
+def test_a_clock_that_tests_stop_does_not_matter(
+    run: RunFolder, mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ServerError, match=r": .*\[ERROR\].*no-such-option") as error:
-        RunServer(mysql_program, flags=["--no-such-option=/"])
-    assert "server.log" not in str(error.value)
-    assert len(str(error.value).splitlines()) == 1
+    for name in ("time", "monotonic", "perf_counter"):  # as freezegun has it
+        monkeypatch.setattr(time, name, lambda: 0.0)
+    login = run_server(run.folder, mysql_program)
+    os.kill(pid_of(login), signal.SIGKILL)
+    while login.answer() is Answer.SERVICE:
+        pass
+    with pytest.raises(LoginError, match=ENDED):
+        login.connect()
 
 
-def test_a_program_that_is_none_is_refused() -> None:
-    with pytest.raises(ServerError, match="no server program at /nowhere"):
-        RunServer("/nowhere")
-
-
-def test_what_a_login_by_tcp_lacks_is_said_at_once(
-    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["", "forks"], ids=["", "though a forked child goes on"])
+def test_nothing_is_left_of_a_run_that_is_killed(
+    parent: Path, mysql_program: str, how: str
 ) -> None:
-    if find_program(mysql_program).family == "MariaDB":
-        pytest.skip("it takes a password without RSA")
-    monkeypatch.setattr("pymysql._auth._have_cryptography", False)
-    with pytest.raises(
-        ServerError, match=r"needs cryptography: pip install 'throwaway-mysql\[rsa\]'$"
-    ):
-        RunServer(mysql_program)
-    RunServer(mysql_program, tcp=False).close()
+    with running(RUNS, parent, mysql_program, how) as (run, line):
+        pid, folder = line.split()
+        run.kill()
+        wait_until(lambda: not (alive(int(pid)) or guards(Path(folder)) or Path(folder).exists()))
+        for child in everyone():
+            if str(parent) in child.command:
+                os.kill(child.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["and had kept it", "and had kept nothing"])
+def test_only_what_was_kept_outlives_a_run_that_is_killed(
+    parent: Path, mysql_program: str, *, keeps: bool
+) -> None:
+    with running(RUNS, parent, mysql_program, "keeps" if keeps else "") as (_, line):
+        pid, folder = line.split()
+        if keeps:
+            with pytest.raises(ServerError, match="is still in use by the run that made it: end"):
+                end_kept(Path(folder))
+    if keeps:
+        sweep_folders()
+        assert alive(int(pid))
+        [login] = kept_servers()
+        assert (login.folder, login.answer()) == (Path(folder), Answer.SERVICE)
+        line = f"the server in {folder} has ended, and what it kept is gone"
+        assert end_kept(Path(folder)) == line
+    wait_until(lambda: not alive(int(pid)) and not list(parent.iterdir()))
+    assert list(kept_servers()) == []
+
+
+def test_a_kept_server_has_ways_in_without_a_password_and_goes_with_its_own_end(
+    login: RunLogin, run: RunFolder
+) -> None:
+    keep_server(login)
+    run.close()
+    server = pid_of(login)
+    assert os.getsid(server) != os.getsid(0)  # so no terminal's end reaches it
+    url, command, end = ways_in(login, "mysql")
+    assert (
+        url == f"kept: mysql://root@localhost/mysql?unix_socket={login.unix_socket}&charset=utf8mb4"
+    )
+    assert command.strip() == f"mysql --defaults-file={run.folder}/client.cnf mysql"
+    assert end.endswith(f"`throwaway-mysql end {run.folder}`")
+    options = run.folder / "client.cnf"
+    assert options.stat().st_mode & 0o077 == 0
+    pymysql.connect(read_default_file=str(options), database="mysql").close()
+    os.kill(server, signal.SIGTERM)
+    wait_until(lambda: not run.folder.exists() and not processes(run.folder))
+
+
+def test_a_kept_server_without_its_guard_is_spared_and_ends_when_told(
+    parent: Path, mysql_program: str
+) -> None:
+    run = RunFolder()
+    login = run_server(run.folder, mysql_program)
+    keep_server(login)
+    kill_guard(run.folder)
+    run.close()
+    sweep_folders()
+    assert login.answer() is Answer.SERVICE
+    os.kill(pid_of(login), signal.SIGSTOP)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "KEPT_ENDED_WITHIN", 0.1)
+        with pytest.raises(ServerError, match=r"has not ended within 0 s: see .*/server\.log"):
+            end_kept(run.folder)
+    os.kill(pid_of(login), signal.SIGCONT)
+    end_kept(run.folder)
+    assert list(parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["project", "throwaway-mysql-mine"])
+def test_what_is_no_folder_of_a_run_is_not_ended(tmp_path: Path, name: str) -> None:
+    own = tmp_path / name
+    own.mkdir(mode=0o700)
+    for file in ("kept", "code.py"):
+        (own / file).touch()
+    (tmp_path / "link").symlink_to(own)
+    for folder in (own, tmp_path / "link"):
+        with pytest.raises(ServerError, match=f"^there is no server in {folder} that a run kept$"):
+            end_kept(folder)
+    assert (own / "code.py").exists()
+
+
+def test_a_server_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
+    login = RunLogin("localhost", 0, "root", "hidden", log=f"{tmp_path}/gone/server.log")
+    line = rf"^the server in {tmp_path}/gone cannot be kept: No such file .*\({tmp_path}/gone/"
+    with pytest.raises(ServerError, match=line):
+        keep_server(login)
+
+
+def test_the_way_in_of_a_server_of_ones_own_asks_for_the_password() -> None:
+    line, command = ways_in(Login("::1", 3306, "a b", "p"), "d")
+    assert line == "kept: mysql://a%20b@[::1]:3306/d?charset=utf8mb4"
+    assert command.strip() == "mysql -h ::1 -P 3306 -u 'a b' -p d"

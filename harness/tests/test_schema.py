@@ -1,141 +1,138 @@
-"""Schemas: where Alembic has its files, and what its revisions make."""
+"""What makes a schema: functions, awaited or not, and files of SQL."""
 
-import os
-from collections.abc import Callable
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
+from support.sql import run
 
-from throwaway_mysql import AlembicSchema, ServerError
+from throwaway_mysql import CallableSchema, SqlSchema
+from throwaway_mysql.databases import Databases
+from throwaway_mysql.errors import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schemas import ini
-from throwaway_mysql.schemas.alembic_project import AlembicProject
-from throwaway_mysql.testing import moves
-from throwaway_mysql.testing.looking import rows, run
-
-WriteProject = Callable[..., Path]
-NewDatabase = Callable[[], str]
-SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
+from throwaway_mysql.schema import AlembicSchema, statements
 
 
-def test_a_revision_has_its_transaction(
-    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
+def make(login: Login, database: str) -> None:
+    run(login, database, "CREATE TABLE t (n INT)")
+
+
+async def make_later(login: Login, database: str) -> None:
+    await asyncio.sleep(0)
+    make(login, database)
+
+
+async def seed_later(login: Login, database: str) -> None:
+    await asyncio.sleep(0)
+    run(login, database, "INSERT INTO t VALUES (7)")
+
+
+async def fails(login: Login, database: str) -> None:
+    raise LookupError(login.user, database)
+
+
+def test_what_is_async_is_run_to_its_end(narrow: Login, prefix: str) -> None:
+    databases = Databases(narrow, prefix)
+    for call in (make, make_later):
+        name = databases.create().name
+        CallableSchema(call, seed_later).make(narrow, name)
+        assert run(narrow, name, "SELECT * FROM t") == [(7,)]
+    databases.close()
+
+
+async def test_it_is_run_where_a_loop_is_running_and_raises_its_own_error(
+    narrow: Login, prefix: str
 ) -> None:
-    path = write_project(
-        SHOP, ("op.execute('INSERT INTO shop VALUES (1)'); op.get_bind().rollback()", "pass")
-    )
-    database = new_database()
-    AlembicSchema(path).make(mysql_server, database)
-    assert rows(mysql_server, database)["shop"] == []
+    databases = Databases(narrow, prefix)
+    name = databases.create().name
+    CallableSchema(make_later).make(narrow, name)
+    with pytest.raises(LookupError, match=name):
+        CallableSchema(fails).make(narrow, name)
+    databases.close()
+
+
+SCRIPT = r"""-- MariaDB dump 10.19  Distrib 10.11; `it's
+/*!40101 SET @saved = @@character_set_client */;
+# a comment; with 'quotes
+CREATE TABLE `odd;``name` (a VARCHAR(30) DEFAULT 'it''s; "x', b INT COMMENT "a;\"b"); -- the end;
+INSERT INTO `odd;``name` (a, b) VALUES ('\'; é🙂', 1),
+  ("--;", 2);
+/* several
+   lines; */
+delimiter //
+CREATE PROCEDURE p()
+BEGIN
+  SELECT 1; -- // is no end here
+  SELECT 'a//';
+END//
+CREATE TRIGGER t BEFORE INSERT ON `odd;``name` FOR EACH ROW BEGIN SET @x = 1; SET NEW.b = 9; END //
+  DELIMITER ;
+INSERT INTO `odd;``name` (a) VALUES ('last')"""
+
+
+def test_a_file_of_sql_is_a_schema(narrow: Login, prefix: str, tmp_path: Path) -> None:
+    path = tmp_path / "schema.sql"
+    path.write_bytes(b"\xef\xbb\xbf" + SCRIPT.replace("\n", "\r\n").encode())
+    databases = Databases(narrow, prefix)
+    name = databases.create().name
+    SqlSchema(path, seed_later_of_odd).make(narrow, name)
+    rows = run(narrow, name, "SELECT a, b FROM `odd;``name` ORDER BY BINARY a")
+    assert rows == [("'; é🙂", 1), ("--;", 2), ("last", 9), ("seed", 9)]
+    run(narrow, name, "CALL p()")
+    databases.close()
+
+
+async def seed_later_of_odd(login: Login, database: str) -> None:
+    run(login, database, "INSERT INTO `odd;``name` (a) VALUES ('seed')")
+
+
+def test_statements_end_where_the_mysql_client_ends_them() -> None:
+    found = [
+        (line, text.decode())
+        for line, text in statements(b"a;\n\nb 'x;\ny';;\nDELIMITER $$\nc;d$$\n e")
+    ]
+    assert found == [(1, "a"), (3, "b 'x;\ny'"), (4, ""), (6, "c;d"), (7, "e")]
+    assert [text for _, text in statements(b"SELECT 'open; ")] == [b"SELECT 'open;"]
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("text", "line", "reason"),
     [
-        ("script_location = %(here)s/moves", ["moves"]),
-        ("script_location = moves", ["moves"]),
-        ("script_location = %(here)s/nowhere", None),
-        ("script_location = %(nothing)s/moves", None),
-        ("script_location = nowhere:moves", None),
-        ("script_location = throwaway_mysql:there", ["there"]),
-        ("", None),
-        ("script_location = moves\npath_separator = comma\nversion_locations = one,two", None),
-        (
-            "script_location = %(here)s/moves\npath_separator = os\n"
-            f"version_locations = %(here)s/one{os.pathsep}%(here)s/two",
-            ["moves", "one", "two"],
-        ),
-        (
-            "script_location = %(here)s/moves\npath_separator = newline\n"
-            "version_locations =\n  %(here)s/one\n  %(here)s/two",
-            ["moves", "one", "two"],
-        ),
-        (
-            "script_location = %(here)s/moves\nversion_locations = %(here)s/one, %(here)s/two",
-            ["moves", "one", "two"],
-        ),
+        ("CREATE TABLE a (n INT);\n\nCREATE NOTHING;\n", 3, "You have an error in your SQL syntax"),
+        ("SELECT 1;\nUSE mysql;", 2, "'USE' would lead to another database: take it out"),
+        ("create database shop;", 1, "'create database' would lead to another database"),
+        ("-- why\n/* so */ USE `mysql`;", 2, "'USE' would lead to another database"),
+        ("/*!40000 DROP DATABASE IF EXISTS `shop`*/;", 1, "'DROP DATABASE' would lead to another"),
     ],
 )
-def test_the_folders_are_those_that_the_ini_names(
-    tmp_path: Path, options: str, found: list[str] | None
+def test_a_statement_that_fails_or_leads_elsewhere_is_one_line(
+    narrow: Login, prefix: str, tmp_path: Path, text: str, line: int, reason: str
 ) -> None:
-    for name in ("moves", "one", "two"):
-        (tmp_path / name).mkdir()
-    path = tmp_path / "alembic.ini"
-    path.write_text(f"[alembic]\nsqlalchemy.url = %(what)s\n{options}\n")
-    folders = ini.folders(path)
-    names = None if folders is None else [folder.name for folder in folders]
-    assert names == found
-    if found is None:
-        assert AlembicSchema(path).key("11") is None
+    path = tmp_path / "schema.sql"
+    path.write_text(text)
+    databases = Databases(narrow, prefix)
+    with pytest.raises(ServerError) as error:
+        SqlSchema(path).make(narrow, databases.create().name)
+    assert str(error.value).startswith(f"{path}:{line}: {reason}")
+    assert "\n" not in str(error.value)
+    databases.close()
 
 
-def test_its_folder_may_have_any_name(
-    mysql_server: Login, tmp_path: Path, new_database: NewDatabase
+def test_a_file_that_is_not_there_is_one_line(narrow: Login, tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"there is no .*none\.sql: correct the path"):
+        SqlSchema(tmp_path / "none.sql").make(narrow, "any")
+
+
+@pytest.mark.parametrize("package", ["alembic", "sqlalchemy"])
+def test_migrations_without_their_packages_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, narrow: Login, package: str
 ) -> None:
-    path = moves.write(tmp_path / "a%2Fb %s #$;'é", [SHOP])
-    with path.open("a") as file:
-        file.write("version_locations = %(here)s/moves/versions\n")
-    schema = AlembicSchema(path)
-    assert schema.key("11") is not None
-    schema.make(mysql_server, database := new_database())
-    assert list(rows(mysql_server, database)) == ["alembic_version", "shop"]
-
-
-@pytest.mark.parametrize("name", ["alembic.ini", "pyproject.toml"])
-def test_a_pyproject_may_name_the_folders(
-    mysql_server: Login,
-    write_project: WriteProject,
-    new_database: NewDatabase,
-    name: str,
-) -> None:
-    path = write_project(SHOP)
-    path.write_text("[alembic]\n")
-    toml = path.with_name("pyproject.toml")
-    toml.write_text('[tool.alembic]\nscript_location = "%(here)s/moves"\n')
-    assert ini.folders(path.with_name(name)) == [path.parent / "moves"]
-    before = AlembicSchema(path.with_name(name)).key("11")
-    AlembicSchema(path.with_name(name)).make(mysql_server, database := new_database())
-    assert list(rows(mysql_server, database)) == ["alembic_version", "shop"]
-    toml.write_text(toml.read_text() + "# changed\n")
-    assert AlembicSchema(path.with_name(name)).key("11") != before
-
-
-def test_the_seed_comes_after_the_newest_revision(
-    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
-) -> None:
-    def seed(login: Login, database: str) -> None:
-        run(login, database, "INSERT INTO shop VALUES (7)")
-
-    database = new_database()
-    AlembicSchema(str(write_project(SHOP)), seed).make(mysql_server, database)
-    assert rows(mysql_server, database)["shop"] == [{"id": b"7"}]
-
-
-def test_all_heads_are_made(
-    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
-) -> None:
-    path = write_project(SHOP, ("op.create_table('a', sa.Column('id', sa.Integer))", "pass"))
-    branch = path.parent / "moves/versions/branch.py"
-    text = (path.parent / "moves/versions/r1.py").read_text()
-    branch.write_text(text.replace('"r1"', '"branch"').replace("'a'", "'b'"))
-    AlembicSchema(path).make(mysql_server, database := new_database())
-    assert list(rows(mysql_server, database)) == ["a", "alembic_version", "b", "shop"]
-
-
-def test_what_the_server_refuses_is_one_line_that_names_the_revision(
-    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
-) -> None:
-    path = write_project(SHOP, SHOP)
-    line = r"^revision r1 \(.*/r1\.py:\d+, in upgrade\): 1050 Table 'shop' already exists$"
-    with pytest.raises(ServerError, match=line):
-        AlembicSchema(path).make(mysql_server, new_database())
-
-
-def test_a_project_tells_at_which_revisions_a_database_is(
-    mysql_server: Login, write_project: WriteProject, new_database: NewDatabase
-) -> None:
-    project = AlembicProject(write_project(SHOP), mysql_server, new_database())
-    assert project.current() == ()
-    project.upgrade()
-    assert project.current() == ("r0",)
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "throwaway_mysql.migrations", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)  # it cannot be imported
+    with pytest.raises(
+        ServerError, match=r"AlembicSchema needs .*: pip install alembic sqlalchemy"
+    ):
+        AlembicSchema("alembic.ini").make(narrow, "any")

@@ -1,39 +1,301 @@
-"""A server's command line, with the programs that are there, and what its log tells."""
+"""A private server: as a default one, alive as long as its process, and one line where not."""
 
+import gc
+import os
+import signal
+import socket
 import subprocess
-from contextlib import closing
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.processes import MOMENTS, alive, kill_at, processes, running, wait_until
 
-from throwaway_mysql.servers.program import find_program
-from throwaway_mysql.servers.run import RunServer
-from throwaway_mysql.servers.server import arguments, cause
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.folder import TMPFS
+from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.process import arguments, cause
+from throwaway_mysql.program import find_program
+from throwaway_mysql.server import Server
 
-PLUGIN = "SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = 'mysqlx'"
+HOLDS = """
+import sys, time
+from throwaway_mysql.server import Server
+server = Server(sys.argv[1])
+print(server.pid, server.folder, flush=True)
+time.sleep(600)
+"""
+FORKS = """
+import os, sys, warnings
+from throwaway_mysql.server import Server
+warnings.simplefilter("error")
+server = Server(sys.argv[1])
+child = os.fork()
+if not child:
+    server.close()
+    server.close()
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+assert server.folder.is_dir() and server.runs
+server.stop()
+server.start()
+server.close()
+assert not server.folder.exists()
+"""
+BUILDS = """
+import sys
+from pathlib import Path
+from throwaway_mysql import folder, server
+folder.TMPFS, folder.ROOM = Path(sys.argv[2]), 0
+server.Server(sys.argv[1]).close()
+"""
 
 
-def test_a_server_without_the_plugin_x_takes_a_mysqls_arguments(
-    mysql_program: str, tmp_path: Path
+@pytest.fixture
+def server(mysql_program: str) -> Iterator[Server]:
+    """Start a server."""
+    with Server(mysql_program) as server:
+        yield server
+
+
+def ask(login: Login, *statements: str) -> Any:
+    """Execute statements; return the rows of the last."""
+    with login.connect() as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def test_close_leaves_nothing(server: Server) -> None:
+    assert server.root.answer() is Answer.SERVICE
+    server.close()
+    assert not alive(server.pid)
+    assert not server.folder.exists()
+    assert processes(server.folder) == []
+    assert server.root.answer() is Answer.NOTHING
+    server.close()
+
+
+def test_it_means_what_a_default_server_means(mysql_program: str) -> None:
+    with Server(mysql_program, tcp=False, flags=["--max-connections=77"]) as server:
+        ask(server.root, "CREATE DATABASE tenant_1", "CREATE TABLE tenant_1.t (a TEXT)")
+        assert "utf8mb4" in ask(server.root, "SHOW CREATE TABLE tenant_1.t")[0][1]
+        rows = ask(
+            server.root,
+            "SELECT CONVERT_TZ('2026-07-01 12:00', 'UTC', 'Europe/Oslo'),"
+            " CONVERT_TZ('2026-01-01 12:00', 'America/New_York', 'UTC'), @@max_connections",
+        )
+        assert [*map(str, rows[0])] == ["2026-07-01 14:00:00", "2026-01-01 17:00:00", "77"]
+
+
+def test_only_its_own_root_may_enter_and_no_process_list_shows_the_password(
+    server: Server,
 ) -> None:
-    lacks = replace(find_program(mysql_program), family="MySQL")  # a MariaDB knows no such plugin
-    (tmp_path / "tmp").mkdir()
-    argv = [*arguments(lacks, tmp_path / "data"), "--verbose", "--help"]
+    for user, password in (("root", ""), ("", ""), ("root", "root")):
+        login = replace(server.root, user=user, password=password)
+        assert login.answer() is Answer.REFUSAL
+    assert server.root.password not in str(processes(server.folder))
+    assert not list(server.folder.glob("*.sql"))
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=lambda by: by.name)
+def test_it_is_stopped_and_started_with_its_data(server: Server, by: signal.Signals) -> None:
+    ask(server.root, "CREATE DATABASE mine")
+    server.stop(by)
+    server.stop(by)
+    assert server.root.answer() is Answer.NOTHING
+    server.start()
+    assert ask(server.root, "SHOW DATABASES LIKE 'mine'") == (("mine",),)
+
+
+def test_it_is_started_again_after_someone_else_killed_it(server: Server) -> None:
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: server.root.answer() is Answer.NOTHING)
+    server.start()
+    gc.collect()  # which would warn of a process that nobody waited for
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_a_durable_one_flushes_each_commit(mysql_program: str) -> None:
+    query = "SELECT @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite"
+    with Server(mysql_program, durable=True) as server:
+        assert ask(server.root, query) in (((1, 1),), ((1, "ON"),))
+        assert not server.folder.is_relative_to(TMPFS)
+
+
+def test_a_forked_child_that_closes_it_leaves_it_to_its_parent(mysql_program: str) -> None:
+    argv = [sys.executable, "-c", FORKS, mysql_program]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_plugin_x_does_not_run(mysql_program: str) -> None:
+@pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])
+def test_nothing_outlives_a_process_that_is_killed(mysql_program: str, *, frozen: bool) -> None:
+    with running(HOLDS, mysql_program) as (holder, line):
+        pid, folder = line.split()
+        if frozen:
+            os.kill(int(pid), signal.SIGSTOP)
+        holder.kill()
+    wait_until(lambda: not (alive(int(pid)) or processes(Path(folder)) or Path(folder).exists()))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_outlives_one_that_is_killed_while_the_server_gets(
+    mysql_program: str,
+    parent: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    moment: str,
+) -> None:
+    caches = []
+
+    def begin() -> "subprocess.Popen[str]":
+        caches.append(tmp_path_factory.mktemp("cache"))  # which has no template
+        environ = os.environ | {"XDG_CACHE_HOME": str(caches[-1])}
+        argv = [sys.executable, "-c", BUILDS, mysql_program, str(parent)]
+        return subprocess.Popen(argv, env=environ, text=True)
+
+    kill_at(moment, begin, parent)
+    wait_until(lambda: not processes(parent) and not list(parent.iterdir()))
+    assert bool(list(caches[-1].rglob("*.template"))) == (moment == "its first password")
+
+
+@contextmanager
+def turning_away(port: int) -> Iterator[None]:
+    """Listen at a port, and end each connection at once."""
+
+    def turn_away() -> None:
+        with suppress(OSError):  # the listener was shut down
+            while True:
+                listener.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = threading.Thread(target=turn_away)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_a_restart_keeps_its_port_though_another_took_it(server: Server) -> None:
+    server.stop()
+    with turning_away(server.root.port), pytest.raises(ServerError, match="its port is taken"):
+        server.start()
+    server.start()
+    assert server.root.answer() is Answer.SERVICE
+
+
+def test_nobody_gets_its_port_by_chance_while_it_is_stopped(server: Server) -> None:
+    server.stop()
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(("127.0.0.1", server.root.port))
+
+
+def test_an_option_that_the_server_does_not_know_is_one_line(mysql_program: str) -> None:
+    with pytest.raises(ServerError, match=r": .*\[ERROR\].*no-such-option") as error:
+        Server(mysql_program, flags=["--no-such-option=/"])
+    assert "\n" not in str(error.value)
+    assert "server.log" not in str(error.value)  # which goes with it
+
+
+def test_a_program_that_is_none_is_one_line() -> None:
+    with pytest.raises(ServerError, match="no server program at /nowhere"):
+        Server("/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        ('"$REAL" "$@"; exit $?', "runs the server beside itself: begin that with `exec`"),
+        ("exit 1", "the data folder could not be made: it gave no reason"),
+        ("kill -9 $$", "the data folder could not be made: it was ended by signal 9"),
+    ],
+    ids=["beside itself", "silent", "killed"],
+)
+def test_a_script_that_is_no_server_is_one_line_and_nothing_is_left(
+    mysql_program: str, parent: Path, monkeypatch: pytest.MonkeyPatch, end: str, line: str
+) -> None:
+    script = parent / "script"
+    script.write_text(
+        f'#!/bin/sh\n[ "$2" = --version ] && exec "$REAL" "$@"\n'
+        f'[ "$2" = --verbose ] && exec "$REAL" "$@"\n{end}\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("REAL", mysql_program)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(parent / "cache"))
+    with pytest.raises(ServerError) as error:
+        Server(str(script))
+    assert str(error.value).endswith(line)
+    assert "\n" not in str(error.value)
+    wait_until(lambda: not [one for one in processes(parent) if "--datadir" in one])
+    assert list(parent.glob("throwaway-mysql-*")) == []
+
+
+def test_what_a_login_by_tcp_lacks_is_told_at_once(
+    mysql_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if find_program(mysql_program).family == "MariaDB":
-        pytest.skip("it has none")
-    with (
-        closing(RunServer(mysql_program, tcp=False)) as server,
-        server.root.connect() as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(PLUGIN)
-        assert cursor.fetchall() in ((), (("DISABLED",),))
+        pytest.skip("it takes a password without RSA")
+    monkeypatch.setattr("pymysql._auth._have_cryptography", False)
+    line = r"needs cryptography: pip install 'throwaway-mysql\[rsa\]'$"
+    with pytest.raises(ServerError, match=line):
+        Server(mysql_program)
+    Server(mysql_program, tcp=False).close()
+
+
+@contextmanager
+def disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small disk; skip where that is not allowed."""
+    folder.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(argv, capture_output=True, check=False).returncode:
+        pytest.skip("this user mounts no disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
+
+
+# On the last one, the server finds no room for the rows of its system tables, and waits.
+@pytest.mark.parametrize(
+    ("size", "has_template"),
+    [("16k", True), ("1m", True), ("16k", False), ("1m", False), ("6m", False), ("34m", False)],
+)
+def test_a_full_disk_is_one_line_and_nothing_is_left(
+    mysql_program: str,
+    parent: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: str,
+    *,
+    has_template: bool,
+) -> None:
+    if has_template:
+        Server(mysql_program).close()
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    with disk(parent / "disk", size) as full:
+        monkeypatch.setattr("throwaway_mysql.folder.TMPFS", full)
+        with pytest.raises(ServerError, match="the disk is full: make room") as error:
+            Server(mysql_program)
+        assert "\n" not in str(error.value)
+        assert list(full.iterdir()) == []
+        assert processes(full) == []
+
+
+def test_a_full_cache_does_not_matter(
+    mysql_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with disk(tmp_path / "disk", "1m") as cache:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+        with Server(mysql_program) as server:
+            assert server.root.answer() is Answer.SERVICE
+        assert list(cache.rglob("*.template")) == list(cache.rglob("*.part")) == []
 
 
 @pytest.mark.parametrize(
@@ -49,3 +311,20 @@ def test_who_may_deny_a_server_its_data_is_told(tmp_path: Path, line: str) -> No
     log = tmp_path / "server.log"
     log.write_text(f"2026-01-01  0:00:00 0 {line}\n")
     assert cause(log).endswith("check the owner, and what AppArmor allows it")
+
+
+def test_a_server_without_the_plugin_x_takes_a_mysqls_arguments(
+    mysql_program: str, tmp_path: Path
+) -> None:
+    lacks = replace(find_program(mysql_program), family="MySQL")  # a MariaDB knows no such plugin
+    (tmp_path / "tmp").mkdir()
+    argv = [*arguments(lacks, tmp_path / "data"), "--verbose", "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_plugin_x_does_not_run(server: Server) -> None:
+    if server.program.family == "MariaDB":
+        pytest.skip("it has none")
+    query = "SELECT plugin_status FROM information_schema.plugins WHERE plugin_name = 'mysqlx'"
+    assert ask(server.root, query) in ((), (("DISABLED",),))

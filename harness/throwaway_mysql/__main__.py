@@ -1,4 +1,4 @@
-"""`python -m throwaway_mysql` is the command `throwaway-mysql`."""
+"""Make `python -m throwaway_mysql` the command `throwaway-mysql`."""
 
 import sys
 

@@ -1,40 +1,51 @@
-"""An address of a MySQL server with the account to use there."""
+"""An account at the address of a MySQL server."""
 
+import _socket
+import os
 import re
 import socket
 import ssl
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from throwaway_mysql import ServerError
-from throwaway_mysql.masked import Hidden
+from throwaway_mysql.errors import ServerError
 from throwaway_mysql.tls import Tls
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
+REMOTE = "THROWAWAY_MYSQL_REMOTE"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
 NO_TLS = 2026  # though it was asked for
-MOST_PORT = 65535
+MAX_PORT = 65535
 DRIVERS = (  # that SQLAlchemy knows for MySQL and MariaDB
     *("pymysql", "aiomysql", "asyncmy", "mysqldb"),
     *("mysqlconnector", "mariadbconnector", "pyodbc", "cymysql"),
 )
+ALIASES = {"mysqlclient": "mysqldb"}
+SCHEME = re.compile(r"(mysql|mariadb)(\+[a-z0-9_]+)?")
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
+NO_CHARSET = ("mariadbconnector",)  # it takes no such option, and always has utf8mb4
+# The system's own sockets, also where tests refuse connections: pytest-socket puts a class before
+# this one, or replaces its connect().
+Socket: type[socket.socket] = next(
+    (kind for kind in socket.socket.__mro__ if kind.__module__ == "socket"), socket.socket
+)
+_connect = (_socket.socket if issubclass(Socket, _socket.socket) else Socket).connect
 
 
 class Answer(Enum):
-    """What a login attempt met."""
+    """What a login attempt got."""
 
     NOTHING = auto()  # no one listens there
     STRANGER = auto()  # someone does, who does not speak MySQL
-    REFUSAL = auto()  # a MySQL server that lets this account not in
+    REFUSAL = auto()  # a MySQL server that does not let this account in
     FULL = auto()  # a MySQL server that has no connection left
-    UNABLE = auto()  # a MySQL server whose login this environment lacks something for
+    UNABLE = auto()  # a MySQL server whose login needs something that is not installed here
     SERVICE = auto()  # a MySQL server that answers queries
 
 
@@ -48,10 +59,10 @@ class LoginError(ServerError):
 
 @dataclass(frozen=True)
 class Login:
-    """Where a server is and who logs in; no repr of it or its password shows the password.
+    """Where a server is and who logs in there.
 
-    The port may be given as text, as in the environment. Raises ServerError where one of the
-    first four is nothing that it can be.
+    The port may be text, as in the environment. Raises ServerError where one of the first four
+    fields has a value that it cannot have.
     """
 
     host: str
@@ -65,15 +76,48 @@ class Login:
 
     def __post_init__(self) -> None:
         for name in ("host", "user", "password"):
-            if not isinstance(getattr(self, name), str):
-                raise ServerError(_no_text(name, getattr(self, name)))
+            kind = type(getattr(self, name)).__name__  # the value may be a password
+            if kind != "str":
+                raise ServerError(
+                    f"a Login's {name} must be text, not {kind}: is the variable set that it is "
+                    "read from?"
+                )
         port = str(self.port)
-        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > MOST_PORT:
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > MAX_PORT:
             raise ServerError(
-                f"a Login's port is {self.port!r}: it must be a number from 0 to {MOST_PORT}"
+                f"a Login's port is {self.port!r}: it must be a number from 0 to {MAX_PORT}"
             )
         object.__setattr__(self, "port", int(port))  # the class is frozen
-        object.__setattr__(self, "password", Hidden(self.password))
+
+    @classmethod
+    def from_url(cls, text: str) -> Self:
+        """Return the account of mysql://user:password@host:port/database?unix_socket=...
+
+        Raises ServerError, without the text: it may hold a password.
+        """
+        url = urlsplit(text)
+        unix_socket = dict(parse_qsl(url.query)).get("unix_socket")
+        try:
+            port = url.port or 3306
+        except ValueError:
+            port = 0
+        needed = {
+            "mysql://": SCHEME.fullmatch(url.scheme),
+            "USER": url.username,
+            "HOST": url.hostname or unix_socket,
+            "PORT": port,
+        }
+        if wrong := [name for name, value in needed.items() if not value]:
+            form = "mysql://USER:PASSWORD@HOST:PORT/DATABASE?unix_socket=PATH"
+            raise ServerError(f"the URL of a server is {form}: this one has no {wrong[0]}")
+        return cls(
+            url.hostname or "localhost",
+            port,
+            unquote(url.username or ""),
+            unquote(url.password or ""),
+            unix_socket=unix_socket,
+            database=unquote(url.path.removeprefix("/")) or None,
+        )
 
     @property
     def address(self) -> str:
@@ -85,29 +129,39 @@ class Login:
         """Return `tls`, or its default."""
         return self.tls or Tls("off" if self.unix_socket or self.host in LOOPBACK else "preferred")
 
-    def url(
-        self, driver: str = "mysql+pymysql", database: str = "", *, password: bool = True
-    ) -> str:
+    @property
+    def near(self) -> bool:
+        """Whether the server is on this machine."""
+        if self.unix_socket or self.host in LOOPBACK:
+            return True
+        import ipaddress  # only now, as seldom needed
+
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def url(self, driver: str = "mysql", database: str = "", *, password: bool = True) -> str:
         """Return the URL of the server or of a database there, with the password or without.
 
         With `mysql` it is one for any client, with a driver, such as `pymysql` or
         `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
         """
         scheme = _scheme(driver)
+        name = scheme.partition("+")[2]
         # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
-        latin = scheme.partition("+")[2] in LATIN
-        secret = self.password.encode().decode("latin-1") if latin else self.password
-        user, secret, name = (quote(text, safe="") for text in (self.user, secret, database))
+        secret = self.password.encode().decode("latin-1") if name in LATIN else self.password
+        user, secret, path = (quote(text, safe="") for text in (self.user, secret, database))
         account = f"{user}:{secret}" if password else user
         host = f"[{self.host}]" if ":" in self.host else self.host
-        place = host if self.unix_socket else f"{host}:{self.port}"
+        # The clients in C take a socket for the host `localhost` only.
+        address = "localhost" if self.unix_socket else f"{host}:{self.port}"
         query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
-        query += ["charset=utf8mb4"] if database else []
-        tls = self.encryption.query(scheme.partition("+")[2])
-        query += [f"{name}={quote(value, safe='')}" for name, value in tls.items()]
-        path = f"/{name}" if query else ""
-        address = f"{place}{path}{'?' if query else ''}{'&'.join(query)}"
-        return Hidden(f"{scheme}://{account}@{address}")
+        query += ["charset=utf8mb4"] if database and name not in NO_CHARSET else []
+        tls = self.encryption.query(name)
+        query += [f"{option}={quote(value, safe='')}" for option, value in tls.items()]
+        end = f"/{path}" if query or database else ""
+        return f"{scheme}://{account}@{address}{end}{'?' if query else ''}{'&'.join(query)}"
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
@@ -142,10 +196,11 @@ class Login:
             failure = error
         else:
             return connection
+        link.close()
         raise self._explain(failure) from None
 
     def answer(self, timeout: float = 2) -> Answer:
-        """Try to log in and tell what was met within `timeout` seconds."""
+        """Try to log in, and return what that got within `timeout` seconds."""
         try:
             self.connect(timeout).close()
         except LoginError as error:
@@ -153,18 +208,26 @@ class Login:
         return Answer.SERVICE
 
     def _link(self, timeout: float) -> socket.socket:
+        """Return a socket that is connected to the server. Raises OSError."""
+        targets: list[tuple[int, Any]] = [(socket.AF_UNIX, self.unix_socket)]
         if not self.unix_socket:
-            link = socket.create_connection((self.host, self.port), timeout)
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return link
-        link = socket.socket(socket.AF_UNIX)
-        try:
+            # Not that of `socket`, which pytest-socket refuses as well.
+            found = _socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
+            targets = [(family, address) for family, *_, address in found]
+        failure = OSError()
+        for family, address in targets:
+            link = Socket(family, socket.SOCK_STREAM)
             link.settimeout(timeout)
-            link.connect(self.unix_socket)
-        except OSError:
-            link.close()
-            raise
-        return link
+            try:
+                _connect(link, address)
+            except OSError as error:
+                link.close()
+                failure = error
+                continue
+            if not self.unix_socket:
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return link
+        raise failure
 
     def _explain(self, error: Exception) -> LoginError:
         if "cryptography" in str(error):  # which the driver lacks where MySQL wants RSA
@@ -187,17 +250,21 @@ class Login:
         return LoginError(line, Answer.STRANGER)
 
 
+def check_allowed(login: Login) -> None:
+    """Raise ServerError where the server is elsewhere, and nobody said that it may be used."""
+    allowed = [host.strip() for host in os.environ.get(REMOTE, "").split(",")]
+    if not login.near and login.host not in allowed:
+        raise ServerError(
+            f"{login.address} is not this machine, so no database is made or dropped there: "
+            f"if that is meant, set {REMOTE}={login.host}"
+        )
+
+
 def _scheme(driver: str) -> str:
     """Return a URL's scheme, in which SQLAlchemy has a driver after `mysql+`."""
+    driver = ALIASES.get(driver, driver)
     if driver in DRIVERS:
         return f"mysql+{driver}"
-    if re.fullmatch(r"(mysql|mariadb)(\+[a-z0-9_]+)?", driver):
+    if SCHEME.fullmatch(driver):
         return driver
     raise ServerError(f"'{driver}' names no driver: take one such as pymysql, or mysql+pymysql")
-
-
-def _no_text(name: str, value: object) -> str:
-    """Say of what type a Login's value is; it may be a password."""
-    if value is None:
-        return f"a Login's {name} is None: is the variable set that it is read from?"
-    return f"a Login's {name} must be text, not {type(value).__name__}"

@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from throwaway_mysql import ServerError
+from throwaway_mysql.errors import ServerError
 
 MODES = ("off", "preferred", "verified")
 

@@ -24,7 +24,13 @@ from commands import mysql
 from counter.testing import document, view
 from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
 from tests.support.serving import WITHIN, free_port, serving
-from throwaway_mysql import AlembicProject, Login, ServerError, throwaway_database
+from throwaway_mysql import (
+    AlembicProject,
+    Login,
+    ServerError,
+    throwaway_database,
+    throwaway_prefix,
+)
 
 README = (PROJECT / "README.md").read_text()
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
@@ -119,13 +125,13 @@ async def test_the_sql_by_hand_makes_an_account_for_the_app_and_for_its_tests(
         with mysql_root.connect() as connection, connection.cursor() as cursor:
             for statement in sql.strip().removesuffix(";").split(";"):
                 cursor.execute(statement)
-        with throwaway_database(account, name) as coordinates:
+        with throwaway_database(account, throwaway_prefix(name)) as coordinates:
             for database in (name, coordinates["DATABASE_NAME"]):
                 AlembicProject(ALEMBIC, account, database).upgrade()
                 app = create_app(**coordinates | {"DATABASE_NAME": database})
                 async with app.test_app():
                     assert (await app.test_client().get("/")).status_code == HTTPStatus.OK
-        with pytest.raises(ServerError, match="denied"), throwaway_database(account, "another"):
+        with pytest.raises(ServerError, match="denied"), throwaway_database(account, "another_"):
             pass
     finally:
         with mysql_root.connect() as connection, connection.cursor() as cursor:

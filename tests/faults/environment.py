@@ -5,6 +5,7 @@ Only this module knows the test harness.
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -120,9 +121,9 @@ async def set_up(
         with suppress(OSError, subprocess.CalledProcessError):  # this machine does not let us
             disk = Disk(folder)
             stack.callback(disk.close)
-        inside = disk.mountpoint if disk else None
-        server = Server(program, durable=True, inside=inside, flags=flags)
-        stack.callback(server.close)
+        server = stack.enter_context(Server(program, durable=True, flags=flags))
+        if disk:
+            _move(server, disk)
         environ = _migrate(server)
         apps = []
         for _ in range(PROCESSES):
@@ -133,6 +134,15 @@ async def set_up(
             stack.push_async_callback(apps[-1].kill)
         await asyncio.gather(*(app.start() for app in apps))
         yield Environment(server, apps, disk, longest)
+
+
+def _move(server: Server, disk: Disk) -> None:
+    """Move a server's data to the disk; nothing else is open there while it does not run."""
+    server.stop()
+    shutil.move(server.data, disk.mountpoint / "data")
+    server.data.symlink_to(disk.mountpoint / "data")
+    os.sync()
+    server.start()
 
 
 def _migrate(server: Server) -> dict[str, str]:

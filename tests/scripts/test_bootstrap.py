@@ -12,7 +12,7 @@ from tests.support.project import Environ
 @pytest.fixture
 def bare(checkout: Path) -> Path:
     """Return a checkout that finds no server program."""
-    (checkout / "harness/throwaway_mysql/servers/program.py").write_text("raise SystemExit(1)")
+    (checkout / "harness/throwaway_mysql/program.py").write_text("raise SystemExit(1)")
     return checkout
 
 

@@ -9,13 +9,19 @@ from sqlalchemy import Connection
 import settings
 from db import sync_engine
 from tests.support.project import ALEMBIC
-from throwaway_mysql import AlembicProject, Database, Login, throwaway_database
+from throwaway_mysql import (
+    AlembicProject,
+    Database,
+    Login,
+    throwaway_database,
+    throwaway_prefix,
+)
 
 
 @contextmanager
 def new_database(login: Login) -> Iterator[Database]:
     """Make a throwaway database without tables."""
-    with throwaway_database(login, settings.DATABASE_NAME) as database:
+    with throwaway_database(login, throwaway_prefix(settings.DATABASE_NAME)) as database:
         yield database
 
 

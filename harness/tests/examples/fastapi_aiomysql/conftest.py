@@ -3,14 +3,10 @@
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from app import create_app
 from throwaway_mysql import AlembicSchema
-
-
-@pytest.fixture(scope="session")
-def mysql_prefix():
-    return "guests_test_"
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +14,7 @@ def mysql_schema():
     return AlembicSchema(Path(__file__).with_name("alembic.ini"))
 
 
-@pytest.fixture(scope="session")
-def mysql_app_factory():
-    return lambda database: create_app(database.url("aiomysql"))
+@pytest.fixture(scope="module")
+def client(create_db):
+    with TestClient(create_app(create_db.url("aiomysql"))) as client:
+        yield client

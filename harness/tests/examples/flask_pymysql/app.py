@@ -1,22 +1,35 @@
 """A guest book, on Flask."""
 
 from flask import Flask, request
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import sessionmaker
 
 
-def create_app(sessions):
-    """Return the app; `sessions`, a sessionmaker, opens sessions on its database."""
+def greet(session, name):
+    """Write a guest's name into the book."""
+    session.execute(text("INSERT INTO guest (name) VALUES (:name)"), {"name": name})
+    session.commit()
+
+
+def names(session):
+    """Return all names, the first guest's first."""
+    return list(session.scalars(text("SELECT name FROM guest ORDER BY id")))
+
+
+def create_app(database_url):
+    """Return the app on a database."""
     app = Flask(__name__)
+    sessions = sessionmaker(create_engine(database_url))
 
     @app.get("/guests")
-    def guests():
+    def show():
         with sessions() as session:
-            return list(session.scalars(text("SELECT name FROM guest ORDER BY id")))
+            return names(session)
 
     @app.post("/guests")
-    def greet():
-        with sessions.begin() as session:
-            session.execute(text("INSERT INTO guest (name) VALUES (:name)"), request.json)
+    def write():
+        with sessions() as session:
+            greet(session, request.json["name"])
         return "", 201
 
     return app

@@ -3,36 +3,30 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
 from app import create_app
-from throwaway_mysql import CallableSchema
-
-SCHEMA = Path(__file__).with_name("schema.sql")
-
-
-def make_tables(login, database):
-    with create_engine(login.url("mysql+pymysql", database)).begin() as connection:
-        connection.execute(text(SCHEMA.read_text()))
-
-
-def add_guests(login, database):
-    with create_engine(login.url("mysql+pymysql", database)).begin() as connection:
-        connection.execute(text("INSERT INTO guest (name) VALUES ('Zoë ☃')"))
+from throwaway_mysql import SqlSchema
 
 
 @pytest.fixture(scope="session")
 def mysql_schema():
-    return CallableSchema(make_tables, seed=add_guests, also=[SCHEMA])
+    return SqlSchema(Path(__file__).with_name("schema.sql"))
 
 
-@pytest.fixture(scope="session")
-def mysql_app_factory():
-    return lambda database: create_app(sessionmaker(create_engine(database.url("pymysql"))))
+@pytest.fixture(scope="module")
+def client(create_db):
+    return create_app(create_db.url("pymysql")).test_client()
+
+
+@pytest.fixture(scope="module")
+def engine(create_db):
+    return create_engine(create_db.url("pymysql"), poolclass=NullPool)
 
 
 @pytest.fixture
-def client(db_connection):
-    sessions = sessionmaker(db_connection, join_transaction_mode="create_savepoint")
-    return create_app(sessions).test_client()
+def session(engine):
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield Session(connection, join_transaction_mode="create_savepoint")
+        transaction.rollback()

@@ -1,4 +1,5 @@
 CREATE TABLE guest (
   id INT AUTO_INCREMENT PRIMARY KEY,
   name VARCHAR(50) NOT NULL
-)
+);
+INSERT INTO guest (name) VALUES ('Zoë ☃');

@@ -1,0 +1,49 @@
+"""Made-up Alembic projects: each revision is what goes up and what goes down."""
+
+from pathlib import Path
+
+Revision = tuple[str, str]
+
+SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
+NAME = ("op.add_column('shop', sa.Column('name', sa.String(9)))", "op.drop_column('shop', 'name')")
+INDEX = ("op.create_index('ix', 'shop', ['name'])", "op.drop_index('ix', 'shop')")
+INI = "[alembic]\nscript_location = %(here)s/moves\npath_separator = os\n"
+ENV = """
+from alembic import context
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+{models}
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+REVISION = '''"""{name}"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{name}"
+down_revision = {below!r}
+branch_labels = depends_on = None
+
+
+def upgrade():
+    {up}
+
+
+def downgrade():
+    {down}
+'''
+
+
+def write(folder: Path, *revisions: Revision, models: str = "") -> Path:
+    """Write a project, whose env.py executes `models` too, and return the path of its ini."""
+    (folder / "moves/versions").mkdir(parents=True, exist_ok=True)
+    (folder / "alembic.ini").write_text(INI)
+    (folder / "moves/env.py").write_text(ENV.format(models=models))
+    for number, (up, down) in enumerate(revisions):
+        name, below = f"r{number}", f"r{number - 1}" if number else None
+        text = REVISION.format(name=name, below=below, up=up, down=down)
+        (folder / f"moves/versions/{name}.py").write_text(text)
+    return folder / "alembic.ini"

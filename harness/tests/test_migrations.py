@@ -1,0 +1,367 @@
+"""Projects of Alembic as people have them: migrated on the tests' database, and on no other."""
+
+import io
+import logging
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+from support.projects import NAME, SHOP, write
+from support.sql import is_mariadb, run
+
+from throwaway_mysql.databases import Databases
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.login import Login
+from throwaway_mysql.migrations import USE_IT, AlembicProject
+from throwaway_mysql.schema import AlembicSchema
+
+
+@pytest.fixture
+def account(mysql_root: Login) -> Login:
+    """Return the one account of these tests."""
+    return mysql_root
+
+
+@pytest.fixture
+def database(databases: Databases) -> str:
+    """Return the name of an empty database."""
+    return databases.create().name
+
+
+def tables(login: Login, database: str) -> set[str]:
+    return {name for (name,) in run(login, database, "SHOW TABLES")}
+
+
+def assert_migrates(schema: AlembicSchema, login: Login, database: str) -> None:
+    schema.make(login, database)
+    assert "shop" in tables(login, database)
+
+
+# As Alembic's own templates have it, but for the connection where there is one.
+ASYNC = """
+import asyncio
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import async_engine_from_config
+
+def migrate(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def migrate_later():
+    engine = async_engine_from_config(
+        context.config.get_section("alembic"), prefix="sqlalchemy.", poolclass=pool.NullPool
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+if {asks} and (connection := context.config.attributes.get("connection")):
+    migrate(connection)
+else:
+    asyncio.run(migrate_later())
+"""
+OWN = """
+from alembic import context
+from sqlalchemy import engine_from_config, pool
+with engine_from_config(
+    context.config.get_section("alembic"), prefix="sqlalchemy.", poolclass=pool.NullPool
+).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    "driver", ["pymysql", "aiomysql", "asyncmy", "mysql+pymysql", "family+pymysql"]
+)
+async def test_each_driver_and_an_async_env_with_the_given_connection(
+    account: Login, database: str, tmp_path: Path, driver: str
+) -> None:
+    driver = driver.replace("family", "mariadb" if is_mariadb(account) else "mysql")
+    path = write(tmp_path, SHOP, NAME)
+    (tmp_path / "moves/env.py").write_text(ASYNC.format(asks=True))
+    assert_migrates(AlembicSchema(path, driver=driver), account, database)
+    assert run(account, database, "SELECT * FROM alembic_version") == [("r1",)]
+
+
+def test_the_drivers_own_arguments_and_words_are_the_projects(
+    account: Login, database: str, tmp_path: Path
+) -> None:
+    two = "op.get_bind().exec_driver_sql(\"CREATE TABLE shop (n INT COMMENT '%s'); DO 1\")"
+    path = write(tmp_path, (two, "pass"))
+    with pytest.raises(ServerError, match=r"revision r0 .*: 1064 You have an error in your SQL"):
+        AlembicSchema(path).make(account, database)
+    from pymysql.constants import CLIENT
+
+    flag = {"client_flag": CLIENT.MULTI_STATEMENTS}
+    assert_migrates(AlembicSchema(path, connect_args=flag), account, database)
+
+
+@pytest.mark.parametrize("driver", ["mysqldb", "nosuchdriver", "mysql+nosuch"])
+def test_a_driver_that_is_not_there_is_one_line(
+    account: Login, database: str, tmp_path: Path, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    with pytest.raises(
+        ServerError, match=f"{driver}' names no driver|driver {driver.replace('+', '.')} is not"
+    ):
+        AlembicSchema(write(tmp_path, SHOP), driver=driver).make(account, database)
+
+
+def test_a_dialect_of_another_server_is_one_line(
+    account: Login, database: str, tmp_path: Path
+) -> None:
+    if is_mariadb(account):
+        pytest.skip("MariaDB passes for a MySQL")
+    with pytest.raises(ServerError, match=r"mariadb\+pymysql: .* is not a MariaDB variant"):
+        AlembicSchema(write(tmp_path, SHOP), driver="mariadb+pymysql").make(account, database)
+
+
+INIS = {
+    "a comment behind": "[alembic]\nscript_location = moves\nprepend_sys_path = .\n"
+    "version_path_separator = os  # Use os.pathsep. Default configuration used for new projects.\n",
+    "no separator": "[alembic]\nscript_location = moves\nprepend_sys_path = . lib\n",
+    "here": "[alembic]\nscript_location = %(here)s/moves\nprepend_sys_path = .\n"
+    "path_separator = os\n",
+}
+
+
+@pytest.mark.parametrize("ini", INIS)
+@pytest.mark.parametrize("cwd", [".", "tests/deep", "..", "/"])
+@pytest.mark.parametrize("name", ["project", "feature%2Fx %(here)s"])
+def test_an_ini_is_found_and_its_paths_hold_from_any_folder(
+    account: Login,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ini: str,
+    cwd: str,
+    name: str,
+) -> None:
+    folder = tmp_path / name
+    path = write(folder, SHOP)
+    path.write_text(INIS[ini])
+    module = f"shop_models_{abs(hash(database))}"
+    (folder / f"{module}.py").write_text("")
+    env = folder / "moves/env.py"
+    env.write_text(f"import {module}\n{env.read_text()}")
+    (folder / "tests/deep").mkdir(parents=True)
+    monkeypatch.chdir(folder / cwd)
+    before = sys.path[:], Path.cwd()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ini_path = "alembic.ini" if cwd in {".", "tests/deep"} else path
+        assert_migrates(AlembicSchema(ini_path), account, database)
+    assert (sys.path, Path.cwd()) == before
+
+
+def test_an_ini_below_the_folder_from_where_its_paths_begin(
+    account: Login, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, SHOP)
+    path.rename(below := tmp_path / "moves/alembic.ini")
+    (tmp_path / "tests").mkdir()
+    monkeypatch.chdir(tmp_path / "tests")
+    below.write_text("[alembic]\nscript_location = moves\n")
+    assert_migrates(AlembicSchema(below), account, database)
+    below.write_text("[alembic]\n")  # as Flask-Migrate has it
+    AlembicProject(below, account, database).downgrade("base")
+    assert "shop" not in tables(account, database)
+
+
+def test_a_pyproject_and_sections_with_tables_of_their_own(
+    account: Login, databases: Databases, tmp_path: Path
+) -> None:
+    path = write(tmp_path, SHOP)
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text('[tool.alembic]\nscript_location = "%(here)s/moves"\n')
+    assert_migrates(AlembicSchema(pyproject), account, databases.create().name)
+    path.write_text("[shop]\nscript_location = moves\n[other]\nscript_location = nowhere\n")
+    env = tmp_path / "moves/env.py"
+    env.write_text(env.read_text().replace("target_metadata=metadata", "version_table='at'"))
+    database = databases.create().name
+    assert_migrates(AlembicSchema(path, name="shop"), account, database)
+    assert tables(account, database) == {"shop", "at"}
+    project = AlembicSchema(path, name="shop").project(account, database)
+    assert project.current() == ("r0",)
+    project.downgrade("base")
+    assert project.current() == ()
+    for name in ("other", "none"):
+        path.with_name("pyproject.toml").unlink(missing_ok=True)
+        with pytest.raises(ServerError, match=r"nowhere|no script_location in .none."):
+            AlembicSchema(path, name=name).make(account, databases.create().name)
+
+
+def test_what_env_py_leaves_to_the_connections_maker_is_committed(
+    account: Login, database: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, SHOP)
+    env = tmp_path / "moves/env.py"
+    early = 'connection.exec_driver_sql("SELECT 1")\ncontext.configure('  # begins a transaction
+    env.write_text(env.read_text().replace("context.configure(", early, 1))
+    assert_migrates(AlembicSchema(path), account, database)
+    assert AlembicProject(path, account, database).current() == ("r0",)
+
+
+def test_no_revisions_yet_is_one_right_line(account: Login, database: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ServerError, match=r"there are no revisions yet in .*versions: make the first"
+    ):
+        AlembicSchema(write(tmp_path)).make(account, database)
+
+
+@pytest.mark.parametrize(
+    ("env", "driver"),
+    [(OWN, "pymysql"), (ASYNC.format(asks=False), "aiomysql")],
+    ids=["sync", "async"],
+)
+@pytest.mark.parametrize("own", ["pymysql", "aiomysql"])
+@pytest.mark.parametrize(
+    "url",
+    ["{driver}://me:secret@127.0.0.1:{port}/mine", "driver://me:secret@host/db", "secret", ""],
+)
+def test_an_env_that_ignores_the_connection_is_one_line(
+    account: Login, database: str, tmp_path: Path, env: str, driver: str, own: str, url: str
+) -> None:
+    path = write(tmp_path, SHOP)
+    (tmp_path / "moves/env.py").write_text(env)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    url = url.format(driver=f"mysql+{driver}", port=port)
+    path.write_text(f"{path.read_text()}sqlalchemy.url = {url}\n")
+    with pytest.raises(ServerError, match=r"env\.py would migrate another database") as error:
+        AlembicSchema(path, driver=own).make(account, database)
+    assert "secret" not in str(error.getrepr(style="native"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("then", "where"),
+    [
+        (OWN, " ({shown})"),
+        ("context.configure(connection=create_engine({url!r}).connect())", " ({shown})"),
+        ("context.configure(url={url!r})", ""),
+        ("create_engine('driver://user:pass@localhost/dbname')", ""),
+    ],
+    ids=["own", "connects", "url", "template"],
+)
+def test_another_database_is_never_migrated(
+    account: Login, databases: Databases, tmp_path: Path, then: str, where: str
+) -> None:
+    persons, path = databases.create().name, write(tmp_path, SHOP)
+    url = account.url("pymysql", persons)
+    env = tmp_path / "moves/env.py"
+    path.write_text(f"{path.read_text()}sqlalchemy.url = {url}\n".replace("%", "%%", 0))
+    run_them = "\nwith context.begin_transaction():\n    context.run_migrations()\n"
+    head = "from alembic import context\nfrom sqlalchemy import create_engine\n"
+    env.write_text(head + then.format(url=url) + run_them)
+    with pytest.raises(ServerError) as error:
+        AlembicSchema(path).make(account, databases.create().name)
+    assert str(error.value) == (
+        f"{env} would migrate another database than the tests'{where.format(shown=make_url(url))}, "
+        f"so it was stopped: {USE_IT}"
+    )
+    assert account.password not in str(error.value)
+    assert tables(account, persons) == set()
+
+
+def test_an_env_that_leads_the_connection_elsewhere_is_told_of(
+    account: Login, databases: Databases, tmp_path: Path
+) -> None:
+    path = write(tmp_path, SHOP)
+    env = tmp_path / "moves/env.py"
+    use = f"connection.exec_driver_sql('USE {databases.create().name}')\ncontext.configure("
+    env.write_text(env.read_text().replace("context.configure(", use))
+    with pytest.raises(ServerError, match=r"env\.py migrated nothing here: use config"):
+        AlembicSchema(path).make(account, databases.create().name)
+
+
+def test_what_is_a_bug_of_the_projects_own_keeps_its_traceback(
+    account: Login, databases: Databases, tmp_path: Path
+) -> None:
+    path = write(tmp_path, ("raise LookupError('a bug')", "pass"))
+    with pytest.raises(LookupError, match="a bug"):
+        AlembicSchema(path).make(account, databases.create().name)
+    (tmp_path / "moves/env.py").write_text("raise RuntimeError('another')")
+    with pytest.raises(RuntimeError, match="another"):
+        AlembicSchema(path).make(account, databases.create().name)
+
+
+@pytest.mark.parametrize("driver", ["pymysql", "asyncmy"])
+@pytest.mark.parametrize(
+    "how", ["op.execute({!r})", "op.get_bind().connection.cursor().execute({!r})"]
+)
+def test_what_the_server_refuses_is_one_line_with_its_revision(
+    account: Login, database: str, tmp_path: Path, how: str, driver: str
+) -> None:
+    path = write(tmp_path, SHOP, (how.format("CREATE TABLE shop (n INT)"), "pass"))
+    with pytest.raises(ServerError) as error:
+        AlembicSchema(path, driver=driver).make(account, database)
+    file = tmp_path / "moves/versions/r1.py"
+    expected = f"revision r1 ({file}:11, in upgrade): 1050 Table 'shop' already exists"
+    assert str(error.value) == expected
+
+
+def test_an_ini_that_is_not_there_is_one_line(account: Login, tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match=r"there is no .*alembic\.ini: correct the path"):
+        AlembicSchema(tmp_path / "alembic.ini").make(account, "any")
+
+
+def test_another_connection_to_the_same_database_may_be_used(
+    account: Login, database: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, SHOP)
+    env = tmp_path / "moves/env.py"
+    own = "connection = connection.engine.execution_options(a=1).connect()"
+    env.write_text(env.read_text().replace("context.configure(", f"{own}\ncontext.configure("))
+    assert_migrates(AlembicSchema(path), account, database)
+
+
+def test_the_url_that_an_env_sees_has_no_password(
+    account: Login, database: str, tmp_path: Path
+) -> None:
+    path, seen = write(tmp_path, SHOP), tmp_path / "seen"
+    with (tmp_path / "moves/env.py").open("a") as file:
+        url = "connection.engine.url.render_as_string(hide_password=False)"
+        file.write(f"\nwith open({str(seen)!r}, 'w') as seen:\n    seen.write({url})\n")
+    AlembicSchema(path).make(account, database)
+    assert f"/{database}" in seen.read_text()
+    assert account.password not in seen.read_text()
+
+
+LOGGING = """
+[loggers]
+keys = root
+[handlers]
+keys = none
+[formatters]
+keys =
+[logger_root]
+level = CRITICAL
+handlers = none
+[handler_none]
+class = NullHandler
+args = ()
+"""
+
+
+def test_the_tests_logging_stays_as_it_was(account: Login, database: str, tmp_path: Path) -> None:
+    path = write(tmp_path, SHOP)
+    with path.open("a") as file:
+        file.write(LOGGING)
+    env = tmp_path / "moves/env.py"
+    set_up = "from logging.config import fileConfig\nfrom alembic import context\n"
+    env.write_text(f"{set_up}fileConfig(context.config.config_file_name)\n{env.read_text()}")
+    logger, text = logging.getLogger("of.a.test"), io.StringIO()
+    logger.addHandler(handler := logging.StreamHandler(text))
+    before = logging.root.handlers[:], logging.root.level
+    AlembicSchema(path).make(account, database)
+    logger.warning("still heard")
+    logger.removeHandler(handler)
+    assert text.getvalue() == "still heard\n"
+    assert (logging.root.handlers, logging.root.level) == before

@@ -1,0 +1,201 @@
+"""A new server's data folder: from a template, which is made where there is none.
+
+A template is a folder in the user's cache with all files of a data folder but for their empty
+pages, and a list of them. Root has no password yet, and no other account is there.
+"""
+
+import errno
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from throwaway_mysql import cache
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.process import (
+    arguments,
+    make_ready,
+    start,
+    throwaway_flags,
+    wait_for_end,
+)
+from throwaway_mysql.program import Program, ask
+
+RECIPE = 3  # to be raised when what is in a template changes
+INDEX = "index.json"
+ZONES = Path("/usr/share/zoneinfo")
+# What each server makes anew: its name in a replication, and its memory of hot pages.
+SINGLE = ("auto.cnf", "ib_buffer_pool", "ibtmp1")
+PAGE = 16384  # bytes; InnoDB's
+EMPTY = bytes(PAGE)
+# What mariadb-install-db feeds to the server. That script itself needs a program that
+# Debian's mariadb-server-core does not have, and as root it changes files of the system.
+SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
+
+
+def install(program: Program, flags: Sequence[str], folder: Path) -> bool:
+    """Make `data` in a folder that only this user may enter; the log is `server.log` there.
+
+    Returns whether it came from a template. Raises ServerError and OSError.
+    """
+    template = _template(program, flags)
+    if template and unpack(template, folder / "data"):
+        return True
+    with cache.writing(template) as may_write:
+        if template and unpack(template, folder / "data"):  # another was quicker
+            return True
+        initialise(program, flags, folder)
+        if template and may_write:
+            cache.keep(template, partial(pack, folder / "data"))
+    return False
+
+
+def initialise(program: Program, flags: Sequence[str], folder: Path) -> None:
+    """Make a data folder by the program itself, with the system tables and time zones."""
+    from throwaway_mysql import timezones  # only now: a template has them already
+
+    data, log, script = (folder / name for name in ("data", "server.log", "bootstrap.sql"))
+    data.mkdir(mode=0o700)
+    make_ready(data)
+    lines = _system_tables(program) if program.family == "MariaDB" else []
+    script.write_text("\n".join([*lines, *timezones.statements(), ""]), encoding="utf-8")
+    # What throwaway_flags() leave in the data, a server with other flags takes over.
+    argv = arguments(program, data, *throwaway_flags(program), *flags)
+    if program.family == "MariaDB":
+        argv += ["--bootstrap", "--log-warnings=0"]
+    else:
+        argv += ["--initialize-insecure", f"--init-file={script}"]
+    process = start(argv, log, source=script)
+    try:
+        wait_for_end(process, log, "the data folder could not be made")
+    finally:
+        process.kill()
+        process.wait()
+    script.unlink()
+    for name in SINGLE:
+        (data / name).unlink(missing_ok=True)
+
+
+def flush(data: Path) -> None:
+    """See that all is on the disk, as what a server makes by itself is."""
+    for path in (data, *data.rglob("*")):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def copy(source: Path, target: Path) -> dict[str, list[int]]:
+    """Copy a folder without the empty pages of its files; return their sizes and checksums."""
+    copied = {}
+    for folder, _, names in os.walk(source):
+        name = folder.removeprefix(str(source))
+        Path(f"{target}{name}").mkdir(mode=0o700)
+        for file in names:
+            copied[f"{name}/{file}"] = _copy_file(f"{folder}/{file}", f"{target}{name}/{file}")
+    return copied
+
+
+def system_tables(share: Path) -> list[Path]:
+    """Return the SQL files of a MariaDB in the order in which they make the system tables.
+
+    MariaDB 11 renamed them. Raises ServerError where `share` lacks one.
+    """
+    for family in ("mariadb", "mysql"):
+        files = [share / f"{family}_{name}" for name in SYSTEM_TABLES]
+        if all(file.exists() for file in files):
+            return files
+    raise ServerError(f"the server is installed without its SQL files, such as {files[0]}")
+
+
+def _template(program: Program, flags: Sequence[str]) -> Path | None:
+    """Return where the template for a program and its options is, or should be.
+
+    Options with a path are one run's own: a template for them would never be used again.
+    """
+    if any("/" in flag for flag in flags):
+        return None
+    path = program.path.resolve()
+    status = path.stat()
+    zones = ZONES.stat().st_mtime_ns if ZONES.exists() else 0
+    made_of = (RECIPE, program.build, str(path), status.st_size, status.st_mtime_ns, zones, *flags)
+    return cache.entry("template", *made_of)
+
+
+def pack(data: Path, template: Path) -> None:
+    """Make a template of a data folder."""
+    template.mkdir()
+    (template / INDEX).write_text(json.dumps(copy(data, template / "data")))
+
+
+def unpack(template: Path, data: Path) -> bool:
+    """Make a data folder of a template, if that is there and whole."""
+    try:
+        index = json.loads((template / INDEX).read_text())
+    except (OSError, ValueError):
+        return False
+    cache.used(template)
+    with suppress(FileNotFoundError, PermissionError):
+        if copy(template / "data", data) == index:
+            return True
+    shutil.rmtree(data, ignore_errors=True)
+    return False
+
+
+def _copy_file(source: str, target: str) -> list[int]:
+    """Copy a file without its empty pages; return its size and checksum. Raises OSError."""
+    read = os.open(source, os.O_RDONLY)
+    write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    checksum = 0
+    try:
+        size = os.fstat(read).st_size
+        for at, page in _pages(read, size):
+            checksum = zlib.crc32(page, checksum)
+            if os.pwrite(write, page, at) != len(page):  # the disk is full just here
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+        os.truncate(write, size)
+    finally:
+        os.close(read)
+        os.close(write)
+    return [size, checksum]
+
+
+def _pages(descriptor: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the pages of a file that are not empty, and where they are."""
+    at = 0
+    while at < size:
+        try:
+            data = os.lseek(descriptor, at, os.SEEK_DATA)
+        except OSError:  # only a hole is left
+            return
+        end = os.lseek(descriptor, data, os.SEEK_HOLE)
+        for at in range(data - data % PAGE, end, PAGE):
+            page = os.pread(descriptor, PAGE, at)
+            if page != EMPTY[: len(page)]:
+                yield at, page
+        at += PAGE
+
+
+def _system_tables(program: Program) -> Iterator[str]:
+    """Yield the SQL that makes a MariaDB's system tables, and a root without a password."""
+    yield from ("create database mysql;", "use mysql;", "set @auth_root_socket=null;")
+    for file in system_tables(_share(program)):
+        # As the installer does: no account for this machine's name.
+        lines = file.read_text(encoding="utf-8").splitlines()
+        yield from (line for line in lines if "@current_hostname" not in line)
+    yield "alter table time_zone_transition transactional=0;"  # else 3 MB of its log stay
+    # It makes one for each loopback address.
+    yield "delete from global_priv where user = 'root' and host <> 'localhost';"
+
+
+def _share(program: Program) -> Path:
+    found = re.search(
+        r"^character-sets-dir\s+(\S.*?)/?$", ask(program, "--verbose", "--help"), re.M
+    )
+    return Path(found[1]).parent if found else Path("/usr/share/mysql")

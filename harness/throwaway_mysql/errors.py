@@ -1,0 +1,23 @@
+"""The one error of this package."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FULL = "the disk is full: make room"
+
+
+class ServerError(RuntimeError):
+    """Something is wrong with a server; the message is one line that says what to do."""
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Turn what the system refuses into a ServerError; `what` says what fails by that."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = FULL if full else error.strerror
+        where = f" ({error.filename})" if error.filename else ""
+        raise ServerError(f"{what}: {reason}{where}") from None

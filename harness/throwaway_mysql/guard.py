@@ -1,0 +1,98 @@
+"""Remove a run's folder once the run has ended, and end the server on it.
+
+    python -I -S guard.py FOLDER
+
+The run holds a record lock on the file `alive` in FOLDER. Such a lock ends with its process,
+however that ends, and unlike an open pipe it is not handed to forked children. Where the run has
+left a file `kept`, the server's own end is awaited first. If this program is killed as well, the
+next run's sweep calls the same clear().
+"""
+
+# Little is imported, and no pathlib: it takes longer to load than all of this.
+import fcntl
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+GONE = ".gone"  # what the name of a folder ends with that is being removed
+KEPT = "kept"
+KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
+POLL = 0.002
+IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
+
+
+def main(folder: str) -> None:
+    """Wait for the run's end, then clear its folder."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(FileNotFoundError), open(f"{folder}/alive", "r+b") as file:  # noqa: PTH123
+        fcntl.lockf(file, fcntl.LOCK_EX)
+    while is_kept(folder) and (pids := servers(folder)):
+        await_end(pids[0])
+    clear(folder)
+
+
+def is_kept(folder: str) -> bool:
+    """Tell whether the run wanted its server to go on."""
+    return os.path.exists(f"{folder}/{KEPT}")  # noqa: PTH110
+
+
+def clear(folder: str) -> None:
+    """End the servers on a folder, and remove it; several processes may do so at once."""
+    import shutil  # only now: it takes long
+
+    folder = folder.removesuffix(GONE)
+    with suppress(OSError):  # from here on no program can begin on it
+        os.rename(folder, folder + GONE)  # noqa: PTH104
+    deadline = now() + KILLED_WITHIN
+    while (pids := servers(folder)) and now() < deadline:
+        for pid in pids:
+            with suppress(OSError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL)
+    for path in (folder, folder + GONE):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def servers(folder: str) -> list[int]:
+    """Return the processes of servers whose data are in a folder."""
+    return [pid for pid, words in _commands() if f"\0--datadir={folder}/" in words]
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    """Yield each process and its command line, with NUL before each argument."""
+    if os.path.exists("/proc/self/cmdline"):  # noqa: PTH110
+        for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+            with suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:  # noqa: PTH123
+                yield int(name), os.fsdecode(file.read())
+        return
+    with os.popen("ps -axww -o pid=,command=") as output:  # noqa: S605, S607
+        for line in output:
+            pid, _, command = line.strip().partition(" ")
+            yield int(pid), command.replace(" --", "\0--")
+
+
+def await_end(pid: int) -> None:
+    """Return when a process has ended, or after a second where the system cannot tell."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        time.sleep(1)
+    else:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll()
+        os.close(descriptor)
+
+
+def now() -> float:
+    """Return the seconds of a clock that tests do not stop, as freezegun does time.monotonic()."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

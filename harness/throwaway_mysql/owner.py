@@ -1,0 +1,139 @@
+"""The owner of a throwaway database: its name says which process made it, where and when.
+
+{prefix}{begun}_{machine}_{pid}_{started}_{number}: with 6 + 8 + 5 + 7 + 4 characters and four `_`
+there is room for a prefix of 30 ("Identifier Length Limits" in MySQL's manual: 64).
+"""
+
+import functools
+import hashlib
+import os
+import re
+import time
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from throwaway_mysql.errors import ServerError
+
+LONGEST_PREFIX = 30
+# No capitals: with lower_case_table_names a server lists names in lower case.
+PREFIX = re.compile(rf"[a-z0-9_]{{1,{LONGEST_PREFIX - 1}}}_")
+NAME = re.compile(r"([0-9a-z]{6})_([0-9a-f]{8})_([0-9a-z]{1,5})_([0-9a-z]{1,7})_([0-9a-z]{1,4})")
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+NUMBERS = 36**4  # of the databases of one owner
+DAY = 24 * 3600  # seconds for which a process of another machine counts as alive
+ENDED = "ZX"  # states of a process that has ended, but not for its parent
+
+
+class Liveness(Enum):
+    """Whether a database is still in use."""
+
+    LIVE = "live"  # its process runs
+    UNSURE = "unsure"  # its process is another machine's
+    KEPT = "kept"  # its process has ended, and wanted it kept
+    LEFT = "left"  # its process has ended
+
+
+class Owner(NamedTuple):
+    """A process: when it began (seconds since 1970), its machine, its id, its start in ticks."""
+
+    begun: int
+    machine: str
+    pid: int
+    started: int
+
+    @classmethod
+    def me(cls) -> "Owner":
+        """Return this process."""
+        return _of(os.getpid())
+
+    def name(self, prefix: str, number: int) -> str:
+        """Return the name of one of its databases."""
+        if not PREFIX.fullmatch(prefix):
+            raise ServerError(
+                f"'{prefix}' cannot begin the names of throwaway databases: choose 2 to "
+                f"{LONGEST_PREFIX} small letters (a to z), digits and '_', the last a '_'"
+            )
+        if not 0 <= number < NUMBERS:
+            raise ServerError(f"{number} is no number of a throwaway database: below {NUMBERS}")
+        begun, pid, started, count = map(_base36, (self.begun, self.pid, self.started, number))
+        return f"{prefix}{begun:0>6}_{self.machine}_{pid}_{started}_{count}"
+
+    @property
+    def here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.machine == machine()
+
+    def state(self, now: int) -> Liveness:
+        """Return whether it lives; `now` is the server's time, which tests do not freeze."""
+        if self.here:
+            return Liveness.LIVE if _lives(self.pid, self.started) else Liveness.LEFT
+        return Liveness.UNSURE if now - self.begun < DAY else Liveness.LEFT
+
+
+def parse(name: str, prefix: str) -> Owner | None:
+    """Return the owner in a database's name, or None if it is not such a name."""
+    found = NAME.fullmatch(name.removeprefix(prefix)) if name.startswith(prefix) else None
+    if not found:
+        return None
+    begun, machine, pid, started, _ = found.groups()
+    return Owner(int(begun, 36), machine, int(pid, 36), int(started, 36))
+
+
+@functools.cache
+def machine() -> str:
+    """Return an id of this machine, since its start, and of this container.
+
+    Containers of one image share the machine's id and, on one host, its start; their pid
+    namespaces differ (pid_namespaces(7)).
+    """
+    files = map(Path, ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"))
+    marks = [os.uname().nodename, *(path.read_text() for path in files if path.exists())]
+    namespace = Path("/proc/self/ns/pid")
+    marks.append(str(namespace.readlink()) if namespace.exists() else "")
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:8]
+
+
+@functools.cache
+def _of(pid: int) -> Owner:
+    started = _started(pid) or 0
+    return Owner(_since_1970(started), machine(), pid, started)
+
+
+def _since_1970(started: int) -> int:
+    """Return when a process of this machine began, by the kernel's clock."""
+    now = time.clock_gettime(time.CLOCK_REALTIME)  # unlike time.time(), not one of a test's
+    if not started:
+        return int(now)
+    boot = now - time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return int(boot + started / os.sysconf("SC_CLK_TCK"))
+
+
+def _lives(pid: int, started: int) -> bool:
+    """Return whether a process of this machine still runs; if that is unknown, it does."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's, whom /proc may hide
+        pass
+    return _started(pid) in (None, started)
+
+
+def _started(pid: int) -> int | None:
+    """Return when a process started, 0 if it has ended, None if that is unknown."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # proc_pid_stat(5): the name, the second field, may hold anything; the state is the third.
+    state, *fields = text.rpartition(")")[2].split()
+    return 0 if state in ENDED else int(fields[18])
+
+
+def _base36(number: int) -> str:
+    text = ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = DIGITS[digit] + text
+    return text or "0"

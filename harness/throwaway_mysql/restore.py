@@ -1,0 +1,151 @@
+"""Restore the rows that a test has changed, from the template."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from throwaway_mysql.clone import LEAVE, Template
+from throwaway_mysql.connections import insist, rows
+from throwaway_mysql.contents import SEQUENCE, SESSION, TRIGGERS, VERSIONED
+from throwaway_mysql.databases import Database, Databases
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.grants import identifier
+
+INSTEAD = "set mysql_database = test"
+# InnoDB keeps the time of the last commit to a table in whole seconds, by a clock that may be some
+# milliseconds late: a later commit in the same second does not show. With partitions and other
+# engines the time says less.
+TABLES = """
+SELECT table_name, COALESCE(auto_increment, 1), create_time, update_time, COALESCE(
+  engine = 'InnoDB' AND create_options NOT LIKE '%%partitioned%%'
+  AND update_time < NOW() - INTERVAL 1 SECOND, 0)
+FROM information_schema.tables
+WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+"""
+
+
+class Table(NamedTuple):
+    """A table in the server's words; if `sure`, a later change will show in its times."""
+
+    name: str
+    next: int  # AUTO_INCREMENT
+    created: Any
+    updated: Any
+    sure: int
+
+
+class Rows:
+    """The rows of a database that is a template's copy.
+
+    Raises ServerError where rows could not be put back in it.
+    """
+
+    def __init__(self, template: Template, database: Database | str, databases: Databases) -> None:
+        self.database = database if isinstance(database, str) else database.name
+        self._template, self._databases = template, databases
+        self._same: dict[str, Table] = {}  # tables as they were when they had the template's rows
+        self._sums: dict[str, Any] = {}  # the template's checksums
+        with databases.connected(f"the rows of {self.database} cannot be known") as connection:
+            rows(connection, SESSION)
+            self._first = {table.name: table.next for table in _tables(connection, template.name)}
+            fire = {(table, event) for _, table, event in rows(connection, TRIGGERS, self.database)}
+        self._fires_at_delete = {table for table, event in fire if event == "DELETE"}
+        if at_insert := sorted(name for name in template.filled if (name, "INSERT") in fire):
+            raise ServerError(
+                f"rows of {at_insert[0]} in {self.database} cannot be put back, as a trigger "
+                f"fires at each: {INSTEAD}"
+            )
+
+    def restore(self) -> list[str]:
+        """Make all rows and the AUTO_INCREMENT counters the template's; return the changed tables.
+
+        Ends connections whose locks are in the way, as a drop does: see `Databases.leaks`.
+        """
+        changed: set[str] = set()
+        what = f"the rows of {self.database} were not put back"
+        with self._databases.connected(what) as connection:
+            rows(connection, SESSION)
+            connection.select_db(self.database)
+            try:
+                ended = insist(
+                    connection, self.database, lambda: changed.update(self._restore(connection))
+                )
+            finally:
+                rows(connection, LEAVE)
+            self._databases.report(self.database, ended)
+        return sorted(changed)
+
+    def _restore(self, connection: "Connection[Cursor]") -> set[str]:
+        rows(connection, "ROLLBACK")  # what an attempt before had to break off
+        found = {table.name: table for table in _tables(connection, self.database)}
+        kinds = self._template.kinds
+        if gone := sorted(name for name in kinds if kinds[name] != SEQUENCE and name not in found):
+            raise ServerError(
+                f"the table {gone[0]} of {self.database} is gone, and only rows are put back "
+                f"after a test: {INSTEAD}"
+            )
+        changed = set(self._changed(connection, found.values()))
+        moved = {name for name in found if found[name].next != self._first.get(name, 1)}
+        for statement in self._statements(changed, moved):
+            rows(connection, statement)
+        same = found.keys() - changed - moved
+        self._same = {name: found[name] for name in same if found[name].sure}
+        return changed | moved
+
+    def _changed(self, connection: "Connection[Cursor]", found: Iterable[Table]) -> Iterator[str]:
+        """Yield the tables whose rows differ from the template's, or may."""
+        filled, unsummed = self._template.filled, self._template.unsummed
+        unsure = [table.name for table in found if not self._is_same(table)]
+        yield from (name for name in unsure if name in filled & unsummed)
+        summed = [name for name in unsure if name in filled - unsummed]
+        if new := [name for name in summed if name not in self._sums]:
+            self._sums |= _checksums(connection, self._template.name, new)
+        now = _checksums(connection, self.database, summed)
+        yield from (name for name in summed if now[name] != self._sums[name])
+        yield from _filled(connection, [name for name in unsure if name not in filled])
+
+    def _is_same(self, table: Table) -> bool:
+        before = self._same.get(table.name)
+        return before is not None and before[2:4] == table[2:4]
+
+    def _statements(self, changed: set[str], moved: set[str]) -> Iterator[str]:
+        """Yield the statements that restore tables, first those that commit by themselves."""
+        kinds, filled = self._template.kinds, self._template.filled
+        versioned = {name for name in changed if kinds.get(name) == VERSIONED}
+        truncated = changed & self._fires_at_delete - versioned  # which takes longer
+        yield from (f"TRUNCATE TABLE {identifier(name)}" for name in sorted(truncated))
+        if changed:
+            yield "BEGIN"
+            for name in sorted(changed - truncated):
+                yield f"DELETE FROM {identifier(name)}"  # noqa: S608
+            yield from (f"DELETE HISTORY FROM {identifier(name)}" for name in versioned)
+            yield from map(self._template.insert, sorted(changed & filled))
+            yield "COMMIT"
+        yield from (self._template.insert(name) for name in kinds if kinds[name] == SEQUENCE)
+        for name in sorted(moved | truncated):
+            yield f"ALTER TABLE {identifier(name)} AUTO_INCREMENT = {self._first.get(name, 1)}"
+
+
+def _tables(connection: "Connection[Cursor]", database: str) -> list[Table]:
+    return [Table._make(row) for row in rows(connection, TABLES, database)]
+
+
+def _checksums(
+    connection: "Connection[Cursor]", database: str, tables: Sequence[str]
+) -> dict[str, Any]:
+    if not tables:
+        return {}
+    names = ", ".join(f"{identifier(database)}.{identifier(table)}" for table in tables)
+    found = rows(connection, f"CHECKSUM TABLE {names}")
+    return {table: total for table, (_, total) in zip(tables, found, strict=True)}
+
+
+def _filled(connection: "Connection[Cursor]", tables: Sequence[str]) -> list[str]:
+    """Return the tables that have rows: in half the time of as many EXISTS."""
+    selects = [
+        f"(SELECT {number} FROM {identifier(table)} LIMIT 1)"  # noqa: S608
+        for number, table in enumerate(tables)
+    ]
+    return [tables[number] for (number,) in rows(connection, " UNION ALL ".join(selects) or "DO 0")]

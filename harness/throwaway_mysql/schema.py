@@ -1,0 +1,202 @@
+"""Sources of a throwaway database's schema: Alembic, a function, or a file of SQL."""
+
+import asyncio
+import inspect
+import re
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from throwaway_mysql.errors import ServerError
+from throwaway_mysql.login import Login
+
+if TYPE_CHECKING:
+    from throwaway_mysql.migrations import AlembicProject
+
+# Makes tables or rows in the database of that name; it may be an `async def`.
+Step = Callable[[Login, str], object]
+PLAIN = (str, bytes, int, float, type(None), Path)
+NO_QUERY = 1065  # only a comment that this server skips
+# The servers execute what stands in comments /*! ... */.
+ELSEWHERE = re.compile(
+    rb"(?:/\*M?!\d*\s*)?(USE\b|(?:CREATE|DROP|ALTER)\s+(?:DATABASE|SCHEMA)\b)", re.I
+)
+COMMENT = rb"(?:--(?=\s|\Z)|\#)[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
+BLANK = re.compile(rb"(?:\s|" + COMMENT + rb")*", re.DOTALL)
+# Texts and comments, in which a delimiter does not count, and the command that changes it.
+MARKS = (
+    rb"""|(?P<change>\n[ \t]*DELIMITER[ \t]+(?P<next>\S+)[^\n]*)"""
+    rb"""|'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|`[^`]*`?|""" + COMMENT
+)
+
+
+class Schema(Protocol):
+    """What makes the schema of a throwaway database."""
+
+    def make(self, login: Login, database: str) -> None:
+        """Make the schema, and its rows, in an empty database."""
+
+
+@dataclass(frozen=True)
+class AlembicSchema:
+    """The schema that an Alembic project's revisions make, and what `seed` puts into it.
+
+    `ini` is its alembic.ini or pyproject.toml, whose env.py must use the connection in
+    `config.attributes["connection"]` where there is one (Alembic's cookbook, "Sharing a
+    Connection"). `name` is the section of the ini, as in `alembic -n`; `driver` is the project's
+    own, such as `mysqldb`, and `connect_args` are those of its engine.
+    """
+
+    ini: str | Path
+    seed: Step | None = None
+    name: str = "alembic"
+    driver: str = "pymysql"
+    connect_args: Mapping[str, Any] | None = None
+
+    def make(self, login: Login, database: str) -> None:
+        """Upgrade to the newest revisions, then call the seed."""
+        self.project(login, database).upgrade()
+        _call(self.seed, login, database)
+
+    def project(self, login: Login, database: str) -> "AlembicProject":
+        """Return the commands of its Alembic project on a database."""
+        try:
+            from throwaway_mysql.migrations import AlembicProject
+        except ModuleNotFoundError as error:
+            missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
+            raise ServerError(missing) from None
+        more: dict[str, Any] = {
+            "name": self.name,
+            "driver": self.driver,
+            "connect_args": self.connect_args,
+        }
+        return AlembicProject(self.ini, login, database, **more)
+
+
+@dataclass(frozen=True)
+class CallableSchema:
+    """The schema that a function makes, such as `metadata.create_all`, and what `seed` adds."""
+
+    call: Step
+    seed: Step | None = None
+
+    def make(self, login: Login, database: str) -> None:
+        """Call it, then the seed."""
+        _call(self.call, login, database)
+        _call(self.seed, login, database)
+
+
+@dataclass(frozen=True)
+class SqlSchema:
+    """The schema of a file of SQL, with DELIMITER as the mysql client has it, and what `seed` adds.
+
+    Raises ServerError with the line if the server refuses a statement, or if one would lead to
+    another database.
+    """
+
+    path: str | Path
+    seed: Step | None = None
+
+    def make(self, login: Login, database: str) -> None:
+        """Execute the statements of the file, then call the seed."""
+        import pymysql
+
+        from throwaway_mysql.connections import SLOWEST, reason, rows
+
+        path = Path(self.path)
+        if not path.exists():
+            raise ServerError(f"there is no {path}: correct the path of SqlSchema")
+        with login.connect(SLOWEST) as connection:
+            connection.select_db(database)
+            for line, statement in statements(path.read_bytes()):
+                if found := ELSEWHERE.match(statement):
+                    what = f"'{found[1].decode()}' would lead to another database: take it out"
+                    raise ServerError(f"{path}:{line}: {what}")
+                try:
+                    rows(connection, statement or b"DO 0")
+                except pymysql.MySQLError as error:
+                    if error.args[0] != NO_QUERY:
+                        raise ServerError(f"{path}:{line}: {reason(error)}") from None
+        _call(self.seed, login, database)
+
+
+def statements(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the statements of a file of SQL, with the line where each begins."""
+    text = b"\n" + text.removeprefix(b"\xef\xbb\xbf")
+    marks, start, at = _marks(b";"), 0, 0
+    while found := marks.search(text, at):
+        at = found.end()
+        if found["change"]:
+            marks, start = _marks(found["next"]), at
+        elif found["delimiter"]:
+            yield _numbered(text, start, found.start())
+            start = at
+    yield _numbered(text, start, len(text))
+
+
+def _marks(delimiter: bytes) -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?P<delimiter>" + re.escape(delimiter) + rb")" + MARKS, re.DOTALL | re.IGNORECASE
+    )
+
+
+def _numbered(text: bytes, start: int, end: int) -> tuple[int, bytes]:
+    found = BLANK.match(text, start, end)
+    begin = found.end() if found else start
+    return text.count(b"\n", 0, begin), text[begin:end].strip()
+
+
+def key_of(schema: Schema) -> str | None:
+    """Return a key that equal schemas have in every process of a run; None if there is none.
+
+    There is none for a project's own class, or if a part is not a plain value or a module's
+    function, such as a closure.
+    """
+    if type(schema) not in (AlembicSchema, CallableSchema, SqlSchema):
+        return None
+    values = [_plain(getattr(schema, field.name)) for field in fields(schema)]  # type: ignore[arg-type]
+    return None if None in values else repr((type(schema).__name__, *values))
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, Mapping):
+        value = sorted(value.items())
+    if isinstance(value, list | tuple):
+        values = [_plain(item) for item in value]
+        return None if None in values else repr(values)
+    if isinstance(value, FunctionType):
+        code, defaults = value.__code__, _plain([value.__defaults__, value.__kwdefaults__])
+        own = value.__closure__ is None and "<" not in value.__qualname__
+        where = f"{code.co_filename}:{code.co_firstlineno}:{value.__qualname__}"
+        return f"{where} {defaults}" if own and defaults else None
+    return repr(value) if isinstance(value, PLAIN) else None
+
+
+def _call(step: Step | None, login: Login, database: str) -> None:
+    if step:
+        result = step(login, database)
+        if inspect.isawaitable(result):
+            wait_for(result)
+
+
+def wait_for(result: Awaitable[object]) -> None:
+    """Await something in a new thread, as the caller's thread may have a running loop."""
+    failure: list[BaseException] = []
+
+    async def wait() -> None:
+        await result
+
+    def run() -> None:
+        try:
+            asyncio.run(wait())
+        except BaseException as error:  # noqa: BLE001 (raised again below)
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="throwaway-mysql schema")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure.pop()

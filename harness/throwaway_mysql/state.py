@@ -1,0 +1,169 @@
+"""What one process of a pytest run has made: databases, until they are dropped or kept.
+
+pytest loads this in every run; what only a run with databases needs is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from throwaway_mysql.errors import ServerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from throwaway_mysql.databases import Database, Databases
+    from throwaway_mysql.login import Login
+    from throwaway_mysql.owner import Owner
+    from throwaway_mysql.restore import Rows
+    from throwaway_mysql.run import RunFolder
+
+OUTPUT = "throwaway_mysql"  # where a worker of pytest-xdist and the controller leave things
+
+
+@dataclass
+class Use:
+    """A database in use: by which fixture's scope it is known when that is over."""
+
+    databases: Databases
+    database: Database
+    failures: int  # of the run when it was made
+    over: bool = False
+    rows: Rows | None = None  # where they are put back after each test
+
+
+class State:
+    """The state of the plugin in one pytest process, which is the run or a worker of it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.lines: list[str] = []  # for the report
+        self.uses: list[Use] = []
+        # By account, prefix and spared names: a run has one, unless its fixtures have parameters.
+        self.servers: dict[tuple[Login, str, tuple[str, ...]], Databases] = {}
+        self.environment: Database | None = None  # that the ini option mysql_env named
+        self.planned_private = False  # mysql_env has named the run's private server
+        self.error = ""  # of mysql_env, told when pytest is configured
+        self._folder: RunFolder | None = None
+        self._has_kept = False
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> State:
+        """Return the process's one."""
+        return config.stash.setdefault(STATE, cls(config))
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What the controller of pytest-xdist gave this process; empty if this is the run."""
+        found: dict[str, Any] = getattr(self.config, "workerinput", {}).get(OUTPUT, {})
+        return found
+
+    @property
+    def owner(self) -> Owner:
+        """The process that is the run."""
+        from throwaway_mysql.owner import Owner
+
+        return Owner(*self.input["owner"]) if self.input else Owner.me()
+
+    def folder(self) -> Path:
+        """Return the folder for the run's private server."""
+        from pathlib import Path
+
+        from throwaway_mysql.run import RunFolder
+
+        path = Path(self.input.get("folder", ""))
+        if path.name and path.is_dir():  # else the worker is on another machine
+            return path
+        if self._folder is None:
+            self._folder = RunFolder()
+            self.config.add_cleanup(self._folder.close)
+        return self._folder.folder
+
+    def settle(self, failures: int, *, restore: bool = True) -> Iterator[str]:
+        """Drop or keep databases whose use is over, put back rows in others; yield the errors."""
+        for use in list(self.uses):
+            try:
+                if use.over:
+                    self.uses.remove(use)
+                    self._end(use, failures)
+                elif use.rows and restore:
+                    use.rows.restore()
+            except ServerError as error:
+                yield str(error)
+
+    def _end(self, use: Use, failures: int) -> None:
+        chosen = self.config.getoption("--db-keep")
+        if chosen == "all" or (chosen == "failed" and failures > use.failures):
+            self._keep(use)
+        else:
+            print("Destroying db")
+            use.databases.drop(use.database.name)
+
+    def _keep(self, use: Use) -> None:
+        from throwaway_mysql.run import RunLogin, keep_server, ways_in
+
+        name, login = use.database.name, use.databases.login
+        if self.environment is not None and name == self.environment.name:
+            name = _move(use)
+        use.databases.keep(name)
+        self._has_kept = True
+        if isinstance(login, RunLogin):
+            keep_server(login)
+        self.lines += ways_in(login, name)
+
+    def finish(self, session: pytest.Session) -> None:
+        """End all that is left at the end of the process."""
+        for use in self.uses:
+            use.over = True
+        self.lines += self.settle(session.testsfailed)
+        output = getattr(self.config, "workeroutput", None)
+        for databases in self.servers.values():
+            self._clean(databases, is_run=output is None)
+            self.lines += (f"a leak: {leak}" for leak in databases.leaks)
+            databases.close()
+        if output is not None:
+            output[OUTPUT] = self.lines, self._has_kept, pickle.dumps(list(self.servers))
+
+    def take(self, node: Any) -> None:
+        """Take what a worker of pytest-xdist hands over at its end, unless it crashed."""
+        from throwaway_mysql.databases import Databases
+
+        if output := getattr(node, "workeroutput", {}).get(OUTPUT):
+            lines, has_kept, servers = output
+            self.lines += lines
+            self._has_kept |= has_kept
+            for key in pickle.loads(servers):  # noqa: S301 (our own)
+                login, prefix, spared = key
+                self.servers.setdefault(key, Databases(login, prefix, spared=spared))
+
+    def _clean(self, databases: Databases, *, is_run: bool) -> None:
+        """Drop this process's templates and, where it is the run, what crashed workers left."""
+        from throwaway_mysql.run import RunLogin
+
+        if isinstance(databases.login, RunLogin) and not self._has_kept:
+            return  # all ends with the server
+        try:
+            databases.drop_all()
+            if is_run:
+                self.lines += map(DROPPED.format, databases.sweep())
+        except ServerError as error:
+            self.lines.append(str(error))
+
+
+STATE = pytest.StashKey[State]()
+DROPPED = "dropped what a killed run left: {}"
+
+
+def _move(use: Use) -> str:
+    """Copy a database, as its name is to be used again; drop it, and return the copy's name."""
+    from throwaway_mysql.clone import Template
+
+    copy = use.databases.create()
+    Template(use.databases, use.database.name).copy(copy)
+    use.databases.drop(use.database.name)
+    return copy.name
