@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import processes, wait_until
+from support.processes import collect_garbage, processes, wait_until
 
 from throwaway_mysql import migrations  # noqa: F401 (SQLAlchemy cannot be imported once more)
 from throwaway_mysql.databases import Databases
@@ -113,7 +113,10 @@ class Project:
     def run(self, *options: str, **files: str) -> pytest.RunResult:
         """Write the project, and run pytest on it in this process."""
         self.write(**files)
-        return self.pytester.runpytest_inprocess(*QUIET, *options)
+        try:
+            return self.pytester.runpytest_inprocess(*QUIET, *options)
+        finally:
+            collect_garbage()
 
     def spawn(self, *options: str, **files: str) -> pytest.RunResult:
         """Do so in a process of its own, for runs that are killed."""

@@ -1,11 +1,13 @@
-"""Looks at processes, and scripts that run as processes of their own."""
+"""Processes that tests look at, scripts that they run as such, and what these leave behind."""
 
+import gc
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,3 +121,13 @@ def kill_at(moment: str, begin: Callable[[], "subprocess.Popen[str]"], parent: P
         starter.wait()
         if is_right:
             return
+
+
+def collect_garbage() -> None:
+    """Collect what a project's code forgot on purpose, such as a connection.
+
+    Else the garbage collector finds it in another test, which fails by the warning.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
