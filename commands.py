@@ -25,7 +25,9 @@ FOLDER = Path(__file__).with_name(".mysql")
 def mysql() -> None:
     """Start, stop and set up the database server."""
     if not find_spec("throwaway_mysql"):
-        raise click.ClickException("this needs throwaway-mysql, which development has only")
+        raise click.ClickException(
+            "this needs throwaway-mysql, which is installed for development only"
+        )
 
 
 @mysql.command()

@@ -27,15 +27,15 @@ TABLE: Any = {
 }
 
 NOT_MIGRATED = (
-    "The database has another schema than this program: run `alembic upgrade head` if it is older, "
-    "deploy the newer program if not."
+    "The database schema does not match this program: run `alembic upgrade head` if the schema is "
+    "older, or deploy the newer program."
 )
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
 RETRY_AFTER = 2  # seconds: about what a database needs to start again
 DETAILS = {
-    Kind.OUTAGE: "The database is away, or cannot serve now.",
+    Kind.OUTAGE: "The database is unavailable.",
     Kind.CONFLICT: "Another transaction was in the way: try again.",
-    Kind.REFUSAL: "The database refuses this program: its log says why.",
+    Kind.REFUSAL: "The database refuses this program. The program's log says why.",
     Kind.SCHEMA: NOT_MIGRATED,
 }
 

@@ -57,7 +57,7 @@ def _problem_of(binding: Binding, known: set[str]) -> str:
         return "must be NAME=value, where a quote that begins the value ends it too"
     for part in parse_variables(binding.value or ""):
         if isinstance(part, Variable) and part.default is None and part.name not in known:
-            return "has a ${NAME} that is no variable's: write ${:-${} for the two signs ${"
+            return "has a ${NAME} that is not set: write ${:-${} for a literal ${"
     return ""
 
 
@@ -72,7 +72,7 @@ def read_by_quart_alone(folder: Path, names: Collection[str]) -> list[str]:
     if not get_load_dotenv():  # QUART_SKIP_DOTENV
         return []
     if quart.get_parameter_source("env_file") not in {None, ParameterSource.DEFAULT}:
-        return ["quart -e reads its file last, so that .env and .quartenv win: write it into .env"]
+        return ["quart -e reads its file last, so .env and .quartenv win: put the values into .env"]
     found = [find_dotenv(name, usecwd=True) for name in NAMES]
     files = [file for file in found if file and not Path(file).parent.samefile(folder)]
     ours = _values(folder / name for name in NAMES)

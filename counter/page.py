@@ -23,7 +23,7 @@ async def home() -> str:
     headers = request.scope["headers"]
     if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
         # Refused, a browser asks again when the person really comes, and that is counted.
-        abort(503, "This page counts its views, so it is not given in advance. It was not counted.")
+        abort(503, "This page counts its views, so it cannot be prefetched. It was not counted.")
     page = await _template()  # before counting: who is counted is shown the number
     if request.method == "HEAD":
         async with transaction() as connection:

@@ -71,5 +71,5 @@ async def _run(engine: AsyncEngine, pause: float) -> None:
             well = True
         except Exception as error:  # noqa: BLE001 (a database that is away makes any)
             if well:  # one line for each outage
-                log.warning("old receipts and idempotency keys stay: %r", error)
+                log.warning("old receipts and idempotency keys were not removed: %r", error)
             well = False

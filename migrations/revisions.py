@@ -4,12 +4,10 @@ from collections.abc import Collection
 
 from alembic.script import ScriptDirectory
 
-OLDER = (
-    "The database has another schema than this program, an older one: run `alembic upgrade head`."
-)
+OLDER = "The database schema is older than this program: run `alembic upgrade head`."
 NEWER = (
-    "The database has another schema than this program, a newer one (revision {there}): deploy the "
-    "program that made it, or use that to run `alembic downgrade {newest}`."
+    "The database schema is newer than this program (revision {there}): deploy the program that "
+    "made it, or use that to run `alembic downgrade {newest}`."
 )
 
 

@@ -189,4 +189,4 @@ def test_a_file_for_quart_alone_is_refused_where_it_would_lose(project_copy: Pat
     command = "quart --app manage.py --env-file other mysql status"
     assert run(command, project_copy, QUART_SKIP_DOTENV="1").stderr == line
     assert run("uvicorn --env-file other manage:app", project_copy).stderr.endswith(line)
-    assert run(command, project_copy).stderr.startswith("quart -e reads its file last, so that")
+    assert run(command, project_copy).stderr.startswith("quart -e reads its file last, so ")

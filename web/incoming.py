@@ -34,7 +34,7 @@ NO_TARGET = "The target must be a path, or the URL of one."
 class CutShortError(BadRequest):
     """The body that was announced did not come: httptools takes that of an upgrade for none."""
 
-    description = "The body that this request announces did not come. Nothing was done."
+    description = "The body that this request announced did not arrive. Nothing was done."
 
     def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
         """Have the connection closed, where the body would be taken for another request."""

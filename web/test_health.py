@@ -87,7 +87,7 @@ async def test_a_schema_that_was_damaged_is_not_ready(fresh_db: Database, change
     async with app.test_app():
         response = await app.test_client().get("/health/ready")
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "another schema than this program" in await response.get_data(as_text=True)
+    assert "schema does not match this program" in await response.get_data(as_text=True)
 
 
 FAIL = """CREATE FUNCTION fail() RETURNS INT READS SQL DATA

@@ -1,4 +1,4 @@
-"""The JSON API: hits, and looks at counters."""
+"""The JSON API: hits, and reads of counters."""
 
 from quart import Quart
 from quart_schema import Info
@@ -12,13 +12,11 @@ INFO = Info(
     version="1",
     description=(
         "Counts things, each exactly once.\n\n"
-        "Counts are whole numbers. The numbers of JavaScript are exact up to 2^53 only: where"
-        " counts may grow beyond that, let it read them with a parser that keeps large"
-        " integers.\n\n"
-        "Where GET is answered, HEAD is too. Fields and parameters that are not known, or given"
-        " twice, are refused, never ignored. Every error is a problem document (RFC 9457). Where"
-        " something that was sent is not valid, its `errors` name each field and say what it must"
-        " be."
+        "Counts are whole numbers. JavaScript's numbers are exact only up to 2^53: if counts may"
+        " grow beyond that, read them with a parser that keeps large integers.\n\n"
+        "HEAD works wherever GET does. Unknown fields and parameters, and those given twice, are"
+        " refused, never ignored. Every error is a problem document (RFC 9457). If something that"
+        " was sent is not valid, its `errors` name each field and say what it must be."
     ),
 )
 

@@ -28,11 +28,11 @@ BEFORE_NAME, AFTER_NAME = "/api/v1/counters/", "/hits"  # in the path of a hit
 KEY_HEADER = b"idempotency-key"
 ERRORS = {
     "413": f"The body is larger than {LARGEST_BODY:,} bytes, or its hits are more than the database"
-    " takes at a time. Nothing was counted.",
+    " accepts at a time. Nothing was counted.",
     "422": "What was sent is not valid, or an idempotency key was used with another `by`. Nothing"
     " was counted.",
-    "503": "The database is away or refuses the hits, or too many wait for it. `detail` tells"
-    " whether hits were counted. With idempotency keys, they can be sent again in any case.",
+    "503": "The database is unavailable or refuses the hits, or too many are waiting. `detail`"
+    " says whether hits were counted. Hits with idempotency keys can always be sent again.",
 }
 
 
@@ -42,9 +42,9 @@ ERRORS = {
 async def hit(path: CounterPath, headers: HitHeaders, body: HitBody) -> Response:
     """Count a hit.
 
-    Adds `by` to the counter, which its first hit makes, and answers its count right after that.
-    Every hit is given a count of its own. With an Idempotency-Key, the request can safely be sent
-    again: for a day at least, it is answered the same count, and not counted again.
+    Adds `by` to the counter, which its first hit creates, and returns its count right after that.
+    Every hit gets a count of its own. With an Idempotency-Key, the request can safely be sent
+    again: for at least a day, it gets the same count and is not counted again.
     """
     hit = Hit(path.name, body.by, headers.idempotency_key)
     (counted,) = await _count([hit])

@@ -1,4 +1,4 @@
-"""The JSON API's looks at counters, which count nothing."""
+"""The JSON API's reads of counters, which count nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ from web.openapi.validation import validate
 
 reading = Blueprint("reading", __name__, url_prefix="/api/v1")
 
-NEVER_HIT = "There is no such counter: the first hit makes it."
+NEVER_HIT = "There is no such counter: the first hit creates it."
 BACK = timedelta(days=7)  # where `from` is not given
 LONGEST = timedelta(days=366)
 
@@ -32,9 +32,9 @@ LONGEST = timedelta(days=366)
 @validate(path=CounterPath)
 @returns(CounterResponse, errors={"404": NEVER_HIT})
 async def counter(path: CounterPath) -> Response:
-    """Look at a counter.
+    """Read a counter.
 
-    Shows the counter, and counts nothing.
+    Returns the counter, and counts nothing.
     """
     async with transaction() as connection:
         found = await read_counter(connection, path.name)
@@ -47,11 +47,11 @@ async def counter(path: CounterPath) -> Response:
 @validate(path=CounterPath, query=HoursQuery)
 @returns(HoursResponse, errors={"404": NEVER_HIT})
 async def hours(path: CounterPath, query: HoursQuery) -> Response:
-    """Look at a counter's hours.
+    """Read a counter's hours.
 
-    Shows the hours in UTC that have hits and begin from `from` on and before `to`. `from` is
-    rounded down to its hour, and is 7 days before `to` unless it is given; `to` is now. From one
-    to the other are 366 days at most.
+    Returns the hours in UTC that have hits and begin at or after `from` and before `to`. `from`
+    is rounded down to its hour. By default, `to` is now and `from` 7 days before it. They may be
+    at most 366 days apart.
     """
     start, end = _span(query)
     async with transaction() as connection:
@@ -70,9 +70,9 @@ async def hours(path: CounterPath, query: HoursQuery) -> Response:
 async def counters(query: CountersQuery) -> Response:
     """List counters.
 
-    Shows a page of the counters, of one namespace or of all, in the ASCII order of
-    `namespace/key`. `next` is the URL of the next page, or null on the last. A counter that is
-    added meanwhile makes no other appear twice or go missing.
+    Returns a page of the counters, of one namespace or all, in the ASCII order of
+    `namespace/key`. `next` is the URL of the next page, or null on the last one. If a counter is
+    added meanwhile, no other appears twice or goes missing.
     """
     async with transaction() as connection:
         # One more than the page has tells whether there is another page.
@@ -86,7 +86,7 @@ async def counters(query: CountersQuery) -> Response:
 
 
 def _span(asked: HoursQuery) -> tuple[datetime, datetime]:
-    """Return from which hour on and until when; raise Invalid where that is no span, or long."""
+    """Return the first hour and the end; raise Invalid if that is no span, or too long a one."""
     end = asked.end or datetime.now(UTC)
     start = asked.start or max(end - BACK, FIRST)
     if asked.start and start >= end:

@@ -157,7 +157,7 @@ class HitResponseHeaders(Model):
 
     idempotent_replayed: Annotated[str, WithJsonSchema({"const": "true"})] = Field(
         alias="Idempotent-Replayed",
-        description="There, and true, where the hit had been counted before, and was not again.",
+        description="Present, and true, if the hit was counted before and not counted again.",
     )
 
 

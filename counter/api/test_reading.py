@@ -56,7 +56,7 @@ async def test_a_counter_that_was_never_hit_is_not_found(
     response = await create_test_client.get(f"/api/v1/counters/{name}{path}")
     assert response.status_code == HTTPStatus.NOT_FOUND
     problem = await response.get_json()
-    assert problem["detail"] == "There is no such counter: the first hit makes it."
+    assert problem["detail"] == "There is no such counter: the first hit creates it."
 
 
 @pytest.mark.parametrize("path", ["/api/v1/counters", "/api/v1/counters/{}", "{}/hours"])

@@ -36,15 +36,13 @@ CAPACITY = 10_000  # hits that wait in a lane
 TICK = 0.02  # seconds that a request may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
-FULL = "Too many hits wait for the database. This one was not counted."
-ENDING = "This server is ending. The hit was not counted."
+FULL = "Too many hits are waiting for the database. This one was not counted."
+ENDING = "The server is shutting down. The hit was not counted."
 LATE = "The database did not take the hit in time. It was not counted."
 LOST = "The database was lost before it answered. The hit may have been counted."
-LONG = (
-    "The database takes no statement of that length. Send fewer hits at a time. None was counted."
-)
-FAULT = "The hit was not counted, for a reason that is in the log."
-REFUSED = "The database refuses the hit, for a reason that is in the log. It was not counted."
+LONG = "The request is too long for the database. Send fewer hits at a time. None was counted."
+FAULT = "The hit was not counted. The log says why."
+REFUSED = "The database refuses the hit. It was not counted. The log says why."
 
 log = logging.getLogger(__name__)
 
@@ -115,16 +113,16 @@ class Batcher:
                 pause = PAUSE
             except (NotWrittenError, UnsureError) as error:
                 if pause == 2 * PAUSE:  # one line for each outage, and none for a conflict
-                    log.warning("hits wait for the database: %r", error.__cause__)
+                    log.warning("hits are waiting for the database: %r", error.__cause__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except SchemaError as error:
                 if not self._schema_logged:
-                    log.warning("hits are given up: %s", error)
+                    log.warning("hits were dropped: %s", error)
                 self._schema_logged = True
                 self._give_up(f"{NOT_MIGRATED} The hit was not counted.")
             except Exception:  # whatever it is, nobody may hang
-                log.exception("hits are given up")
+                log.exception("hits were dropped")
                 self._give_up(FAULT)
 
     async def _turn(self) -> None:
@@ -249,7 +247,7 @@ class Batcher:
             request.fail(TooManyHitsError(LONG))
         else:
             if not batch.sums.keys() <= self._waiting.suspects:
-                log.warning("hits are refused, such as on %s: %s", min(batch.sums), error)
+                log.warning("the database refuses hits, such as on %s: %s", min(batch.sums), error)
             request.fail(RefusedHitError(REFUSED))
             self._waiting.suspect(batch.sums)
 

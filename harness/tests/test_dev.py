@@ -96,7 +96,7 @@ def test_it_serves_the_account_keeps_its_data_and_outlives_its_starter(
         assert secret not in server.log.read_text(errors="replace")
     assert server.stop() == "the private server has stopped"
     assert server.status() == (False, f"no server answers at {server.user.address}")
-    assert server.stop() == "the private server does not run"
+    assert server.stop() == "the private server is not running"
     server.start(mysql_program)
     os.kill(pid_of(server), signal.SIGKILL)  # as at the end of a machine
     server.start(mysql_program)
@@ -189,12 +189,12 @@ def test_the_status_tells_another_server_from_the_private_one(
         line = f"a server of your own answers at {other.root.address}"
         assert there.status() == (True, line)
         server.start(mysql_program)
-        also = f"the private server runs at {server.user.address}"
+        also = f"the private server is running at {server.user.address}"
         assert there.status() == (True, f"{line}; {also}")
     answers, line = with_user(server, password=ANOTHER).status()
     assert (answers, line.partition("; ")[2]) == (
         False,
-        "the private server runs with other settings",
+        "the private server is running with other settings",
     )
 
 

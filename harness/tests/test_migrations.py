@@ -235,7 +235,7 @@ def test_an_env_that_ignores_the_connection_is_one_line(
         port = closed.getsockname()[1]
     url = url.format(driver=f"mysql+{driver}", port=port)
     path.write_text(f"{path.read_text()}sqlalchemy.url = {url}\n")
-    with pytest.raises(ServerError, match=r"env\.py would migrate another database") as error:
+    with pytest.raises(ServerError, match=r"env\.py tried to migrate a database other") as error:
         AlembicSchema(path, driver=own).make(account, database)
     assert "secret" not in str(error.getrepr(style="native"))
     assert "\n" not in str(error.value)
@@ -265,8 +265,8 @@ def test_another_database_is_never_migrated(
         AlembicSchema(path).make(account, databases.create().name)
     collect_garbage()
     assert str(error.value) == (
-        f"{env} would migrate another database than the tests'{where.format(shown=make_url(url))}, "
-        f"so it was stopped: {USE_IT}"
+        f"{env} tried to migrate a database other than the tests'"
+        f"{where.format(shown=make_url(url))}, so it was stopped: {USE_IT}"
     )
     assert account.password not in str(error.value)
     assert tables(account, persons) == set()

@@ -138,14 +138,14 @@ def test_a_starter_that_is_killed_meanwhile_is_one_line(
     with running(f"print(flush=True)\n{JOINS}", run.folder, hangs) as (starter, _):
         wait_until((tmp_path / "begun").exists)
         starter.kill()
-    with pytest.raises(ServerError, match=r"^the process that started .* was ended meanwhile$"):
+    with pytest.raises(ServerError, match=r"^the process that was starting .* has ended$"):
         run_server(run.folder, mysql_program)
 
 
 @pytest.mark.parametrize(
     ("number", "reason"),
     [
-        (signal.SIGKILL, "it was killed, as where memory runs out"),
+        (signal.SIGKILL, "it was killed, perhaps because memory ran out"),
         (signal.SIGTERM, r"[^\n]*([sS]hutdown|Server - end)[^\n]*"),
         (signal.SIGSEGV, r"[^\n]*got signal 11[^\n]*"),
     ],

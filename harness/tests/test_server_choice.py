@@ -110,7 +110,7 @@ def test_a_private_one_where_another_is_configured_is_told_once(
     result = private_project.run(*workers, conftest=conftest, it=USES, two=USES)
     result.assert_outcomes(passed=2)
     where = f"127.0.0.1:{port} or localhost:{port}"
-    line = f"nothing answers at {where}: the tests had a private {find_program(mysql_program)}"
+    line = f"nothing answers at {where}: the tests used a private {find_program(mysql_program)}"
     assert result.stdout.str().count(line) == 1
 
 

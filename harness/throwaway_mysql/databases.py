@@ -97,7 +97,7 @@ class Databases:
         purpose = self.purposes.get(name, "")
         self.drop(name)
         self.purposes[name] = purpose
-        with self.connected(f"{name} was not made again") as connection:
+        with self.connected(f"{name} could not be made again") as connection:
             self._create(connection, name)
 
     def drop(self, name: str) -> None:
@@ -114,7 +114,7 @@ class Databases:
 
     def drop_all(self) -> None:
         """Drop all of the owner's databases but those that are kept."""
-        with self.connected("databases are not dropped") as connection:
+        with self.connected("cannot drop the databases") as connection:
             for name in self._names(connection):
                 if self._owns(name) and not _is_kept(connection, name):
                     self._drop(connection, name)
@@ -131,7 +131,7 @@ class Databases:
         Does nothing where another sweep is under way.
         """
         states = {Liveness.LEFT, Liveness.KEPT} if kept else {Liveness.LEFT}
-        with self.connected(f"no sweep at {self.login.address}") as connection:
+        with self.connected(f"cannot sweep {self.login.address}") as connection:
             sweeping = f"throwaway-mysql sweep {self.prefix}"
             if rows(connection, "SELECT GET_LOCK(%s, 0)", sweeping) != [(1,)]:
                 return []
@@ -143,7 +143,7 @@ class Databases:
 
     def survey(self) -> list[Status]:
         """Return the status of each database with the prefix, the oldest first."""
-        with self.connected(f"no look at {self.login.address}") as connection:
+        with self.connected(f"cannot list the databases at {self.login.address}") as connection:
             found = [self._status(connection, name) for name in self._names(connection)]
         return [status for status in found if status]
 
@@ -182,7 +182,7 @@ class Databases:
     def collation(self) -> str:
         """The collation of new databases: the server's own where that is one of utf8mb4."""
         if not self._collation:
-            with self.connected("no look at the server's collation") as connection:
+            with self.connected("cannot read the server's collation") as connection:
                 ((self._collation,),) = rows(connection, COLLATION)
         return self._collation
 
@@ -206,10 +206,10 @@ class Databases:
         if state is Liveness.LIVE:
             return Status(name, state, f"process {owner.pid} runs")
         if state is Liveness.UNSURE or (not owner.here and _is_young(connection, name, now)):
-            why = "its process is another machine's: it is left a day after its last table"
+            why = "its process is on another machine: it counts as ended a day after its last table"
             return Status(name, Liveness.UNSURE, why)
         if _is_kept(connection, name):
-            return Status(name, Liveness.KEPT, "its process has ended, and wanted it kept")
+            return Status(name, Liveness.KEPT, "its process has ended, and the run kept it")
         return Status(name, Liveness.LEFT, "its process has ended")
 
     def _sweeps(self, connection: "Connection[Cursor]", name: str) -> bool:

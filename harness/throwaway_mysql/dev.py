@@ -88,12 +88,12 @@ class DevServer:
         """Stop the server and wait until it has ended; return one line that tells."""
         with self._alone():
             if not self.runs():
-                return "the private server does not run"
+                return "the private server is not running"
             os.kill(self._pid(), SIGTERM)
             deadline = now() + SETTLED_WITHIN
             while self.runs():
                 if now() > deadline:
-                    raise ServerError(f"the private server still runs: see {self.log}")
+                    raise ServerError(f"the private server is still running: see {self.log}")
                 time.sleep(POLL)
         return "the private server has stopped"
 
@@ -130,7 +130,7 @@ class DevServer:
         self._refuse(error)
         if self.runs():
             self._let_in()
-            return f"the private server at {self.user.address} now lets in {self.user.user}"
+            return f"the private server at {self.user.address} now accepts {self.user.user}"
         program = find_program(program_path)
         if self.data.exists():
             self._check_version(program)
@@ -201,7 +201,7 @@ class DevServer:
         )
         if self.runs():
             reasons[Answer.NOTHING] = (
-                f"the private server runs, but not at {address}: run `{names.stop}`, "
+                f"the private server is running, but not at {address}: run `{names.stop}`, "
                 f"or restore {names.port}"
             )
         else:
@@ -236,8 +236,8 @@ class DevServer:
         """Say in what the private server, which runs, differs from the settings."""
         address = self._running.read_text()
         if address in ("", self.user.address):
-            return "; the private server runs with other settings"
-        return f"; the private server runs at {address}"
+            return "; the private server is running with other settings"
+        return f"; the private server is running at {address}"
 
     def _let_in(self) -> None:
         """Make the account and the database that the settings now name."""

@@ -38,7 +38,7 @@ class RunFolder:
 
     def __init__(self, *, on_disk: bool = False) -> None:
         self._owner = os.getpid()
-        with one_line("no server can be made for the tests"):
+        with one_line("cannot start a server for the tests"):
             self.folder, self._descriptor = claim(_parent(on_disk=on_disk))
             try:
                 self._guard = _start_guard(self.folder)

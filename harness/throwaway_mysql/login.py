@@ -234,7 +234,9 @@ class Login:
             line = f"{self.address} needs cryptography: pip install 'throwaway-mysql[rsa]'"
             return LoginError(f"a login by TCP to the server at {line}", Answer.UNABLE)
         if isinstance(getattr(error, "original_exception", error), ssl.SSLError):
-            return LoginError(f"no TLS with the server at {self.address}: {error}", Answer.REFUSAL)
+            return LoginError(
+                f"cannot use TLS with the server at {self.address}: {error}", Answer.REFUSAL
+            )
         match error.args:
             case (int(number), str(text)) if number == NO_TLS:
                 return LoginError(f"the server at {self.address} has no TLS", Answer.REFUSAL)
@@ -255,7 +257,7 @@ def check_allowed(login: Login) -> None:
     allowed = [host.strip() for host in os.environ.get(REMOTE, "").split(",")]
     if not login.near and login.host not in allowed:
         raise ServerError(
-            f"{login.address} is not this machine, so no database is made or dropped there: "
+            f"{login.address} is not this machine, so no databases are made or dropped there: "
             f"if that is meant, set {REMOTE}={login.host}"
         )
 

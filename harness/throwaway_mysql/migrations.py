@@ -179,7 +179,7 @@ class AlembicProject:
         """Return the error that names the other database; the text of a URL hides the password."""
         where = f" ({connection.engine.url})" if connection is not None else ""
         return ServerError(
-            f"{self._env} would migrate another database than the tests'{where}, so it was "
+            f"{self._env} tried to migrate a database other than the tests'{where}, so it was "
             f"stopped: {USE_IT}"
         )
 

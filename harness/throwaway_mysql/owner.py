@@ -30,7 +30,7 @@ class Liveness(Enum):
 
     LIVE = "live"  # its process runs
     UNSURE = "unsure"  # its process is another machine's
-    KEPT = "kept"  # its process has ended, and wanted it kept
+    KEPT = "kept"  # its process has ended, and the run kept it
     LEFT = "left"  # its process has ended
 
 

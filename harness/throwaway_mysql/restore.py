@@ -47,7 +47,7 @@ class Rows:
         self._template, self._databases = template, databases
         self._same: dict[str, Table] = {}  # tables as they were when they had the template's rows
         self._sums: dict[str, Any] = {}  # the template's checksums
-        with databases.connected(f"the rows of {self.database} cannot be known") as connection:
+        with databases.connected(f"cannot read the rows of {self.database}") as connection:
             rows(connection, SESSION)
             self._first = {table.name: table.next for table in _tables(connection, template.name)}
             fire = {(table, event) for _, table, event in rows(connection, TRIGGERS, self.database)}

@@ -48,8 +48,8 @@ __all__ = [
     "sweep_folders",
 ]
 
-ABANDONED = "the process that started the private server of this run was ended meanwhile"
-KILLED = "it was killed, as where memory runs out"  # else it has written to its log
+ABANDONED = "the process that was starting the private server of this run has ended"
+KILLED = "it was killed, perhaps because memory ran out"  # else it has written to its log
 PLAN, STATE = "login.json", "server.json"  # files in the folder
 LAST_WORDS_WITHIN = 10.0  # seconds between a server's silence and its end
 KEPT_ENDED_WITHIN = 60.0
@@ -105,7 +105,7 @@ def planned_login(folder: Path, *, tcp: bool = False) -> Login:
     The first call decides on it, and reserves its port for as long as this process lives.
     """
     plan = folder / PLAN
-    with one_line("no server can be made for the tests"), _alone(folder, "planning"):
+    with one_line("cannot start a server for the tests"), _alone(folder, "planning"):
         if not plan.exists():
             port = 0
             if tcp:
@@ -129,7 +129,7 @@ def run_server(
     """
     login = planned_login(folder, tcp=tcp)
     state = folder / STATE
-    with one_line("no server can be made for the tests"), _alone(folder, "starting"):
+    with one_line("cannot start a server for the tests"), _alone(folder, "starting"):
         first = not state.exists()
         if first:
             _write(state, {"error": ABANDONED})

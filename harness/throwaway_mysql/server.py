@@ -84,7 +84,7 @@ class Server:
         self.folder = folder or self._end.enter_context(RunFolder(on_disk=durable)).folder
         self.log, self.data = self.folder / "server.log", self.folder / "data"
         try:
-            with one_line("no server can be made for the tests"):
+            with one_line("cannot start a server for the tests"):
                 self.root = self._choose_address(password, port, tcp=tcp)
                 self.copied = install(self.program, flags, self.folder)
                 if durable:

@@ -124,7 +124,7 @@ def _private(state: State, tried: Sequence[Login], program: str, *, tcp: bool) -
         reason = f"no server answers at {addresses}, and {error}"
         raise ServerError(reason) from None
     if tried and login.first:
-        line = f"nothing answers at {addresses}: the tests had a private {login.program}"
+        line = f"nothing answers at {addresses}: the tests used a private {login.program}"
         state.lines.append(line)
     return login
 

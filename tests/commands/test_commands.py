@@ -40,7 +40,7 @@ def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: Mysq
 
     assert startable.mysql("stop").stdout == "the private server has stopped\n"
     assert startable.mysql("status").returncode == 3
-    assert startable.mysql("stop").stdout == "the private server does not run\n"
+    assert startable.mysql("stop").stdout == "the private server is not running\n"
 
     assert startable.mysql("start").returncode == 0
     assert startable.query("SELECT n FROM counter.preserved") == ((42,),)

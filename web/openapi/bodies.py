@@ -29,7 +29,7 @@ def read_body(headers: Headers, body: bytes) -> Any:
         return {}
     _check_declared(headers)
     if max(body.count(b"["), body.count(b",")) > MOST_SIGNS:
-        raise BadRequest("The body has more lists, or more in them, than any request needs.")
+        raise BadRequest("The body has more or longer lists than any request needs.")
     try:
         return json.loads(
             body.decode(), object_pairs_hook=_objects(), parse_constant=_refuse_constant

@@ -28,7 +28,7 @@ async def refuse_encoded_slashes() -> None:
     """Refuse `%2F`, which servers decode: `a/b%2Fhours` would show the hours of `a/b`."""
     raw = request.scope.get("raw_path", b"")
     if request.path.startswith(FOR_PROGRAMS) and b"%2f" in raw.lower():
-        raise NotFound("No name has a slash in it, so no path here has a %2F.")
+        raise NotFound("No name contains a slash, so no path here contains %2F.")
 
 
 async def read_request(model: type[Model]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ERRORS = {
     "413": f"The body is larger than {LARGEST_BODY:,} bytes.",
     "415": "The body is not declared as application/json, or is compressed.",
     "422": "What was sent is not valid: `errors` names each field and what it must be.",
-    "503": "The database is away, or too many requests wait for it.",
+    "503": "The database is unavailable, or too many requests are waiting for it.",
     "default": "Any other error, such as a wrong method or a fault of the server.",
 }
 
