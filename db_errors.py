@@ -1,4 +1,4 @@
-"""What an error of the server or its driver means: the one place that decides.
+"""The meaning of errors of the server and its driver, decided in this one place.
 
 What is named here by its number means what stands here. Of the other errors the class of the
 SQLSTATE decides, where it is one of CLASSES; the driver's own are lost connections; and the

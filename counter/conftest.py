@@ -1,4 +1,4 @@
-"""What the tests here use: a counter of their own, and queries beside the app."""
+"""Fixtures for the counter's tests: a counter of their own, and queries beside the app."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Plain requests that count are answered in front of Quart, which costs more than to count.
+"""Answer plain hits in front of Quart, which costs more than the counting.
 
 The modules whose views count say which requests are plain, and how they are answered. All else
 is Quart's to answer. What a caller gets is the same by either way, errors too.

@@ -1,4 +1,4 @@
-"""What a request is answered over HTTP whose hits got no number."""
+"""HTTP errors for requests whose hits got no number."""
 
 from quart import Quart
 from werkzeug.exceptions import (

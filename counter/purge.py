@@ -1,4 +1,4 @@
-"""What nobody asks for any more goes: old receipts and idempotency keys, a few at a time."""
+"""The purge of old receipts and idempotency keys, a few at a time."""
 
 import asyncio
 import logging

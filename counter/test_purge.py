@@ -1,4 +1,4 @@
-"""What nobody asks for any more goes, and nothing else."""
+"""The purge removes what nobody needs any more, and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator

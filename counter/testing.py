@@ -1,4 +1,4 @@
-"""What tests use of the counter, here and elsewhere: its page, its API, its tables, a batcher."""
+"""Helpers for tests of the counter: its page, its API, its tables, a batcher."""
 
 import asyncio
 import http.client

@@ -1,4 +1,4 @@
-"""What autogenerate writes, in an order that MySQL and MariaDB take, up and down.
+"""Put autogenerate's operations in an order that MySQL and MariaDB accept, up and down.
 
 They want an index below a foreign key for as long as there is the key, and commit each statement
 by itself. So keys go before what they need and come after it, and a dropped table's indexes go

@@ -1,4 +1,4 @@
-"""What these tests use: copies of the project, and the command line of Alembic."""
+"""Fixtures for these tests: copies of the project, and Alembic's command line."""
 
 import shutil
 import sys

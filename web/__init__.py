@@ -1,1 +1,1 @@
-"""What every page and every app here needs: the base page, answers to errors, health."""
+"""The parts that any app needs: the base page, errors, HTTP, health, JSON APIs."""

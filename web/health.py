@@ -1,4 +1,4 @@
-"""What those who run the app ask it: its health, and in development its settings."""
+"""The app's health, and in development its settings, for those who run it."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What comes in and is no sound request is answered as other errors are, and not outside of them.
+"""Requests that Quart cannot handle are answered with ordinary errors.
 
 A server program hands on whatever is HTTP; Quart fails on some of it before an error handler can
 answer. Here it is made sound, and the error is kept in its scope for a handler.

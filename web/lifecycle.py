@@ -1,4 +1,4 @@
-"""How the app begins: once its database is there, with a line for all that it finds amiss."""
+"""The start of the app: it waits for its database, and logs a line for each thing amiss."""
 
 import asyncio
 import gc

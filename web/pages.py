@@ -1,4 +1,4 @@
-"""What all pages share, beside the base template and its files: how they are kept and made."""
+"""Caching and rendering, which all pages share."""
 
 from quart import Quart, Response
 

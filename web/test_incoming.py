@@ -1,4 +1,4 @@
-"""What is no sound request is an error like others, and a redirect leads to no other host."""
+"""An unsound request is an error like any other, and no redirect leads to another host."""
 
 import asyncio
 import json

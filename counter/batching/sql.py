@@ -1,4 +1,4 @@
-"""What writes a batch of hits: one packet of statements, and what it answers.
+"""The statements that write a batch of hits, one packet, and what they answer.
 
 The packet goes to the server as one query of many statements (CLIENT_MULTI_STATEMENTS in
 MySQL's manual), so that a batch costs one round trip. A statement that fails keeps those

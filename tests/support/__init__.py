@@ -1,1 +1,1 @@
-"""What tests of all packages use."""
+"""Helpers for the tests of all packages."""

@@ -1,4 +1,4 @@
-"""What tests of TLS use: certificates, and servers in between that are not to be trusted."""
+"""Helpers for tests of TLS: certificates, and untrustworthy servers in between."""
 
 import asyncio
 import socket
