@@ -1,6 +1,7 @@
 """What makes a schema: functions, awaited or not, and files of SQL."""
 
 import asyncio
+import logging.config
 import sys
 from pathlib import Path
 
@@ -50,6 +51,29 @@ async def test_it_is_run_where_a_loop_is_running_and_raises_its_own_error(
     with pytest.raises(LookupError, match=name):
         CallableSchema(fails).make(narrow, name)
     databases.close()
+
+
+def silences(login: Login, database: str) -> None:  # noqa: ARG001 (so called)
+    """Do as the env.py of a project does for its command line."""
+    logging.config.dictConfig({"version": 1, "root": {"level": "ERROR"}})
+
+
+def exits(login: Login, database: str) -> None:  # noqa: ARG001 (so called)
+    sys.exit(1)
+
+
+def test_a_function_leaves_the_tests_their_loggers(
+    narrow: Login, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = logging.getLogger("shop")
+    CallableSchema(silences).make(narrow, "")
+    shop.warning("heard")
+    assert caplog.messages == ["heard"]
+
+
+def test_a_function_that_ends_the_program_is_one_line(narrow: Login) -> None:
+    with pytest.raises(ServerError, match="exits ended with 1: what it said before is the cause"):
+        CallableSchema(exits).make(narrow, "")
 
 
 SCRIPT = r"""-- MariaDB dump 10.19  Distrib 10.11; `it's

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import os
 import sys
 import traceback
@@ -23,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import wait_for
+from throwaway_mysql.schema import logging_restored, wait_for
 
 USE_IT = "use config.attributes['connection'] where there is one (Alembic's cookbook, sharing)"
 BY_LOGIN = ("pymysql", "aiomysql", "asyncmy", "mysqldb")  # that Tls has arguments for
@@ -100,7 +99,7 @@ class AlembicProject:
                     connection.commit()  # env.py may leave this to us
             heads = self._heads()
 
-        with _logging_restored(), self._in_project_folder(), self._guarded():
+        with logging_restored(), self._in_project_folder(), self._guarded():
             if self._engine.dialect.is_async:
                 from sqlalchemy.util import greenlet_spawn
 
@@ -259,21 +258,3 @@ def _forget(error: Exception) -> None:
 def _text(error: Exception) -> str:
     original = error.orig if isinstance(error, DBAPIError) else error
     return " ".join(" ".join(map(str, getattr(original, "args", [original]))).split())
-
-
-@contextlib.contextmanager
-def _logging_restored() -> Iterator[None]:
-    """Undo the logging that env.py sets up for the command line: it silences the tests' loggers."""
-    named = logging.root.manager.loggerDict.values()
-    loggers = [logging.root, *(logger for logger in named if isinstance(logger, logging.Logger))]
-    before = [
-        (logger, logger.level, logger.propagate, logger.disabled, logger.handlers[:])
-        for logger in loggers
-    ]
-    try:
-        yield
-    finally:
-        for logger, level, propagate, disabled, handlers in before:
-            logger.setLevel(level)
-            logger.propagate, logger.disabled = propagate, disabled
-            logger.handlers[:] = handlers

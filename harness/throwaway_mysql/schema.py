@@ -2,9 +2,11 @@
 
 import asyncio
 import inspect
+import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FunctionType
@@ -176,10 +178,36 @@ def _plain(value: object) -> str | None:
 
 
 def _call(step: Step | None, login: Login, database: str) -> None:
-    if step:
-        result = step(login, database)
-        if inspect.isawaitable(result):
-            wait_for(result)
+    """Call a step; one that ends the program where it fails, as Flask-Migrate does, is one line."""
+    if not step:
+        return
+    try:
+        with logging_restored():
+            result = step(login, database)
+            if inspect.isawaitable(result):
+                wait_for(result)
+    except SystemExit as error:
+        name = getattr(step, "__qualname__", step)
+        line = f"{name} ended with {error.code!r}: what it said before is the cause"
+        raise ServerError(line) from None
+
+
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """Undo the logging that migrations set up for a command line, which silences the tests'."""
+    named = logging.root.manager.loggerDict.values()
+    loggers = [logging.root, *(logger for logger in named if isinstance(logger, logging.Logger))]
+    before = [
+        (logger, logger.level, logger.propagate, logger.disabled, logger.handlers[:])
+        for logger in loggers
+    ]
+    try:
+        yield
+    finally:
+        for logger, level, propagate, disabled, handlers in before:
+            logger.setLevel(level)
+            logger.propagate, logger.disabled = propagate, disabled
+            logger.handlers[:] = handlers
 
 
 def wait_for(result: Awaitable[object]) -> None:
