@@ -42,8 +42,10 @@ def connected(database: Database) -> Iterator[Connection]:
 
 
 def create_user(root: Any, database: str, user: str, password: str) -> None:
-    """Create a user who may do everything in a database and nothing elsewhere."""
+    """Create a user with the rights of the app's: in a database and in throwaway ones of it."""
+    # Wildcards in what is granted: `_`, which is meant literally, and `%`.
+    names = [name.replace("_", r"\_") for name in (database, throwaway_prefix(database))]
     with root.cursor() as cursor:
         cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, password))
-        pattern = database.replace("_", r"\_")  # a wildcard in what is granted
-        cursor.execute(f"GRANT ALL ON `{pattern}`.* TO %s@'%%'", (user,))
+        for pattern in (names[0], f"{names[1]}%%"):
+            cursor.execute(f"GRANT ALL ON `{pattern}`.* TO %s@'%%'", (user,))
