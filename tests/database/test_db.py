@@ -19,6 +19,7 @@ import db
 import settings
 from application import create_app
 from tests.support.databases import create_user
+from tests.support.listening import listening
 from tests.support.project import PROGRAMS, PROJECT
 from throwaway_mysql import Database, Login
 from web import lifecycle
@@ -261,11 +262,11 @@ async def test_an_account_that_may_not_log_in_is_one_line_that_says_why(
 
 
 async def test_a_plugin_that_the_driver_lacks_is_one_line_at_once(create_db: Database) -> None:
-    host, port = create_db["DB_HOST"], create_db["DB_PORT"]
+    server = create_db["DB_HOST"], create_db["DB_PORT"]
 
     async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Greet as the server does, and ask for another plugin: an AuthSwitchRequest."""
-        there, to_there = await asyncio.open_connection(host, port)
+        there, to_there = await asyncio.open_connection(*server)
         writer.write(await there.read(2**16))
         to_there.close()
         await reader.read(2**16)
@@ -274,10 +275,9 @@ async def test_a_plugin_that_the_driver_lacks_is_one_line_at_once(create_db: Dat
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(switch, "127.0.0.1", 0)
-    async with server:
-        config = {**vars(settings), **create_db, "DB_HOST": "127.0.0.1", "DB_WAIT": 60}
-        config["DB_PORT"] = server.sockets[0].getsockname()[1]
+    async with listening(switch) as port:
+        there = {"DB_HOST": "127.0.0.1", "DB_PORT": port, "DB_WAIT": 60}
+        config = {**vars(settings), **create_db, **there}
         with pytest.raises(SystemExit, match=r"client_ed25519.*ALTER USER") as end:
             await lifecycle.wait(config)
     assert "\n" not in str(end.value)
@@ -289,9 +289,7 @@ async def test_a_stranger_that_greets_ends_in_one_line(greeting: bytes) -> None:
         writer.write(greeting)
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(greet) as port:
         with pytest.raises(SystemExit, match=f"No database .*:{port} as ") as end:
             await lifecycle.wait(dict(vars(settings), DB_PORT=port, DB_WAIT=0))
     assert "\n" not in str(end.value)

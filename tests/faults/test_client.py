@@ -10,6 +10,7 @@ import pytest
 from tests.faults.client import Client
 from tests.faults.history import HOME, History, Hit, Operation, Outcome
 from tests.faults.workload import UPGRADE
+from tests.support.listening import listening
 
 HIT = Hit("a/b")
 
@@ -33,9 +34,8 @@ async def answering(status: int, body: str, requests: list[bytes]) -> AsyncItera
         writer.write((head + body).encode() if status else b"")
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with listening(answer) as port:
+        yield port
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from tests.support.listening import aborting, listening
+
 # Awaited with each packet's payload, and whether it goes to the server, before it is passed on;
 # CutError from it cuts the connection.
 Watch = Callable[[bytes, bool], Awaitable[None]]
@@ -23,7 +25,6 @@ class Proxy:
         self._server = host, port
         self.port = 0
         self.watch: Watch | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
 
     @property
@@ -34,15 +35,8 @@ class Proxy:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
         """Listen while the block runs, and end every connection with it."""
-        listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = listener.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve) as self.port:
             yield self
-        finally:
-            listener.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def reset(self) -> None:
         """Answer all connections with a reset, as a balancer does that has forgotten them."""
@@ -51,19 +45,13 @@ class Proxy:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             writer.transport.abort()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         try:
-            async with _aborting(writer):
-                server_reader, server_writer = await asyncio.open_connection(*self._server)
-                async with _aborting(server_writer), asyncio.TaskGroup() as directions:
-                    directions.create_task(self._pass(reader, server_writer, to_server=True))
-                    directions.create_task(self._pass(server_reader, writer, to_server=False))
+            server_reader, server_writer = await asyncio.open_connection(*self._server)
+            async with aborting(server_writer), asyncio.TaskGroup() as directions:
+                directions.create_task(self._pass(reader, server_writer, to_server=True))
+                directions.create_task(self._pass(server_reader, writer, to_server=False))
         except* (CutError, OSError):
             pass  # cut here, or the server is away, and so is this
         finally:
@@ -85,14 +73,3 @@ class Proxy:
                 writer.write(header + payload)
         with suppress(OSError, RuntimeError):  # uvloop raises the latter where this is closed
             writer.write_eof()  # the other direction goes on
-
-
-@asynccontextmanager
-async def _aborting(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Abort a connection at the end of the block."""
-    try:
-        yield
-    finally:
-        writer.transport.abort()
-        with suppress(OSError):
-            await writer.wait_closed()

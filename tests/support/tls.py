@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pymysql.constants import CLIENT
 
+from tests.support.listening import aborting, listening
+
 DAY = timedelta(days=1)
 
 
@@ -89,14 +91,15 @@ async def hiding_tls(port: int) -> AsyncIterator[int]:
 
     async def serve(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection("127.0.0.1", port)
-        greeting = bytearray(await far.read(2**16))
-        # After the header, a version and NUL: the session, salt, NUL, and 16 capabilities.
-        greeting[greeting.index(0, 5) + 15] &= ~(CLIENT.SSL >> 8)
-        back.write(greeting)
-        await asyncio.gather(copy(near, there), copy(far, back))
+        async with aborting(there):
+            greeting = bytearray(await far.read(2**16))
+            # After the header, a version and NUL: the session, salt, NUL, and 16 capabilities.
+            greeting[greeting.index(0, 5) + 15] &= ~(CLIENT.SSL >> 8)
+            back.write(greeting)
+            await asyncio.gather(copy(near, there), copy(far, back))
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
-        yield listening.sockets[0].getsockname()[1]
+    async with listening(serve) as here:
+        yield here
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
