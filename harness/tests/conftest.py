@@ -16,6 +16,7 @@ from throwaway_mysql.databases import Databases
 from throwaway_mysql.folder import TMPFS
 from throwaway_mysql.grants import identifier
 from throwaway_mysql.login import Login
+from throwaway_mysql.owner import Owner
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["examples"]  # projects of their own, which test_examples runs
@@ -154,6 +155,12 @@ def account(request: pytest.FixtureRequest, mysql_root: Login) -> Login:
 def databases(account: Login, prefix: str) -> Databases:
     """Return the databases of this process with a prefix of the test's own."""
     return Databases(account, prefix)
+
+
+@pytest.fixture
+def gone() -> Owner:
+    """Return a process that has ended."""
+    return Owner.me()._replace(started=1)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from support.processes import everyone, processes, wait_until
+from support.projects import RUN_SQL
 
 from throwaway_mysql import Databases, Login, Server
 from throwaway_mysql.folder import BEGIN
@@ -33,17 +34,9 @@ CONFTEST = """
 import os
 from pathlib import Path
 
-import pytest
-from throwaway_mysql import CallableSchema, folder
+from throwaway_mysql import folder
 
 folder.TMPFS = Path(os.environ["STORM_PLACE"])
-
-def execute(login, database, *statements):
-    with login.connect() as connection, connection.cursor() as cursor:
-        connection.select_db(database)
-        for statement in statements:
-            cursor.execute(statement)
-        return cursor.fetchall()
 
 def make(login, database):
     execute(login, database, "CREATE TABLE a (n INT)", "CREATE VIEW b AS SELECT n FROM a")
@@ -51,10 +44,6 @@ def make(login, database):
 @pytest.fixture(scope="session")
 def mysql_schema():
     return CallableSchema(make)
-
-@pytest.fixture
-def run_sql(create_db):
-    return lambda *statements: execute(create_db.login, create_db.name, *statements)
 """
 MODULE = """
 def test_it_has_no_rows(run_sql):
@@ -116,7 +105,7 @@ class Project:
         places = {"STORM_PLACE": str(self.place), "TMPDIR": str(self.place)}
         self._environ = os.environ | environ | places | {"XDG_CACHE_HOME": str(cache)}
         (self.folder / "pytest.ini").write_text(f"[pytest]\nmysql_prefix = {PREFIX}\n")
-        (self.folder / "conftest.py").write_text(CONFTEST)
+        (self.folder / "conftest.py").write_text(RUN_SQL + CONFTEST)
         for name in MODULES:
             (self.folder / name).write_text(MODULE)
         (self.folder / "test_live.py").write_text(LIVE)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.projects import RUN_SQL
 
 from throwaway_mysql.databases import Databases
 from throwaway_mysql.login import Login
@@ -41,17 +42,9 @@ import os, signal
 def test_it(create_db):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-SCHEMA = """
-import pytest
-from throwaway_mysql import CallableSchema
-
-def execute(login, database, *statements):
-    with login.connect() as connection, connection.cursor() as cursor:
-        connection.select_db(database)
-        for statement in statements:
-            cursor.execute(statement)
-        return cursor.fetchall()
-
+SCHEMA = (
+    RUN_SQL
+    + """
 def make(login, database):
     print("made")
     execute(login, database, "CREATE TABLE t (n INT)", "INSERT INTO t VALUES (7)")
@@ -60,6 +53,7 @@ def make(login, database):
 def mysql_schema():
     return CallableSchema(make)
 """
+)
 SEVERAL = """
 from conftest import execute
 

@@ -5,25 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.projects import RUN_SQL
 
 Names = Callable[[], list[str]]
 
 DELETE = ("-o", "mysql_isolation=delete")
-CONFTEST = """
-import pytest
-from throwaway_mysql import CallableSchema
-
-def execute(login, database, *statements):
-    with login.connect() as connection, connection.cursor() as cursor:
-        connection.select_db(database)
-        for statement in statements:
-            cursor.execute(statement)
-        return cursor.fetchall()
-
-@pytest.fixture
-def run_sql(create_db):
-    return lambda *statements: execute(create_db.login, create_db.name, *statements)
-"""
 SCHEMA = """
 def make(login, database):
     execute(login, database, "CREATE TABLE t (n INT AUTO_INCREMENT PRIMARY KEY)",
@@ -87,28 +73,28 @@ LOCKS = {
 @pytest.mark.parametrize("scope", ["module", "session"])
 def test_each_test_finds_the_first_rows_again(project: Any, scope: str) -> None:
     setting = ("-o", f"mysql_database={scope}")
-    result = project.run(*DELETE, *setting, conftest=CONFTEST + SCHEMA, it=TESTS)
+    result = project.run(*DELETE, *setting, conftest=RUN_SQL + SCHEMA, it=TESTS)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*assert False"])
 
 
 def test_it_does_so_without_a_schema(project: Any) -> None:
-    project.run(*DELETE, conftest=CONFTEST, it=WITHOUT_SCHEMA).assert_outcomes(passed=2)
+    project.run(*DELETE, conftest=RUN_SQL, it=WITHOUT_SCHEMA).assert_outcomes(passed=2)
 
 
 def test_rows_stay_where_nothing_is_set(project: Any) -> None:
-    project.run(conftest=CONFTEST, it=WITHOUT_SCHEMA).assert_outcomes(passed=1, failed=1)
+    project.run(conftest=RUN_SQL, it=WITHOUT_SCHEMA).assert_outcomes(passed=1, failed=1)
 
 
 def test_rows_of_a_failed_test_can_be_looked_at(project: Any, there: Names, run_sql: Any) -> None:
-    project.run(*DELETE, "--db-keep=failed", "-x", conftest=CONFTEST + SCHEMA, it=TESTS)
+    project.run(*DELETE, "--db-keep=failed", "-x", conftest=RUN_SQL + SCHEMA, it=TESTS)
     (kept,) = there()
     assert run_sql(f"SELECT n FROM {kept}.t") == ((1,),)
 
 
 @pytest.mark.parametrize("locks", LOCKS.values(), ids=LOCKS.keys())
 def test_who_keeps_locks_is_a_leak_of_its_module(project: Any, locks: list[str]) -> None:
-    result = project.run(*DELETE, conftest=CONFTEST + SCHEMA, it=LEAKS.format(locks))
+    result = project.run(*DELETE, conftest=RUN_SQL + SCHEMA, it=LEAKS.format(locks))
     result.assert_outcomes(passed=2)
     leaks = re.findall(r"^a leak: .*test_it\.py.*$", result.stdout.str(), re.M)
     assert len(leaks) == 1
@@ -116,7 +102,7 @@ def test_who_keeps_locks_is_a_leak_of_its_module(project: Any, locks: list[str])
 
 def test_a_transaction_left_in_a_database_is_ended_and_reported(project: Any, there: Names) -> None:
     leaks = LEAKS.replace("def test_another", "def no_test").format(["BEGIN", "SELECT * FROM t"])
-    result = project.run(conftest=CONFTEST + SCHEMA, it=leaks)
+    result = project.run(conftest=RUN_SQL + SCHEMA, it=leaks)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["a leak: *test_it.py*"])
     assert there() == []
@@ -141,7 +127,7 @@ def test_what_cannot_be_put_back_is_one_line_beside_other_errors(
     project: Any, fixture: str
 ) -> None:
     tests = "import pytest\n" + DROPS.format(fixture)
-    output = project.run(*DELETE, conftest=CONFTEST + SCHEMA, it=tests).stdout.str()
+    output = project.run(*DELETE, conftest=RUN_SQL + SCHEMA, it=tests).stdout.str()
     assert len(re.findall(r"^(?:E +)?.*\bt\b.* is gone", output, re.M)) == 1, output
     assert ("LookupError: of its own" in output) == bool(fixture)
     assert "restore.py" not in output

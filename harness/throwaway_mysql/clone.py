@@ -176,8 +176,8 @@ def _find(databases: Databases, schema: Schema, owner: Owner, key: str) -> str:
 
 def _make(theirs: Databases, number: int, schema: Schema, key: str) -> None:
     name = theirs.name(number)
-    theirs.drop(name)  # a killed process may have left it incomplete
-    theirs.create("a template", number)
+    theirs.purposes[name] = "a template"
+    theirs.recreate(name)  # a killed process may have left it incomplete
     try:
         schema.make(theirs.login, name)
         with theirs.connected(f"{name} is no template") as connection:

@@ -93,12 +93,12 @@ class Databases:
         return Database.of(self.login, name)
 
     def recreate(self, name: str) -> None:
-        """Make one of the owner's databases empty again, as it was when it was made."""
+        """Make one of the owner's databases anew, whatever was left of it, for the same purpose."""
         purpose = self.purposes.get(name, "")
-        self.drop(name)
-        self.purposes[name] = purpose
-        with self.connected(f"{name} could not be made again") as connection:
+        with self.connected(f"{name} was not made at {self.login.address}") as connection:
+            self._drop(connection, name)
             self._create(connection, name)
+        self.purposes[name] = purpose
 
     def drop(self, name: str) -> None:
         """Drop one of the owner's databases, or one whose process has ended.

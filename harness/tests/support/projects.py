@@ -1,7 +1,23 @@
-"""Made-up Alembic projects: each revision is what goes up and what goes down."""
+"""Made-up projects; of those with Alembic, each revision is what goes up and what goes down."""
 
 from pathlib import Path
 
+# The begin of a conftest.py, with a fixture for tests that look into the database.
+RUN_SQL = """
+import pytest
+from throwaway_mysql import CallableSchema
+
+def execute(login, database, *statements):
+    with login.connect() as connection, connection.cursor() as cursor:
+        connection.select_db(database)
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall()
+
+@pytest.fixture
+def run_sql(create_db):
+    return lambda *statements: execute(create_db.login, create_db.name, *statements)
+"""
 Revision = tuple[str, str]
 
 SHOP = ("op.create_table('shop', sa.Column('id', sa.Integer))", "op.drop_table('shop')")
