@@ -10,6 +10,7 @@ PART = rf"(?:[A-Za-z0-9_-]{SIGN}{{0,63}}|\.[A-Za-z0-9_-]{SIGN}{{0,62}}|\.\.{SIGN
 NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
 MAX_BY = 1_000_000  # that one hit adds
+MAX_COUNT = 2**53 - 1  # the largest whole number that is exact in JavaScript
 MAX_HITS = 1000  # hits of a batch, so of a request
 
 set_once = object.__setattr__
@@ -71,6 +72,13 @@ class UnavailableError(HitError):
 
 class RefusedHitError(HitError):
     """The database refuses one of the hits, and would again."""
+
+
+class CountLimitError(HitError):
+    """A count would exceed MAX_COUNT."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The count would exceed {MAX_COUNT:,}. Nothing was counted.")
 
 
 class TooManyHitsError(HitError):

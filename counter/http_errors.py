@@ -2,13 +2,20 @@
 
 from quart import Quart
 from werkzeug.exceptions import (
+    Conflict,
     HTTPException,
     RequestEntityTooLarge,
     ServiceUnavailable,
     UnprocessableEntity,
 )
 
-from counter.hits import HitError, ReusedKeyError, TooManyHitsError, UnavailableError
+from counter.hits import (
+    CountLimitError,
+    HitError,
+    ReusedKeyError,
+    TooManyHitsError,
+    UnavailableError,
+)
 from db import RETRY_AFTER
 from web import errors
 
@@ -23,6 +30,8 @@ def to_http(error: HitError) -> HTTPException:
     match error:
         case ReusedKeyError():
             return UnprocessableEntity(str(error))
+        case CountLimitError():
+            return Conflict(str(error))
         case TooManyHitsError():
             return RequestEntityTooLarge(str(error))
         case UnavailableError():

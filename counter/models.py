@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     DateTime,
     Index,
@@ -17,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import BIGINT, DATETIME, LONGTEXT, VARCHAR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from counter.hits import MAX_COUNT
 from db import TABLE
 
 metadata = MetaData(
@@ -45,8 +47,10 @@ counter_table = Table(
     Column("created", MOMENT_TYPE, nullable=False),
     Column("updated", MOMENT_TYPE, nullable=False),
     Index(None, "name", "hour"),
+    CheckConstraint(f"count <= {MAX_COUNT}", "limit"),
     **TABLE,
 )
+LIMIT = "ck_counter_limit"  # as the servers name what a hit violates
 
 # What a writer was told when its batch of that number was committed: see counter/batching/sql.py.
 receipt_table = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, bindparam, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from counter.batching.sql import ALL
+from counter.hits import MAX_COUNT
 from counter.models import metadata
 from db import TABLE
 from throwaway_mysql import AlembicProject
@@ -22,6 +23,7 @@ REVISIONS = [
     "b3f2a6d81c70",
     "f60c2e94a1d3",
     "c7d94e1b5a20",
+    "e4a90d2b7f16",
 ]
 BASE, TUTORIAL, *_, HEAD = REVISIONS
 
@@ -150,6 +152,7 @@ def state(connection: Connection) -> tuple[object, object]:
         f"INSERT INTO counter VALUES ({ALL}, 'a/b', 5, 0, NOW(), NOW())",
         "UPDATE counter SET count = NULL",
         "UPDATE counter SET count = -1",
+        f"UPDATE counter SET count = {MAX_COUNT + 1}",
         "UPDATE counter SET updated = NULL",
     ],
 )
@@ -161,7 +164,7 @@ def test_the_schema_holds_a_name_once_and_a_number(
     add(connection, "A/b", 0)
     with pytest.raises(DBAPIError):
         connection.execute(text(statement))
-    connection.execute(text(f"UPDATE counter SET count = {2**64 - 1}"))
+    connection.execute(text(f"UPDATE counter SET count = {MAX_COUNT}"))
 
 
 def test_the_schema_is_the_same_whatever_the_database_and_its_tables_had(
@@ -169,7 +172,7 @@ def test_the_schema_is_the_same_whatever_the_database_and_its_tables_had(
 ) -> None:
     """Let them have what another server's default may have been."""
     connection.execute(text("ALTER DATABASE CHARACTER SET latin1"))
-    migrations.upgrade(REVISIONS[-2])
+    migrations.upgrade(REVISIONS[-3])
     connection.execute(text("ALTER TABLE counter DEFAULT COLLATE utf8mb4_general_ci"))
     connection.execute(text("ALTER TABLE receipt DEFAULT COLLATE utf8mb4_bin"))
     migrations.upgrade(HEAD)

@@ -7,6 +7,7 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
+from counter.hits import MAX_COUNT
 from counter.models import counter_table
 from counter.testing import stored_count
 
@@ -93,9 +94,12 @@ async def test_an_emptied_table_counts_from_one(
     assert [await view(create_test_client) for _ in range(2)] == [1, 2]
 
 
-async def test_counts_beyond_63_bits(
+async def test_the_page_counts_up_to_the_largest_count(
     create_test_client: Client, other_connection: Connection
 ) -> None:
     await view(create_test_client)
-    other_connection.execute(counter_table.update().values(count=2**63))
-    assert await view(create_test_client) == 2**63 + 1
+    other_connection.execute(counter_table.update().values(count=MAX_COUNT - 1))
+    assert await view(create_test_client) == MAX_COUNT
+    response = await create_test_client.get("/", headers={"Accept": "text/html"})
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert "Nothing was counted." in await response.get_data(as_text=True)

@@ -12,8 +12,7 @@ INFO = Info(
     version="1",
     description=(
         "Counts things, each exactly once.\n\n"
-        "Counts are whole numbers. JavaScript's numbers are exact only up to 2^53: if counts may"
-        " grow beyond that, read them with a parser that keeps large integers.\n\n"
+        "Counts are whole numbers up to 2^53 - 1, which JavaScript's numbers hold exactly.\n\n"
         "HEAD works wherever GET does. Unknown fields and parameters, and those given twice, are"
         " refused, never ignored. Every error is a problem document (RFC 9457). If something that"
         " was sent is not valid, its `errors` name each field and say what it must be."

@@ -27,6 +27,7 @@ hitting = Blueprint("hitting", __name__, url_prefix="/api/v1")
 BEFORE_NAME, AFTER_NAME = "/api/v1/counters/", "/hits"  # in the path of a hit
 KEY_HEADER = b"idempotency-key"
 ERRORS = {
+    "409": "A count would exceed 2^53 - 1. Nothing was counted.",
     "413": f"The body is larger than {LARGEST_BODY:,} bytes, or its hits are more than the database"
     " accepts at a time. Nothing was counted.",
     "422": "What was sent is not valid, or an idempotency key was used with another `by`. Nothing"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from counter.hits import KEY, MAX_BY, MAX_HITS, PART, SIGN
+from counter.hits import KEY, MAX_BY, MAX_COUNT, MAX_HITS, PART, SIGN
 from web.openapi.models import Model
 
 PAGE = 1000  # counters at most
@@ -56,7 +56,7 @@ IdempotencyKey = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
 # What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
 StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
 Count = Annotated[
-    int, Field(ge=0, le=2**64 - 1, json_schema_extra={"format": "uint64"}, examples=[45])
+    int, Field(ge=0, le=MAX_COUNT, json_schema_extra={"format": "int64"}, examples=[45])
 ]
 Amount = Annotated[
     int,

@@ -77,7 +77,7 @@ def test_every_operation_and_parameter_and_error_is_described() -> None:
         assert operation["responses"]["200"]["description"]
         assert {"422", "503", "default"} < set(operation["responses"])
     (responses,) = ([*each["responses"]] for path, _, each in OPERATIONS if path == "/api/v1/hits")
-    assert responses == ["200", "400", "413", "415", "422", "503", "default"]
+    assert responses == ["200", "400", "409", "413", "415", "422", "503", "default"]
 
 
 async def test_the_examples_are_valid(create_test_app: Quart) -> None:

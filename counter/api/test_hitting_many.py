@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from counter.api.schemas import KEY_RULE
 from counter.batching.sql import ALL
+from counter.hits import MAX_COUNT
 from counter.testing import JSON, Query, count_of, hit, refusals
 from web.openapi.bodies import LARGEST_BODY
 
@@ -127,17 +128,24 @@ async def test_a_key_that_comes_twice_is_refused(
     assert query(count_of(name)) is None
 
 
-async def test_a_hit_that_the_database_refuses_keeps_all_from_being_counted(
+async def test_a_hit_beyond_the_largest_count_keeps_all_from_being_counted(
     create_test_client: Client, name: str, query: Query, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
     await hit(create_test_client, full)
     other_connection.exec_driver_sql(
-        f"UPDATE counter SET count = {2**64 - 2} WHERE hour = {ALL} AND name = '{full}'"
+        f"UPDATE counter SET count = {MAX_COUNT - 1} WHERE hour = {ALL} AND name = '{full}'"
     )
     body = {"hits": [sent(name), sent(full), sent(full)]}
     response = await create_test_client.post("/api/v1/hits", json=body)
-    assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "refuses" in (await response.get_json())["detail"]
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert (
+        "exceed 9,007,199,254,740,991. Nothing was counted."
+        in ((await response.get_json())["detail"])
+    )
     assert query(count_of(name)) is None
-    assert query(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'") == 2**64 - 2
+    count = query(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'")
+    assert count == MAX_COUNT - 1
+    path = f"/api/v1/counters/{full}/hits"
+    responses = [await create_test_client.post(path) for _ in range(2)]
+    assert [r.status_code for r in responses] == [HTTPStatus.OK, HTTPStatus.CONFLICT]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from counter.api.reading import LONGEST
 from counter.api.schemas import FIRST, HoursQuery
 from counter.batching.sql import ALL
+from counter.hits import MAX_COUNT
 from counter.models import counter_table
 from counter.testing import document, get_json, hit
 from web.errors import Invalid
@@ -39,14 +40,14 @@ async def test_a_counter_is_shown_with_its_times(create_test_client: Client, nam
     assert times == sorted(times)
 
 
-async def test_a_count_of_64_bits_is_a_whole_number(
+async def test_the_largest_count_is_a_whole_number(
     create_test_client: Client, name: str, other_connection: Connection
 ) -> None:
     await hit(create_test_client, name)
     other_connection.exec_driver_sql(
-        f"UPDATE counter SET count = {2**64 - 1} WHERE hour = {ALL} AND name = '{name}'"
+        f"UPDATE counter SET count = {MAX_COUNT} WHERE hour = {ALL} AND name = '{name}'"
     )
-    assert (await get_json(create_test_client, f"/api/v1/counters/{name}"))["count"] == 2**64 - 1
+    assert (await get_json(create_test_client, f"/api/v1/counters/{name}"))["count"] == MAX_COUNT
 
 
 @pytest.mark.parametrize("path", ["", "/hours"])

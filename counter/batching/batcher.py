@@ -14,6 +14,7 @@ from counter.batching.pending import Pending
 from counter.batching.queue import Queue
 from counter.batching.writer import (
     KeysKnownError,
+    LimitError,
     LockedError,
     NotWrittenError,
     RefusedError,
@@ -25,6 +26,7 @@ from counter.batching.writer import (
 from counter.hits import (
     MAX_HITS,
     Counted,
+    CountLimitError,
     Hit,
     RefusedHitError,
     TooManyHitsError,
@@ -245,11 +247,14 @@ class Batcher:
         self._batch = None
         if isinstance(error, TooLongError):
             request.fail(TooManyHitsError(LONG))
+            return
+        if isinstance(error, LimitError):
+            request.fail(CountLimitError())
         else:
             if not batch.sums.keys() <= self._waiting.suspects:
                 log.warning("the database refuses hits, such as on %s: %s", min(batch.sums), error)
             request.fail(RefusedHitError(REFUSED))
-            self._waiting.suspect(batch.sums)
+        self._waiting.suspect(batch.sums)
 
     def _split(self, batch: Batch, guess: Container[str] = ()) -> None:
         """Try two parts of the batch apart: without counters of the guess and with, or halves."""

@@ -6,13 +6,12 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.batching.sql import ALL
-from counter.hits import Hit, RefusedHitError
+from counter.hits import MAX_COUNT, CountLimitError, Hit
 from counter.testing import BATCH, LateBatch, Query, count_of, cut_once, running_batcher
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
 
 WITHIN = 60.0  # seconds
-FULL = 2**64 - 1  # beyond it the server refuses every hit
 
 
 def start(connection: Connection, name: str, count: int) -> None:
@@ -47,14 +46,14 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
     create_db: Database, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
-    start(other_connection, full, FULL)
+    start(other_connection, full, MAX_COUNT)
     proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
         proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
         refused, count = await asyncio.gather(
             batcher.hit(full, 1, WITHIN), batcher.hit(name, 1, WITHIN), return_exceptions=True
         )
-    assert isinstance(refused, RefusedHitError)
+    assert isinstance(refused, CountLimitError)
     assert count == 1
 
 
@@ -62,7 +61,7 @@ async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_b
     create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
     """The first packet comes in between the question for its receipt and the second."""
-    start(other_connection, name, FULL - 3)
+    start(other_connection, name, MAX_COUNT - 3)
     held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
@@ -79,8 +78,8 @@ async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_b
     async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
         proxy.watch = watch
         answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (1, 2)))
-        assert answers == [FULL - 2, FULL]
-    assert query(count_of(name)) == FULL
+        assert answers == [MAX_COUNT - 2, MAX_COUNT]
+    assert query(count_of(name)) == MAX_COUNT
 
 
 @pytest.mark.parametrize("cut", ["fence", "answer"])

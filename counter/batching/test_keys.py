@@ -10,7 +10,14 @@ from counter.batching.batch import Batch
 from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
 from counter.batching.writer import Writer
-from counter.hits import Counted, Hit, RefusedHitError, ReusedKeyError, UnavailableError
+from counter.hits import (
+    MAX_COUNT,
+    Counted,
+    CountLimitError,
+    Hit,
+    ReusedKeyError,
+    UnavailableError,
+)
 from counter.testing import BATCH, Query, count_of, running_batcher
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
@@ -185,7 +192,7 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
 async def test_a_request_is_counted_whole_or_not_at_all(
     create_db: Database, name: str, query: Query, other_connection: Connection
 ) -> None:
-    full = 2**64 - 1
+    full = MAX_COUNT
     other_connection.exec_driver_sql(
         f"INSERT INTO counter VALUES ({ALL}, '{name}.full', {full}, {full}, NOW(), NOW())"
     )
@@ -197,7 +204,7 @@ async def test_a_request_is_counted_whole_or_not_at_all(
                 batcher.hit(f"{name}.beside", 1, WITHIN),
                 return_exceptions=True,
             )
-            assert isinstance(answers[0], RefusedHitError | ReusedKeyError)
+            assert isinstance(answers[0], CountLimitError | ReusedKeyError)
             assert isinstance(answers[1], int)
         request = [Hit(name), Hit(name, 5, "a"), Hit(name, 2, "c"), Hit(f"{name}.new", 9)]
         assert await batcher.count(request, WITHIN) == results((6, 0), (5, 1), (8, 0), (9, 0))

@@ -10,6 +10,7 @@ from pymysql import MySQLError
 from pymysql.constants.ER import DUP_ENTRY, LOCK_WAIT_TIMEOUT
 
 import db_errors
+from counter import models
 from counter.batching import sql
 from counter.batching.batch import Batch
 from counter.batching.locks import PROBE_INTERVAL, LockState
@@ -40,6 +41,10 @@ class RefusedError(Exception):
 
 class TooLongError(RefusedError):
     """The batch is not in, as its statements are longer than the server takes."""
+
+
+class LimitError(RefusedError):
+    """The batch is not in, as a count would exceed its limit."""
 
 
 class LockedError(Exception):
@@ -187,7 +192,9 @@ class Writer:
             if state.locked or number == LOCK_WAIT_TIMEOUT:
                 return await self._fence(batch, LockedError(state))
         if number >= 1000 and db_errors.kind(error) is Kind.FAULT:
-            return await self._fence(batch, RefusedError(*error.args))
+            at_limit = models.LIMIT in db_errors.reason(error)
+            meaning = LimitError if at_limit else RefusedError
+            return await self._fence(batch, meaning(*error.args))
         raise error
 
     async def _ask(self, batch: Batch, keys: str = "SELECT ''") -> tuple[str, str]:

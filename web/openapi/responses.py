@@ -17,6 +17,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 ERRORS = {
     "400": "The body is not JSON in UTF-8, or has far more than any request needs.",
     "404": "There is nothing of that name.",
+    "409": "What is stored does not allow it.",
     "413": f"The body is larger than {LARGEST_BODY:,} bytes.",
     "415": "The body is not declared as application/json, or is compressed.",
     "422": "What was sent is not valid: `errors` names each field and what it must be.",
