@@ -17,8 +17,8 @@ import settings
 from counter.models import metadata as counter_metadata
 from db_connection import NAMES
 from migrations.autogenerate import PLUGINS, arrange, include
-from migrations.revisions import advice
 from web import lifecycle
+from web.revisions import advice
 
 config = context.config
 target_metadata: list[MetaData] = [counter_metadata]

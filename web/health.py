@@ -16,8 +16,8 @@ import db_errors
 import settings
 from db import DETAILS, RETRY_AFTER, transaction
 from db_errors import Kind
-from migrations.revisions import advice
 from web import lifecycle
+from web.revisions import advice
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
