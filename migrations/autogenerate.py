@@ -1,11 +1,11 @@
 """Put autogenerate's operations in an order that MySQL and MariaDB accept, up and down.
 
 They want an index below a foreign key for as long as there is the key, and commit each statement
-by itself. So keys go before what they need and come after it, and a dropped table's indexes go
-with the table.
+by itself. So all keys go before what they need and come after it, and a dropped table's indexes
+go with the table.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from alembic import context as alembic
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.types import SchemaType
 
 from db import TABLE
@@ -40,7 +39,7 @@ def arrange(context: MigrationContext, _: Any, scripts: list[ops.MigrationScript
             continue
         there = MetaData()
         there.reflect(context.connection)
-        old, new = _in_order([there]), _in_order(context.opts["target_metadata"])
+        old, new = _by_name([there]), _by_name(context.opts["target_metadata"])
         staying = _staying(old, list(_flat(up)))
         up.ops[:] = _arranged(list(_flat(up)), old, new, staying)
         down.ops[:] = _arranged(list(_flat(down)), new, old, staying)
@@ -66,33 +65,33 @@ def _arranged(
 ) -> Ops:
     """Arrange what makes one schema of another; the keys `staying` are in both."""
     dropped = {op.table_name for op in changes if isinstance(op, ops.DropTableOp)}
-    created = {op.table_name for op in changes if isinstance(op, ops.CreateTableOp)}
+    created = [op for op in changes if isinstance(op, ops.CreateTableOp)]
     remaining = [
         op for op in changes if isinstance(op, ops.DropTableOp) or _table(op) not in dropped
     ]
     indexes = [index for op in remaining for index in _own_index(op, before)]
     touched = {column for op in remaining + indexes for column in _touched(op)}
     hindering = [key for key in staying if touched & _columns(key)]
-    going = _crossing(before[name] for name in before if name in dropped)
-    coming = _crossing(after[name] for name in after if name in created)
-    for op in remaining:
-        if isinstance(op, ops.CreateTableOp):
-            op.columns = [part for part in op.columns if not _is_one_of(part, coming)]
-
-    def rank(op: ops.MigrateOperation) -> tuple[int, ...]:
-        match op:
-            case ops.DropConstraintOp() if op.constraint_type in APART:
-                return (0,)
-            case ops.DropTableOp():
-                return 1, -list(before).index(op.table_name)
-            case ops.CreateForeignKeyOp() | ops.CreateCheckConstraintOp():
-                return (4,)
-        table = _table(op)
-        return (3, list(after).index(table)) if table in created else (2,)
-
+    going = [key for name in before if name in dropped for key in _keys(before[name])]
+    coming = [key for op in created for key in _keys(after[op.table_name])]
+    for op in created:
+        op.columns = [part for part in op.columns if not isinstance(part, ForeignKeyConstraint)]
     drops = [ops.DropConstraintOp.from_constraint(key) for key in hindering + going]
     creates = [ops.CreateForeignKeyOp.from_constraint(key) for key in hindering + coming]
-    return sorted([*indexes, *drops, *remaining, *creates], key=rank)
+    return sorted([*indexes, *drops, *remaining, *creates], key=_rank)
+
+
+def _rank(op: ops.MigrateOperation) -> int:
+    match op:
+        case ops.DropConstraintOp() if op.constraint_type in APART:
+            return 0
+        case ops.DropTableOp():
+            return 1
+        case ops.CreateTableOp():
+            return 2
+        case ops.CreateForeignKeyOp() | ops.CreateCheckConstraintOp():
+            return 4
+    return 3
 
 
 def _flat(op: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
@@ -108,33 +107,12 @@ def _table(op: ops.MigrateOperation) -> str:
     return getattr(op, "table_name", "") or getattr(op, "source_table", "")
 
 
-def _in_order(metadatas: Iterable[MetaData]) -> Tables:
-    """Return the tables by name, each after those that its keys refer to, where that can be."""
-    tables = [table for metadata in metadatas for table in metadata.tables.values()]
-    pairs = sort_tables_and_constraints(tables)  # type: ignore[no-untyped-call]
-    return {table.name: table for table, _ in pairs if table is not None}
+def _by_name(metadatas: list[MetaData]) -> Tables:
+    return {table.name: table for metadata in metadatas for table in metadata.tables.values()}
 
 
 def _keys(table: Table) -> list[ForeignKeyConstraint]:
     return sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
-
-
-def _crossing(tables: Iterable[Table]) -> list[ForeignKeyConstraint]:
-    """Return the keys of tables that refer to one that is made later."""
-    later = list(tables)
-    crossing = []
-    while later:
-        table = later.pop(0)
-        names = {other.name for other in later}
-        crossing += [
-            key for key in _keys(table) if key.use_alter or key.referred_table.name in names
-        ]
-    return crossing
-
-
-def _is_one_of(part: Any, keys: list[ForeignKeyConstraint]) -> bool:
-    """Tell whether a part of a table is one of these keys, or a copy."""
-    return isinstance(part, ForeignKeyConstraint) and part.name in {key.name for key in keys}
 
 
 def _staying(old: Tables, changes: Ops) -> list[ForeignKeyConstraint]:
