@@ -29,6 +29,7 @@ HOST = re.compile(rf"(({LABEL}\.)*{LABEL}\.?|\[[0-9a-f:.]+\])?(:[0-9]{{0,5}})?",
 BAD_HOST = "The Host header must be given once: a name or an address, and a port if need be."
 ORIGIN = re.compile("https?://[^/]*", re.A | re.I)  # before the path, where the target is a URL
 NO_TARGET = "The target must be a path, or the URL of one."
+LAST_BYTES = re.compile(rb"\s*bytes\s*=\s*-", re.I)
 
 
 class CutShortError(BadRequest):
@@ -100,7 +101,13 @@ def _raise_error(scope: Mapping[str, Any]) -> None:
 
 def _sound(scope: Scope) -> Scope:
     """Return a scope that Quart can make a request of, with the error where it was none."""
-    path, headers = scope["path"], scope["headers"]
+    # A range of the last bytes (`bytes=-5`) would fail in Quart; any range may be ignored.
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name != b"range" or not LAST_BYTES.match(value)
+    ]
+    path, scope = scope["path"], {**scope, "headers": headers}
     hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
     if hosts[1:] or not all(map(HOST.fullmatch, hosts)):
         others = [pair for pair in headers if pair[0] != b"host"]
