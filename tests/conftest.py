@@ -2,13 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.mysql_command import MysqlCommand, own_server
 from tests.support.project import AWKWARD_FOLDER, PROJECT, Alembic, Environ, run_alembic
 from throwaway_mysql import Database
 
@@ -31,20 +29,6 @@ def checkout(project_copy: Path) -> Path:
     for folder in (venv, pipenv):
         (project_copy / folder.name).symlink_to(folder)
     return project_copy
-
-
-@pytest.fixture
-def project(project_copy: Path) -> Iterator[MysqlCommand]:
-    """Return a copy of the project that may have a private server."""
-    with own_server(project_copy) as project:
-        yield project
-
-
-@pytest.fixture
-def startable(project: MysqlCommand, mysql_program: str) -> MysqlCommand:
-    """Return the project with a server program to start."""
-    project.environ["MYSQLD"] = mysql_program
-    return project
 
 
 @pytest.fixture

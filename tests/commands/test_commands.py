@@ -2,70 +2,69 @@
 
 import re
 import secrets
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from tests.support.mysql_command import AWKWARD, ROOT_PASSWORD, MysqlCommand, only_line
-from tests.support.project import Environ, account_settings
-from throwaway_mysql import Login, ServerError
+import commands
+import settings
+from tests.support.project import account_settings
+from tests.support.serving import free_port
+from throwaway_mysql import Login
 
+AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
+ROOT_PASSWORD = "r%o'o\"t☃"  # noqa: S105 (a test's own)
 
-def test_the_app_starts_without_the_harness(project: MysqlCommand) -> None:
-    show = "import manage, sys; print([name for name in sys.modules if 'throwaway' in name])"
-    done = subprocess.run(
-        [sys.executable, "-c", show],
-        cwd=project.folder,
-        env=project.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
+Mysql = Callable[..., Result]
 
 
-def test_a_private_server_serves_the_settings_and_keeps_its_data(startable: MysqlCommand) -> None:
-    started = startable.mysql("start")
-    assert started.returncode == 0, started.stderr
-    assert startable.environ["DB_PORT"] in started.stdout
-    startable.login("root", ROOT_PASSWORD).connect().close()
-    with pytest.raises(ServerError, match="denied"):
-        startable.login("root", "").connect()
-    startable.query("CREATE TABLE counter.preserved AS SELECT 42 AS n")
+@pytest.fixture
+def mysql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mysql]:
+    """Return a function that runs `quart mysql`; its private server is not this checkout's."""
+    monkeypatch.setattr(commands, "FOLDER", tmp_path / ".mysql")
+    own = {
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": free_port(),
+        "DB_TLS": "off",
+        "DB_USERNAME": "counter_user",
+        "DB_PASSWORD": AWKWARD,
+        "DATABASE_NAME": "counter",
+        "MYSQL_ROOT_PASSWORD": ROOT_PASSWORD,
+    }
 
-    status = startable.mysql("status")
-    assert status.returncode == 0
-    assert status.stdout.startswith("the private server (M")
+    def run(command: str, **changes: object) -> Result:
+        for name, value in {**own, **changes}.items():
+            monkeypatch.setattr(settings, name, value)
+        return CliRunner().invoke(commands.mysql, [command])
 
-    assert startable.mysql("stop").stdout == "the private server has stopped\n"
-    assert startable.mysql("status").returncode == 3
-    assert startable.mysql("stop").stdout == "the private server is not running\n"
-
-    assert startable.mysql("start").returncode == 0
-    assert startable.query("SELECT n FROM counter.preserved") == ((42,),)
+    yield run
+    run("stop")
 
 
-def test_where_a_server_answers_none_is_started(
-    project: MysqlCommand, server_environ: Environ
-) -> None:
-    names = ("DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD")
-    environ = {name: server_environ[name] for name in names}
-    done = project.mysql("start", DATABASE_NAME="information_schema", **environ)
-    assert re.match("a (MariaDB|MySQL) server answers at ", done.stdout), done.stderr
-    assert not (project.folder / ".mysql").exists()
+def test_a_private_server_serves_the_settings(mysql: Mysql, mysql_program: str) -> None:
+    started = mysql("start", MYSQLD=mysql_program)
+    assert re.search(f"private .* at .*:{settings.DB_PORT}", started.stdout), started.stderr
+    for login in commands.logins():
+        login.connect().close()
+    assert mysql("start").stdout.startswith("a M")  # where a server answers none is started
+    assert mysql("status").stdout.startswith("the private server (M")
+    assert mysql("stop").stdout == "the private server has stopped\n"
+    assert mysql("status").exit_code == 3
 
 
 def test_setup_makes_what_the_app_needs_and_may_be_repeated(
-    project: MysqlCommand, mysql_root: Login
+    mysql: Mysql, mysql_root: Login
 ) -> None:
     name = f"setup_test_{secrets.token_hex(4)}"
-    project.environ.update(account_settings(mysql_root), DB_USERNAME=name, DATABASE_NAME=name)
-    user = Login(mysql_root.host, mysql_root.port, name, AWKWARD)
+    there = {**account_settings(mysql_root), "DB_PORT": mysql_root.port}
+    there |= {"DB_USERNAME": name, "DATABASE_NAME": name}
     try:
         for password in ("first", AWKWARD):
-            done = project.mysql("setup", DB_PASSWORD=password)
-            assert done.returncode == 0, done.stderr
+            done = mysql("setup", **there | {"DB_PASSWORD": password})
+            assert done.exit_code == 0, done.stderr
+        _, user = commands.logins()
         with user.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE TABLE {name}.t (n INT)")
             cursor.execute(f"CREATE DATABASE {name}_test_1")
@@ -88,14 +87,10 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
     ],
 )
 def test_what_cannot_be_done_is_one_line_without_a_password(
-    project: MysqlCommand, command: str, changes: dict[str, str], line: str
+    mysql: Mysql, command: str, changes: dict[str, str], line: str
 ) -> None:
-    assert line in only_line(project.mysql(command, **changes))
-
-
-def test_a_refused_password_is_one_line(project: MysqlCommand, mysql_server: Login) -> None:
-    port = str(mysql_server.port)
-    for command in ("start", "setup"):
-        line = only_line(project.mysql(command, DB_HOST=mysql_server.host, DB_PORT=port))
-        assert "refuse" in line
-        assert port in line
+    done = mysql(command, **changes)
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert line in done.stderr
+    assert AWKWARD not in done.stderr
+    assert ROOT_PASSWORD not in done.stderr
