@@ -11,10 +11,9 @@ from quart.typing import TestClientProtocol as Client
 
 from application import create_app
 from throwaway_mysql import Database
-from web.errors import MAX_ERRORS, Invalid, problem
+from web.errors import MAX_ERRORS, PROBLEM, Invalid, problem
 
 HIDDEN = "s3cret-in-a-variable"
-JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
@@ -32,52 +31,35 @@ def broken_app(create_db: Database) -> Quart:
     return app
 
 
-async def test_an_unknown_page_is_a_page_for_a_browser(
-    create_test_client: Client,
-) -> None:
+async def test_an_unknown_page_is_a_page_for_a_browser(create_test_client: Client) -> None:
     response = await create_test_client.get("/nothing", headers=BROWSER)
     assert response.status_code == HTTPStatus.NOT_FOUND
     assert response.content_type == "text/html; charset=utf-8"
     assert "<h1>Not Found</h1>" in await response.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("accept", ["application/json", "application/problem+json"])
-async def test_an_unknown_page_is_a_problem_for_a_program(
-    create_test_client: Client, accept: str
-) -> None:
-    response = await create_test_client.get("/nothing", headers={"Accept": accept})
-    assert response.status_code == HTTPStatus.NOT_FOUND
-    assert response.content_type == "application/problem+json"
-    problem = await response.get_json()
-    assert problem["status"] == HTTPStatus.NOT_FOUND
-    assert problem["title"] == "Not Found"
-
-
-async def test_a_wrong_method_names_the_right_ones(create_test_client: Client) -> None:
-    response = await create_test_client.delete("/health/live", headers=JSON)
-    assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    assert "GET" in response.headers["Allow"]
-    assert response.content_type == "application/problem+json"
-
-
 @pytest.mark.parametrize(
-    ("path", "status"),
+    ("method", "path", "accept", "status"),
     [
-        ("/api/nothing", HTTPStatus.NOT_FOUND),
-        ("/api/broken", HTTPStatus.INTERNAL_SERVER_ERROR),
+        ("get", "/nothing", "application/json", HTTPStatus.NOT_FOUND),
+        ("get", "/nothing", PROBLEM, HTTPStatus.NOT_FOUND),
+        ("delete", "/health/live", PROBLEM, HTTPStatus.METHOD_NOT_ALLOWED),
+        # Below /api/ nothing is a page, even for a browser.
+        ("get", "/api/nothing", BROWSER["Accept"], HTTPStatus.NOT_FOUND),
+        ("get", "/api/broken", BROWSER["Accept"], HTTPStatus.INTERNAL_SERVER_ERROR),
     ],
 )
-async def test_below_api_nothing_is_a_page_even_for_a_browser(
-    broken_app: Quart, path: str, status: HTTPStatus
+async def test_an_error_is_a_problem_for_a_program(
+    broken_app: Quart, method: str, path: str, accept: str, status: HTTPStatus
 ) -> None:
-    response = await broken_app.test_client().get(path, headers=BROWSER)
+    ask = getattr(broken_app.test_client(), method)
+    response = await ask(path, headers={"Accept": accept})
     assert response.status_code == status
-    assert response.content_type == "application/problem+json"
+    assert response.content_type == PROBLEM
     problem = await response.get_json()
-    assert problem["type"] == "about:blank"
-    assert problem["title"] == status.phrase
-    assert problem["status"] == status
-    assert problem["detail"]
+    assert problem.pop("detail")
+    assert problem == {"type": "about:blank", "title": status.phrase, "status": status}
+    assert ("Allow" in response.headers) == (status == HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 def test_a_request_with_very_many_errors_is_told_of_the_first() -> None:
