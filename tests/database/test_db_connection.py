@@ -12,16 +12,15 @@ from alembic import command
 from alembic.config import Config
 from pymysql.cursors import Cursor
 from quart import Quart
-from sqlalchemy import MetaData, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import ServiceUnavailable
 
 import db
 from application import create_app
-from counter.models import metadata
 from counter.purge import purge
 from db_connection import session
-from tests.support.databases import migrated_database
+from tests.support.databases import new_database
 from tests.support.project import ALEMBIC
 from tests.support.proxy import Proxy
 from throwaway_mysql import Database, Login, Server
@@ -149,13 +148,16 @@ async def test_a_server_that_hangs_while_the_block_does_something_else_is_not_wa
                     await asyncio.Event().wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def odd_db(mysql_program: str) -> Iterator[Database]:
-    """Make a database on a server that is set up as nobody would."""
+    """Make a database on a server that is set up as nobody would, and migrate it as usual."""
     with closing(Server(mysql_program)) as server:
         with server.root.connect() as connection:
             connection.cursor().execute("SET GLOBAL " + ODD.replace(", ", ", GLOBAL "))
-        with migrated_database(replace(server.root, init_command=session())) as coordinates:
+        config = Config(toml_file=ALEMBIC)
+        with new_database(replace(server.root, init_command=session())) as coordinates:
+            with db.sync_engine(coordinates).connect() as config.attributes["connection"]:
+                command.upgrade(config, "head")
             yield coordinates
 
 
@@ -186,23 +188,3 @@ async def test_what_is_left_to_a_server_changes_nothing(odd_db: Database) -> Non
             with pytest.raises(DBAPIError):
                 async with db.transaction() as connection:
                     await connection.execute(text(refused))
-
-
-def test_migrations_do_not_depend_on_what_is_left_to_a_server(odd_db: Database) -> None:
-    config = Config(toml_file=ALEMBIC)
-    with db.sync_engine(odd_db).connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "-1")
-        command.upgrade(config, "head")
-
-
-async def test_tables_are_reflected_as_they_were_made(create_db: Database) -> None:
-    found = MetaData()
-    async with started(**create_db), db.transaction() as connection:
-        await connection.run_sync(found.reflect)
-    assert set(metadata.tables) < set(found.tables)
-    for name, table in metadata.tables.items():
-        assert found.tables[name].c.keys() == table.c.keys()
-        assert {index.name for index in found.tables[name].indexes} == {
-            index.name for index in table.indexes
-        }

@@ -1,15 +1,11 @@
-"""Helpers for tests of TLS: certificates, and untrustworthy servers in between."""
+"""Helpers for tests of TLS: certificates, and somebody in between who hides it."""
 
 import asyncio
-import socket
-import socketserver
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -32,9 +28,7 @@ class Certified:
     private: ec.EllipticCurvePrivateKey
 
 
-def certify(
-    folder: Path, name: str, by: Certified | None = None, *, host: str = "", days: int = 30
-) -> Certified:
+def certify(folder: Path, name: str, by: Certified | None = None, *, host: str = "") -> Certified:
     """Make a certificate, of an authority where nobody has signed it."""
     private, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -43,8 +37,8 @@ def certify(
         subject_name=subject,
         public_key=private.public_key(),
         serial_number=x509.random_serial_number(),
-        not_valid_before=now - 60 * DAY,
-        not_valid_after=now + days * DAY,
+        not_valid_before=now - DAY,
+        not_valid_after=now + DAY,
     ).add_extension(x509.BasicConstraints(ca=not by, path_length=None), critical=True)
     if host:
         names = x509.SubjectAlternativeName([x509.DNSName(host)])
@@ -60,29 +54,6 @@ def certify(
         )
     )
     return Certified(str(cert), str(key), signed, private)
-
-
-@contextmanager
-def showing(shown: Certified, port: int) -> Iterator[int]:
-    """Greet as the server at `port` does, and show another certificate; yield the port."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(shown.cert, shown.key)
-    with socket.create_connection(("127.0.0.1", port)) as there:
-        greeting = there.recv(2**16)
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.sendall(greeting)
-            self.request.recv(36, socket.MSG_WAITALL)  # SSLRequest
-            with suppress(OSError):
-                context.wrap_socket(self.request, server_side=True)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
-        Thread(target=listening.serve_forever).start()
-        try:
-            yield listening.server_address[1]
-        finally:
-            listening.shutdown()
 
 
 @asynccontextmanager
