@@ -8,22 +8,20 @@ import runpy
 import secrets
 import shlex
 import shutil
-import signal
 import subprocess
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
-from alembic import command as alembic_commands
 from quart.typing import TestClientProtocol as Client
 
 import settings
 from application import create_app
-from commands import mysql
 from counter.testing import document, view
 from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
-from tests.support.serving import WITHIN, free_port, serving
+from tests.support.serving import free_port, serving
 from throwaway_mysql import (
     AlembicProject,
     Login,
@@ -161,85 +159,46 @@ def test_its_links_lead_to_what_is_there(page: Path) -> None:
     assert [path for path in paths if not (page.parent / path).exists()] == []
 
 
-def by_hand() -> list[str]:
-    """Return the commands by hand and those of the table, each once, in the README's order."""
-    first = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
-    own_mysql = next(block for block in blocks("sh") if "mysql setup" in block).splitlines()
-    table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
-    return list(dict.fromkeys([*first, *own_mysql, *table]))
-
-
-def test_the_commands_by_hand_are_there() -> None:
-    pipenv, *commands = by_hand()
-    assert pipenv == "pipenv install --dev"
-    for command in commands:
-        program, *arguments = command.removeprefix("pipenv run ").split()
-        assert (PROGRAMS / program).exists(), command
-        if program == "alembic":
-            assert hasattr(alembic_commands, arguments[0]), command
-        elif arguments[:1] == ["mysql"]:
-            assert arguments[1] in mysql.commands, command
-
-
 @pytest.mark.slow
 def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
     checkout: Path, environ: Environ, tmp_path: Path
 ) -> None:
     assert "script/server" in blocks("sh")[0]
-    port = int(environ["PORT"])
-    quart = PROGRAMS / "quart"
+    port, command = int(environ["PORT"]), [checkout / "script/server"]
+    options: Any = {"cwd": checkout, "env": environ, "check": True}
     try:
         for count in (1, 2):  # the second start finds the server and its data
-            with serving(
-                [checkout / "script/server"], port, environ, checkout, tmp_path / "log"
-            ) as app:
+            with serving(command, port, environ, checkout, tmp_path / "log") as app:
                 client = http.client.HTTPConnection("127.0.0.1", port)
                 assert view(client) == count
                 client.close()
-                app.process.send_signal(signal.SIGINT)
-                app.process.wait(WITHIN)
-                logged = app.log.read_text()
-            assert "Traceback" not in logged, logged
-            status = subprocess.run(
-                [quart, "mysql", "status"],
-                cwd=checkout,
-                env=environ,
-                check=False,
-                capture_output=True,
-            )
-            assert status.returncode == 0
+                app.end()
+                assert "Traceback" not in app.log.read_text()
+            subprocess.run([PROGRAMS / "quart", "mysql", "status"], **options)
     finally:
-        subprocess.run([quart, "mysql", "stop"], cwd=checkout, env=environ, check=True)
+        subprocess.run([PROGRAMS / "quart", "mysql", "stop"], **options)
 
 
 @pytest.mark.slow
 def test_the_commands_by_hand_run(checkout: Path, environ: Environ) -> None:
+    """Those in blocks and those of the table, but the endless ones, which other tests run."""
+    first = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
+    own_mysql = next(block for block in blocks("sh") if "mysql setup" in block).splitlines()
+    table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
     # The first would install what the link leads to, which is there.
-    _, *commands = by_hand()
+    _, *commands = dict.fromkeys([*first, *own_mysql, *table])
     endless = {
         "pipenv run quart run",
         "pipenv run uvicorn --http web.http1:Protocol --timeout-graceful-shutdown 8 manage:app",
         "pipenv run pytest -s",
     }
     assert endless < set(commands)
+    options: Any = {"cwd": checkout, "env": environ, "stdin": subprocess.DEVNULL, "text": True}
     try:
         for command in commands:
-            if command in endless:
-                continue
-            done = subprocess.run(
-                ["sh", "-c", command],  # noqa: S607
-                cwd=checkout,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            if command not in endless:
+                argv = ["sh", "-c", command]
+                done = subprocess.run(argv, capture_output=True, check=False, **options)
+                assert done.returncode == 0, (command, done.stdout, done.stderr)
     finally:
-        subprocess.run(
-            [PROGRAMS / "quart", "mysql", "stop"],
-            cwd=checkout,
-            env=environ,
-            check=True,
-        )
+        subprocess.run([PROGRAMS / "quart", "mysql", "stop"], check=True, **options)

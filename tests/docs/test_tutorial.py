@@ -1,8 +1,12 @@
 """Whoever followed the tutorial keeps the tests and the database that came of it."""
 
+import secrets
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.project import Environ
+from throwaway_mysql import Login
 
 # The tutorial's test module. Changed for SQLAlchemy 2: create_all() takes the engine,
 # select() no list, and a result's rows are read without await, by position.
@@ -47,20 +51,34 @@ async def test_second_response(
 """
 
 
-def test_the_tutorials_tests_pass_and_show_the_order_of_events(
-    project_copy: Path, server_environ: dict[str, str]
+# What fails besides.
+FAILS = """
+
+async def test_it(create_test_app):
+    assert create_test_app.config["DATABASE_NAME"] == "another"
+"""
+
+
+def test_the_tutorials_tests_pass_and_a_failure_leaves_no_database_and_shows_no_password(
+    project_copy: Path, server_environ: Environ, mysql_root: Login
 ) -> None:
-    (project_copy / "counter/test_counter.py").write_text(TESTS)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-s", "-q"],
+    (project_copy / "counter/test_counter.py").write_text(TESTS + FAILS)
+    name = f"tutorial_{secrets.token_hex(4)}"
+    output = subprocess.run(
+        [sys.executable, "-m", "pytest", "-s", "-q", "--showlocals"],
         cwd=project_copy,
-        env=server_environ,
+        env=server_environ | {"DATABASE_NAME": name},
         capture_output=True,
         text=True,
         check=False,
-    )
-    assert "2 passed" in run.stdout, run.stdout + run.stderr
-    server, *events = [line.lstrip(".") for line in run.stdout.splitlines() if "ing " in line]
+    ).stdout
+    assert "1 failed, 2 passed" in output, output
+    assert f"+ {name}_test_" in output
+    assert mysql_root.password[:16] not in output
+    with mysql_root.connect() as connection, connection.cursor() as cursor:
+        assert cursor.execute("SHOW DATABASES LIKE %s", (f"{name}%",)) == 0
+    shown = output.partition("= FAILURES =")[0].splitlines()
+    server, *events = [line.lstrip(".F") for line in shown if "ing " in line]
     assert server.startswith("Using the server at ")
     assert events == [
         "Creating db",
