@@ -41,10 +41,10 @@ async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
 @pytest.mark.parametrize(
     ("statement", "number", "kind"),
     [
-        ("SELECT colour FROM counter", 1054, Kind.SCHEMA),
+        ("SELECT colour FROM alembic_version", 1054, Kind.SCHEMA),
         ("SELECT 1 FROM missing", 1146, Kind.SCHEMA),
         ("SELEC 1", 1064, Kind.FAULT),
-        ("DELETE FROM counter WHERE 1 + 18446744073709551615 > 0", 1690, Kind.FAULT),
+        ("DELETE FROM alembic_version WHERE 1 + 18446744073709551615 > 0", 1690, Kind.FAULT),
         *((SIGNAL.format(*error), *error[1:]) for error in SIGNALS),
     ],
 )

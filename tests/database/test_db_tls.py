@@ -166,10 +166,7 @@ async def test_the_app_answers_over_tls(server: TlsServer) -> None:
     app = create_app(**server.settings)
     with server.tls_alone():
         async with app.test_app():
-            client = app.test_client()
-            assert (await client.post("/api/v1/counters/a/b/hits")).status_code == 200
-            assert (await client.get("/api/v1/counters/a/b")).status_code == 200
-            assert (await client.get("/health/ready")).status_code == 200
+            assert (await app.test_client().get("/health/ready")).status_code == 200
 
 
 @pytest.mark.parametrize(

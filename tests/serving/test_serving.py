@@ -106,19 +106,6 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(
     assert logged[0].startswith(f"127.0.0.1:{port}: Address already in use: stop what listens")
 
 
-def test_the_shell_has_the_app(server_environ: dict[str, str], fresh_db: Database) -> None:
-    done = subprocess.run(
-        [PROGRAMS / "quart", "shell"],
-        input="print(app.config['DATABASE_NAME'])\n",
-        cwd=PROJECT,
-        env={**server_environ, **fresh_db.environ()},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert fresh_db["DATABASE_NAME"] in done.stdout
-
-
 @pytest.mark.parametrize("server", ["quart run", "uvicorn", "hypercorn"])
 def test_a_server_without_its_database_ends_with_one_line(
     server: str, server_environ: dict[str, str]

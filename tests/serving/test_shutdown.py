@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from counter.testing import count_of
 from tests.support.databases import connected
-from tests.support.project import PROJECT, UVICORN
+from tests.support.project import PROJECT, UVICORN, Environ
 from tests.support.serving import WITHIN, Serving, free_port, serving
 from throwaway_mysql import Database
 
@@ -38,19 +38,12 @@ def other_connection(fresh_db: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def app(
-    request: pytest.FixtureRequest,
-    fresh_db: Database,
-    server_environ: dict[str, str],
-    tmp_path: Path,
+    request: pytest.FixtureRequest, fresh_db: Database, server_environ: Environ, tmp_path: Path
 ) -> Iterator[Serving]:
     """Serve the app as in production, with a long HIT_TIMEOUT if the test has none of its own."""
-    port = free_port()
+    port, timeout = free_port(), str(getattr(request, "param", LONG))
     argv = [*UVICORN, "--port", str(port), "manage:app"]
-    environ = {
-        **server_environ,
-        **fresh_db.environ(),
-        "HIT_TIMEOUT": str(getattr(request, "param", LONG)),
-    }
+    environ = server_environ | fresh_db.environ() | {"HIT_TIMEOUT": timeout}
     with serving(argv, port, environ, PROJECT, tmp_path / "log") as app:
         yield app
 
@@ -110,14 +103,7 @@ def test_after_sigterm_a_hit_that_the_database_holds_up_is_told_what_became_of_i
 
 def test_hits_are_answered_before_the_server_gives_them_up() -> None:
     """Docker kills 10 seconds after SIGTERM."""
-    dockerfile = (PROJECT / "Dockerfile").read_text()
-    (grace,) = map(int, re.findall("--timeout-graceful-shutdown ([0-9]+)", dockerfile))
-    assert default("DB_TIMEOUT") < default("HIT_TIMEOUT") < grace < 10
-
-
-def default(name: str) -> int:
-    """Return a setting's default, which README tells."""
-    (value,) = re.findall(
-        f"^. `{name}` .* `([0-9]+)` .$", (PROJECT / "README.md").read_text(), re.M
-    )
-    return int(value)
+    dockerfile, readme = ((PROJECT / name).read_text() for name in ("Dockerfile", "README.md"))
+    (grace,) = re.findall("--timeout-graceful-shutdown ([0-9]+)", dockerfile)
+    defaults = dict(re.findall(r"^\| `(\w+_TIMEOUT)` .* `([0-9]+)` \|$", readme, re.M))
+    assert int(defaults["DB_TIMEOUT"]) < int(defaults["HIT_TIMEOUT"]) < int(grace) < 10
