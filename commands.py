@@ -87,19 +87,10 @@ def logins() -> "tuple[Login, Login]":
 
 def private_server() -> "DevServer":
     """Return the private server that serves the configured coordinates."""
-    from throwaway_mysql.dev import DevServer, Names
+    from throwaway_mysql.dev import DevServer
 
     root, user = logins()
-    names = Names(
-        host="DB_HOST",
-        port="DB_PORT",
-        password="DB_PASSWORD",  # noqa: S106 (its name)
-        root_password="MYSQL_ROOT_PASSWORD",  # noqa: S106 (its name)
-        program="MYSQLD",
-        stop="quart mysql stop",
-        setup="quart mysql setup",
-    )
-    return DevServer(FOLDER, user, root.password, names)
+    return DevServer(FOLDER, user, root.password)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
@@ -81,36 +80,6 @@ def test_what_is_wrong_is_one_line(words: list[str], capsys: pytest.CaptureFixtu
     assert main([*words, "--port", port, "--prefix", "shop_test_"]) == 1
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", f"no server answers at 127.0.0.1:{port}\n")
-
-
-def test_a_server_needs_a_password(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MYSQL_PWD", raising=False)
-    assert main(["server", "status", "--folder", str(tmp_path / "data")]) == 1
-    assert capsys.readouterr().err.endswith("set MYSQL_PWD\n")
-
-
-def test_a_server_starts_and_stops(
-    mysql_program: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MYSQL_PWD", "a password")
-    port = free_port()
-    where = ["--folder", str(tmp_path / "data"), "--port", str(port)]
-    assert main(["server", "start", *where, "--program", mysql_program]) == 0
-    try:
-        assert main(["server", "status", *where]) == 0
-        user = Login("127.0.0.1", port, "throwaway", "a password")
-        databases = Databases(user, "throwaway_test_")
-        databases.drop(databases.create().name)
-        databases.close()
-    finally:
-        assert main(["server", "stop", *where]) == 0
-    assert main(["server", "status", *where]) == 1
-    assert "a password" not in str(capsys.readouterr())
 
 
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,6 @@
 """Folders of runs: gone with the run however it ends, or by the next sweep, and no others."""
 
-import fcntl
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -11,18 +9,10 @@ from support.processes import alive, guards, kill_guard, running, wait_until
 
 from throwaway_mysql import folder as folders
 from throwaway_mysql import guard
-from throwaway_mysql.folder import BEGIN, RunFolder, claim, has_run, sweep_folders
-from throwaway_mysql.guard import GONE
+from throwaway_mysql.folder import BEGIN, RunFolder, sweep_folders
+from throwaway_mysql.guard import GONE, KEPT
+from throwaway_mysql.owner import Owner
 
-HOLDS = """
-import sys, time
-from pathlib import Path
-from throwaway_mysql import folder
-folder.TMPFS, folder.ROOM = Path(sys.argv[1]), 0
-claimed = folder.RunFolder()
-print(claimed.folder, flush=True)
-time.sleep(600)
-"""
 SERVES = """
 import sys, time
 from pathlib import Path
@@ -32,34 +22,24 @@ server = server.Server(sys.argv[2], tcp=False)
 print(server.pid, server.folder, flush=True)
 time.sleep(600)
 """
-SWEEPS = """
-import sys
-from pathlib import Path
-from throwaway_mysql import folder
-folder.TMPFS = Path(sys.argv[1])
-print("begun", flush=True)
-while True:
-    folder.sweep_folders()
-"""
-
 
 pytestmark = pytest.mark.usefixtures("parent")
 
 
-def test_a_folder_goes_when_its_run_is_killed_or_closes_it(parent: Path) -> None:
-    with running(HOLDS, parent) as (_, folder):
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["", "stopped"])
+def test_folder_and_server_go_when_the_run_is_killed(
+    mysql_program: str, parent: Path, *, is_frozen: bool
+) -> None:
+    with running(SERVES, parent, mysql_program) as (_, line):
+        pid, folder = line.split()
         [guard] = guards(Path(folder))
         assert os.getsid(guard) != os.getsid(0)  # so that Ctrl-C does not reach it
         wait_until(lambda: ignores(guard, signal.SIGTERM))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(guard, number)
-        sweep_folders()
-        assert Path(folder).exists()
-    wait_until(lambda: not list(parent.iterdir()))
-    with RunFolder() as run:
-        assert has_run(run.folder)
-    assert list(parent.iterdir()) == []
-    run.close()
+        if is_frozen:
+            os.kill(int(pid), signal.SIGSTOP)
+    wait_until(lambda: not alive(int(pid)) and not list(parent.iterdir()))
 
 
 def ignores(pid: int, number: signal.Signals) -> bool:
@@ -70,17 +50,14 @@ def ignores(pid: int, number: signal.Signals) -> bool:
     return bool(int(status["SigIgn"], 16) & 1 << (number - 1))
 
 
-@pytest.mark.parametrize("is_frozen", [False, True], ids=["", "stopped"])
-def test_server_and_folder_go_where_run_and_guard_were_killed(
-    mysql_program: str, parent: Path, *, is_frozen: bool
+def test_they_go_by_the_next_sweep_where_the_guard_was_killed_too(
+    mysql_program: str, parent: Path
 ) -> None:
     with running(SERVES, parent, mysql_program) as (run, line):
         pid, folder = line.split()
         kill_guard(Path(folder))
         sweep_folders()
         assert alive(int(pid))  # the run lives
-        if is_frozen:
-            os.kill(int(pid), signal.SIGSTOP)
     assert run.wait() == -signal.SIGKILL
     assert alive(int(pid))
     sweep_folders()
@@ -91,58 +68,29 @@ def test_server_and_folder_go_where_run_and_guard_were_killed(
 def test_a_run_ends_its_folder_though_the_guard_was_killed(parent: Path) -> None:
     run = RunFolder()
     kill_guard(run.folder)
+    sweep_folders()
+    assert run.folder.exists()
     run.close()
     assert list(parent.iterdir()) == []
+    run.close()
 
 
-def test_a_process_does_not_lose_its_own(parent: Path) -> None:
-    with RunFolder() as run:
-        sweep_folders()
-        with running(SWEEPS.replace("while True", "if True"), parent) as (other, _):
-            assert other.wait() == 0
-        assert run.folder.exists()
-
-
-def test_only_what_a_run_left_goes(parent: Path) -> None:
-    goes = [parent / f"{BEGIN}{name}" for name in ("an_empty", f"one_half{GONE}", "is_killd")]
-    stays = [parent / f"{BEGIN}{name}" for name in ("personal", "notes", f"mine{GONE}")]
-    for folder in (*goes, *stays):
-        folder.mkdir(mode=0o700)
-    for folder in (goes[1], *stays):
-        (folder / "a file").touch()
-    (goes[2] / "alive").touch()
-    (parent / f"{BEGIN}open1234{GONE}").mkdir(mode=0o755)
-    (parent / f"{BEGIN}the_link").symlink_to(stays[1])
-    (parent / f"{BEGIN}the_file").touch()
-    before = set(parent.iterdir())
+def test_only_what_a_run_left_goes(parent: Path, gone: Owner) -> None:
+    elsewhere = Owner.me()._replace(machine="00000000")
+    goes = [gone.name(BEGIN, 1), gone.name(BEGIN, 2) + GONE, gone.name(BEGIN, 3)]
+    stays = [
+        *(Owner.me().name(BEGIN, 1000), elsewhere.name(BEGIN, 1)),
+        *(f"{BEGIN}personal", f"{BEGIN}personal{GONE}", gone.name("notes_", 1)),
+    ]
+    for name in (*goes, *stays):
+        (parent / name).mkdir(mode=0o700)
+        (parent / name / "a file").touch()
+    (parent / goes[2] / KEPT).touch()  # but its server has ended
+    link = gone.name(BEGIN, 4) + GONE
+    (parent / link).symlink_to(stays[2])
     sweep_folders()
-    assert before - set(parent.iterdir()) == set(goes)
-
-
-def test_who_makes_a_folder_gets_one_though_others_sweep_just_then(parent: Path) -> None:
-    with running(SWEEPS, parent), running(SWEEPS, parent):
-        for _ in range(300):
-            folder, descriptor = claim(parent)
-            assert (folder / "alive").exists()
-            os.close(descriptor)
-
-
-def test_a_folder_that_a_sweep_takes_before_the_lock_is_left_for_another(
-    parent: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock = fcntl.lockf
-    taken: list[Path] = []
-
-    def take_first(descriptor: int, how: int) -> None:
-        if not taken:
-            taken.extend(parent.iterdir())
-            shutil.rmtree(taken[0])
-        lock(descriptor, how)
-
-    monkeypatch.setattr("fcntl.lockf", take_first)
-    folder, descriptor = claim(parent)
-    os.close(descriptor)
-    assert [folder] == list(parent.iterdir()) != taken
+    assert {path.name for path in parent.iterdir()} == {*stays, link}
+    assert all((parent / name / "a file").exists() for name in stays)
 
 
 def test_nothing_can_begin_on_a_folder_once_its_servers_are_looked_for(

@@ -56,7 +56,7 @@ def awkward(request: pytest.FixtureRequest, server: Server) -> Login:
         cursor.execute(f"CREATE DATABASE {identifier(name)}")
         cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (name, AWKWARD))
         cursor.execute("GRANT ALL ON *.* TO %s@'%%'", (name,))
-    unix_socket = str(server.data / "mysqld.sock") if request.param == "socket" else None
+    unix_socket = str(server.folder / "sock") if request.param == "socket" else None
     port = 3306 if unix_socket else server.root.port  # which a URL with a socket leaves out
     return replace(
         server.root,

@@ -9,24 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
 
-import pymysql
 import pytest
-from support.processes import alive, everyone, guards, kill_guard, processes, running, wait_until
+from support.processes import alive, kill_guard, processes, running, wait_until
 
-from throwaway_mysql import run as runs
 from throwaway_mysql.errors import ServerError
-from throwaway_mysql.folder import sweep_folders
+from throwaway_mysql.folder import RunFolder, sweep_folders
 from throwaway_mysql.login import Answer, Login, LoginError
-from throwaway_mysql.run import (
-    RunFolder,
-    RunLogin,
-    end_kept,
-    keep_server,
-    kept_servers,
-    planned_login,
-    run_server,
-    ways_in,
-)
+from throwaway_mysql.run import RunLogin, keep_server, planned_login, run_server, ways_in
 
 JOINS = """
 import os, sys
@@ -41,19 +30,15 @@ except ServerError as error:
     print(error, flush=True)
 os.kill(os.getpid(), 9)
 """
-RUNS = """
-import os, sys, time
+KEEPS = """
+import sys, time
 from pathlib import Path
 from throwaway_mysql import folder
-from throwaway_mysql.run import RunFolder, keep_server, run_server
+from throwaway_mysql.run import keep_server, run_server
 folder.TMPFS, folder.ROOM = Path(sys.argv[1]), 0
-run = RunFolder()
-login = run_server(run.folder, sys.argv[2])
-if "keeps" in sys.argv:
-    keep_server(login)
-if "forks" in sys.argv and not os.fork():
-    time.sleep(600)
-print((run.folder / "data/mysqld.pid").read_text().strip(), run.folder, flush=True)
+run = folder.RunFolder()
+keep_server(run_server(run.folder, sys.argv[2]))
+print(run.folder, flush=True)
 time.sleep(600)
 """
 ENDED = "the private server of this run has ended"
@@ -72,9 +57,9 @@ def login(run: RunFolder, mysql_program: str) -> RunLogin:
     return run_server(run.folder, mysql_program)
 
 
-def pid_of(login: RunLogin) -> int:
-    """Return the process of the server."""
-    return int((login.folder / "data/mysqld.pid").read_text())
+def pid_of(folder: Path) -> int:
+    """Return the process of a run's server."""
+    return int((folder / "data/mysqld.pid").read_text())
 
 
 def test_all_processes_have_one_server_that_outlives_who_started_it(
@@ -86,7 +71,7 @@ def test_all_processes_have_one_server_that_outlives_who_started_it(
     with running(JOINS, run.folder, mysql_program) as (_, line):
         assert line == "False"
     login = run_server(run.folder, mysql_program)
-    server = pid_of(login)
+    server = pid_of(run.folder)
     assert login.answer() is Answer.SERVICE
     run.close()
     assert not alive(server)
@@ -152,11 +137,13 @@ def test_a_starter_that_is_killed_meanwhile_is_one_line(
     ids=["killed", "shut down", "crashed"],
 )
 def test_a_server_that_ends_in_mid_run_is_one_line_that_says_why(
-    login: RunLogin, number: signal.Signals, reason: str
+    login: RunLogin, number: signal.Signals, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert login.answer() is Answer.SERVICE
-    os.kill(pid_of(login), number)
-    wait_until(lambda: login.answer() is not Answer.SERVICE)
+    for name in ("time", "monotonic", "perf_counter"):  # which tests stop, as freezegun does
+        monkeypatch.setattr(time, name, lambda: 0.0)
+    os.kill(pid_of(login.folder), number)
+    while login.answer() is Answer.SERVICE:
+        pass
     with pytest.raises(LoginError, match=rf"^{ENDED}: {reason}$") as error:
         login.connect()
     assert error.value.answer is Answer.NOTHING
@@ -168,103 +155,18 @@ def test_a_server_whose_folder_was_removed_is_one_line(login: RunLogin, run: Run
         login.connect()
 
 
-def test_a_clock_that_tests_stop_does_not_matter(
-    run: RunFolder, mysql_program: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("time", "monotonic", "perf_counter"):  # as freezegun has it
-        monkeypatch.setattr(time, name, lambda: 0.0)
-    login = run_server(run.folder, mysql_program)
-    os.kill(pid_of(login), signal.SIGKILL)
-    while login.answer() is Answer.SERVICE:
-        pass
-    with pytest.raises(LoginError, match=ENDED):
-        login.connect()
-
-
-@pytest.mark.parametrize("how", ["", "forks"], ids=["", "though a forked child goes on"])
-def test_nothing_is_left_of_a_run_that_is_killed(
-    parent: Path, mysql_program: str, how: str
-) -> None:
-    with running(RUNS, parent, mysql_program, how) as (run, line):
-        pid, folder = line.split()
-        run.kill()
-        wait_until(lambda: not (alive(int(pid)) or guards(Path(folder)) or Path(folder).exists()))
-        for child in everyone():
-            if str(parent) in child.command:
-                os.kill(child.pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("keeps", [True, False], ids=["and had kept it", "and had kept nothing"])
-def test_only_what_was_kept_outlives_a_run_that_is_killed(
-    parent: Path, mysql_program: str, *, keeps: bool
-) -> None:
-    with running(RUNS, parent, mysql_program, "keeps" if keeps else "") as (_, line):
-        pid, folder = line.split()
-        if keeps:
-            with pytest.raises(ServerError, match="is still in use by the run that made it: end"):
-                end_kept(Path(folder))
-    if keeps:
-        sweep_folders()
-        assert alive(int(pid))
-        [login] = kept_servers()
-        assert (login.folder, login.answer()) == (Path(folder), Answer.SERVICE)
-        line = f"the server in {folder} has ended, and what it kept is gone"
-        assert end_kept(Path(folder)) == line
-    wait_until(lambda: not alive(int(pid)) and not list(parent.iterdir()))
-    assert list(kept_servers()) == []
-
-
-def test_a_kept_server_has_ways_in_without_a_password_and_goes_with_its_own_end(
-    login: RunLogin, run: RunFolder
-) -> None:
-    keep_server(login)
-    run.close()
-    server = pid_of(login)
-    assert os.getsid(server) != os.getsid(0)  # so no terminal's end reaches it
-    url, command, end = ways_in(login, "mysql")
-    assert (
-        url == f"kept: mysql://root@localhost/mysql?unix_socket={login.unix_socket}&charset=utf8mb4"
-    )
-    assert command.strip() == f"mysql --defaults-file={run.folder}/client.cnf mysql"
-    assert end.endswith(f"`throwaway-mysql end {run.folder}`")
-    options = run.folder / "client.cnf"
-    assert options.stat().st_mode & 0o077 == 0
-    pymysql.connect(read_default_file=str(options), database="mysql").close()
-    os.kill(server, signal.SIGTERM)
-    wait_until(lambda: not run.folder.exists() and not processes(run.folder))
-
-
-def test_a_kept_server_without_its_guard_is_spared_and_ends_when_told(
+def test_a_kept_server_without_run_and_guard_is_spared_until_its_end(
     parent: Path, mysql_program: str
 ) -> None:
-    run = RunFolder()
-    login = run_server(run.folder, mysql_program)
-    keep_server(login)
-    kill_guard(run.folder)
-    run.close()
+    with running(KEEPS, parent, mysql_program) as (_, folder):
+        kill_guard(Path(folder))
+    server = pid_of(Path(folder))
     sweep_folders()
-    assert login.answer() is Answer.SERVICE
-    os.kill(pid_of(login), signal.SIGSTOP)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "KEPT_ENDED_WITHIN", 0.1)
-        with pytest.raises(ServerError, match=r"has not ended within 0 s: see .*/server\.log"):
-            end_kept(run.folder)
-    os.kill(pid_of(login), signal.SIGCONT)
-    end_kept(run.folder)
+    assert alive(server)
+    os.kill(server, signal.SIGTERM)
+    wait_until(lambda: not alive(server))
+    sweep_folders()
     assert list(parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["project", "throwaway-mysql-mine"])
-def test_what_is_no_folder_of_a_run_is_not_ended(tmp_path: Path, name: str) -> None:
-    own = tmp_path / name
-    own.mkdir(mode=0o700)
-    for file in ("kept", "code.py"):
-        (own / file).touch()
-    (tmp_path / "link").symlink_to(own)
-    for folder in (own, tmp_path / "link"):
-        with pytest.raises(ServerError, match=f"^there is no server in {folder} that a run kept$"):
-            end_kept(folder)
-    assert (own / "code.py").exists()
 
 
 def test_a_server_that_cannot_be_kept_is_named(tmp_path: Path) -> None:

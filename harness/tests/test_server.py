@@ -1,35 +1,25 @@
 """A private server: as a default one, alive as long as its process, and one line where not."""
 
-import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import MOMENTS, alive, kill_at, processes, running, wait_until
+from support.processes import MOMENTS, alive, kill_at, processes, wait_until
 
 from throwaway_mysql.errors import ServerError
-from throwaway_mysql.folder import TMPFS
+from throwaway_mysql.folder import BEGIN, TMPFS
 from throwaway_mysql.login import Answer, Login
-from throwaway_mysql.process import arguments, cause
 from throwaway_mysql.program import find_program
 from throwaway_mysql.server import Server
 
-HOLDS = """
-import sys, time
-from throwaway_mysql.server import Server
-server = Server(sys.argv[1])
-print(server.pid, server.folder, flush=True)
-time.sleep(600)
-"""
 FORKS = """
 import os, sys, warnings
 from throwaway_mysql.server import Server
@@ -113,14 +103,6 @@ def test_it_is_stopped_and_started_with_its_data(server: Server, by: signal.Sign
     assert ask(server.root, "SHOW DATABASES LIKE 'mine'") == (("mine",),)
 
 
-def test_it_is_started_again_after_someone_else_killed_it(server: Server) -> None:
-    os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: server.root.answer() is Answer.NOTHING)
-    server.start()
-    gc.collect()  # which would warn of a process that nobody waited for
-    assert server.root.answer() is Answer.SERVICE
-
-
 def test_a_durable_one_flushes_each_commit(mysql_program: str) -> None:
     query = "SELECT @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite"
     with Server(mysql_program, durable=True) as server:
@@ -132,16 +114,6 @@ def test_a_forked_child_that_closes_it_leaves_it_to_its_parent(mysql_program: st
     argv = [sys.executable, "-c", FORKS, mysql_program]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("frozen", [False, True], ids=["running", "stopped by SIGSTOP"])
-def test_nothing_outlives_a_process_that_is_killed(mysql_program: str, *, frozen: bool) -> None:
-    with running(HOLDS, mysql_program) as (holder, line):
-        pid, folder = line.split()
-        if frozen:
-            os.kill(int(pid), signal.SIGSTOP)
-        holder.kill()
-    wait_until(lambda: not (alive(int(pid)) or processes(Path(folder)) or Path(folder).exists()))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -164,33 +136,6 @@ def test_nothing_outlives_one_that_is_killed_while_the_server_gets(
     assert bool(list(caches[-1].rglob("*.template"))) == (moment == "its first password")
 
 
-@contextmanager
-def turning_away(port: int) -> Iterator[None]:
-    """Listen at a port, and end each connection at once."""
-
-    def turn_away() -> None:
-        with suppress(OSError):  # the listener was shut down
-            while True:
-                listener.accept()[0].close()
-
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        thread = threading.Thread(target=turn_away)
-        thread.start()
-        try:
-            yield
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def test_a_restart_keeps_its_port_though_another_took_it(server: Server) -> None:
-    server.stop()
-    with turning_away(server.root.port), pytest.raises(ServerError, match="its port is taken"):
-        server.start()
-    server.start()
-    assert server.root.answer() is Answer.SERVICE
-
-
 def test_nobody_gets_its_port_by_chance_while_it_is_stopped(server: Server) -> None:
     server.stop()
     with socket.socket() as another, pytest.raises(OSError, match="in use"):
@@ -204,19 +149,13 @@ def test_an_option_that_the_server_does_not_know_is_one_line(mysql_program: str)
     assert "server.log" not in str(error.value)  # which goes with it
 
 
-def test_a_program_that_is_none_is_one_line() -> None:
-    with pytest.raises(ServerError, match="no server program at /nowhere"):
-        Server("/nowhere")
-
-
 @pytest.mark.parametrize(
     ("end", "line"),
     [
-        ('"$REAL" "$@"; exit $?', "runs the server beside itself: begin that with `exec`"),
         ("exit 1", "the data folder could not be made: it gave no reason"),
         ("kill -9 $$", "the data folder could not be made: it was ended by signal 9"),
     ],
-    ids=["beside itself", "silent", "killed"],
+    ids=["silent", "killed"],
 )
 def test_a_script_that_is_no_server_is_one_line_and_nothing_is_left(
     mysql_program: str, parent: Path, monkeypatch: pytest.MonkeyPatch, end: str, line: str
@@ -234,7 +173,7 @@ def test_a_script_that_is_no_server_is_one_line_and_nothing_is_left(
     assert str(error.value).endswith(line)
     assert "\n" not in str(error.value)
     wait_until(lambda: not [one for one in processes(parent) if "--datadir" in one])
-    assert list(parent.glob("throwaway-mysql-*")) == []
+    assert list(parent.glob(f"{BEGIN}*")) == []
 
 
 def test_what_a_login_by_tcp_lacks_is_told_at_once(
@@ -296,31 +235,6 @@ def test_a_full_cache_does_not_matter(
         with Server(mysql_program) as server:
             assert server.root.answer() is Answer.SERVICE
         assert list(cache.rglob("*.template")) == list(cache.rglob("*.part")) == []
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "[ERROR] InnoDB: Operating system error number 13 in a file operation.",
-        '[ERROR] Can\'t create test file /d/host.lower-test (Errcode: 13 "Permission denied")',
-        "[ERROR] [MY-010187] [Server] Could not open file '/d/e' for error logging: "
-        "Permission denied",
-    ],
-)
-def test_who_may_deny_a_server_its_data_is_told(tmp_path: Path, line: str) -> None:
-    log = tmp_path / "server.log"
-    log.write_text(f"2026-01-01  0:00:00 0 {line}\n")
-    assert cause(log).endswith("check the owner, and what AppArmor allows it")
-
-
-def test_a_server_without_the_plugin_x_takes_a_mysqls_arguments(
-    mysql_program: str, tmp_path: Path
-) -> None:
-    lacks = replace(find_program(mysql_program), family="MySQL")  # a MariaDB knows no such plugin
-    (tmp_path / "tmp").mkdir()
-    argv = [*arguments(lacks, tmp_path / "data"), "--verbose", "--help"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_plugin_x_does_not_run(server: Server) -> None:

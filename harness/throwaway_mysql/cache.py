@@ -1,29 +1,28 @@
-"""The user's cache folder: templates of data folders, and the versions of programs.
+"""Templates of data folders in the user's cache folder.
 
 XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. Everything there may be
 removed at any time. What was unused for 30 days is removed here, but nothing with another name.
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 UNUSED_FOR = 30 * 24 * 3600  # seconds
-ENTRY = re.compile(r"[0-9a-f]{32}\.(template|program)")
-PART = re.compile(r"throwaway-mysql-[a-z0-9_]{8}\.part")  # as mkdtemp fills it in
+OURS = re.compile(r"[0-9a-f]{32}\.template|throwaway-mysql-[a-z0-9_]{8}\.part")
 
 
-def entry(kind: str, *made_of: object) -> Path | None:
-    """Return where the file or folder made of `made_of` is or should be; None without a cache."""
+def entry(*made_of: object) -> Path | None:
+    """Return where the template made of `made_of` is or should be; None without a cache."""
     cache = folder()
     digest = hashlib.sha256(repr((os.geteuid(), *made_of)).encode()).hexdigest()
-    return cache / f"{digest[:32]}.{kind}" if cache else None
+    return cache / f"{digest[:32]}.template" if cache else None
 
 
 def folder() -> Path | None:
@@ -39,53 +38,28 @@ def folder() -> Path | None:
     return cache if ours else None
 
 
-@contextmanager
-def writing(entry: Path | None) -> Iterator[bool]:
-    """Let one process write at a time, and tell whether it may: only then call keep()."""
-    descriptor = -1
-    with suppress(OSError):  # read-only, or without locks, as NFS may be
-        if entry:
-            descriptor = os.open(entry.parent / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.utime(descriptor)  # its time is now by the file system's clock
-    try:
-        yield descriptor >= 0
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
 def keep(entry: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` make an entry, which is moved into place whole; do without where that fails."""
-    with suppress(OSError):
+    """Have `write` make a template, which is moved into place whole; do without on failure."""
+    with suppress(OSError):  # such as a full disk, or another process that was quicker
         _clean(entry.parent)
         part = Path(tempfile.mkdtemp(prefix="throwaway-mysql-", suffix=".part", dir=entry.parent))
         try:
             write(part / "entry")
-            _remove(entry)
+            shutil.rmtree(entry, ignore_errors=True)  # a damaged one
             (part / "entry").rename(entry)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
 
 def used(entry: Path) -> None:
-    """Note that an entry is in use."""
+    """Note that a template is in use."""
     with suppress(OSError):  # it is read-only
         os.utime(entry)
 
 
 def _clean(cache: Path) -> None:
-    """Remove old entries, and parts: whoever wrote one has lost the lock, so has ended."""
-    now = (cache / "lock").stat().st_mtime
+    """Remove what is old."""
+    oldest = time.clock_gettime(time.CLOCK_REALTIME) - UNUSED_FOR  # tests may stop time.time()
     for path in cache.iterdir():
-        with suppress(OSError):  # someone else has removed it
-            old = ENTRY.fullmatch(path.name) and path.stat().st_mtime < now - UNUSED_FOR
-            if old or PART.fullmatch(path.name):
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+        if OURS.fullmatch(path.name) and path.stat().st_mtime < oldest:
+            shutil.rmtree(path, ignore_errors=True)

@@ -26,7 +26,7 @@ from throwaway_mysql.process import (
 )
 from throwaway_mysql.program import Program, ask
 
-RECIPE = 3  # to be raised when what is in a template changes
+RECIPE = 4  # to be raised when what is in a template changes
 INDEX = "index.json"
 ZONES = Path("/usr/share/zoneinfo")
 # What each server makes anew: its name in a replication, and its memory of hot pages.
@@ -38,28 +38,25 @@ EMPTY = bytes(PAGE)
 SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
 
 
-def install(program: Program, flags: Sequence[str], folder: Path) -> bool:
+def install(program: Program, flags: Sequence[str], folder: Path) -> None:
     """Make `data` in a folder that only this user may enter; the log is `server.log` there.
 
-    Returns whether it came from a template. Raises ServerError and OSError.
+    A folder `part` is what one that was killed has left. Raises ServerError and OSError.
     """
-    template = _template(program, flags)
-    if template and unpack(template, folder / "data"):
-        return True
-    with cache.writing(template) as may_write:
-        if template and unpack(template, folder / "data"):  # another was quicker
-            return True
-        initialise(program, flags, folder)
-        if template and may_write:
-            cache.keep(template, partial(pack, folder / "data"))
-    return False
+    template, part = template_of(program, flags), folder / "part"
+    shutil.rmtree(part, ignore_errors=True)
+    if not template or not unpack(template, part):
+        initialise(program, flags, part)
+        if template:
+            cache.keep(template, partial(pack, part))
+    part.rename(folder / "data")
 
 
-def initialise(program: Program, flags: Sequence[str], folder: Path) -> None:
+def initialise(program: Program, flags: Sequence[str], data: Path) -> None:
     """Make a data folder by the program itself, with the system tables and time zones."""
     from throwaway_mysql import timezones  # only now: a template has them already
 
-    data, log, script = (folder / name for name in ("data", "server.log", "bootstrap.sql"))
+    log, script = data.with_name("server.log"), data.with_name("bootstrap.sql")
     data.mkdir(mode=0o700)
     make_ready(data)
     lines = _system_tables(program) if program.family == "MariaDB" else []
@@ -70,7 +67,7 @@ def initialise(program: Program, flags: Sequence[str], folder: Path) -> None:
         argv += ["--bootstrap", "--log-warnings=0"]
     else:
         argv += ["--initialize-insecure", f"--init-file={script}"]
-    process = start(argv, log, source=script)
+    process = start(argv, log, script)
     try:
         wait_for_end(process, log, "the data folder could not be made")
     finally:
@@ -79,16 +76,6 @@ def initialise(program: Program, flags: Sequence[str], folder: Path) -> None:
     script.unlink()
     for name in SINGLE:
         (data / name).unlink(missing_ok=True)
-
-
-def flush(data: Path) -> None:
-    """See that all is on the disk, as what a server makes by itself is."""
-    for path in (data, *data.rglob("*")):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def copy(source: Path, target: Path) -> dict[str, list[int]]:
@@ -114,7 +101,7 @@ def system_tables(share: Path) -> list[Path]:
     raise ServerError(f"the server is installed without its SQL files, such as {files[0]}")
 
 
-def _template(program: Program, flags: Sequence[str]) -> Path | None:
+def template_of(program: Program, flags: Sequence[str]) -> Path | None:
     """Return where the template for a program and its options is, or should be.
 
     Options with a path are one run's own: a template for them would never be used again.
@@ -125,7 +112,7 @@ def _template(program: Program, flags: Sequence[str]) -> Path | None:
     status = path.stat()
     zones = ZONES.stat().st_mtime_ns if ZONES.exists() else 0
     made_of = (RECIPE, program.build, str(path), status.st_size, status.st_mtime_ns, zones, *flags)
-    return cache.entry("template", *made_of)
+    return cache.entry(*made_of)
 
 
 def pack(data: Path, template: Path) -> None:
@@ -195,7 +182,6 @@ def _system_tables(program: Program) -> Iterator[str]:
 
 
 def _share(program: Program) -> Path:
-    found = re.search(
-        r"^character-sets-dir\s+(\S.*?)/?$", ask(program, "--verbose", "--help"), re.M
-    )
+    output = ask(program.path, "--verbose", "--help").stdout
+    found = re.search(r"^character-sets-dir\s+(\S.*?)/?$", output, re.M)
     return Path(found[1]).parent if found else Path("/usr/share/mysql")

@@ -1,17 +1,14 @@
 """Remove a run's folder once the run has ended, and end the server on it.
 
-    python -I -S guard.py FOLDER
+    python -I -S guard.py FOLDER RUN
 
-The run holds a record lock on the file `alive` in FOLDER. Such a lock ends with its process,
-however that ends, and unlike an open pipe it is not handed to forked children. Where the run has
-left a file `kept`, the server's own end is awaited first. If this program is killed as well, the
-next run's sweep calls the same clear().
+RUN is the process that has started this one: when it ends, this one gets another parent. Where it
+has left a file `kept` in the folder, the server's own end is awaited first. If this program is
+killed as well, the next run's sweep calls the same clear().
 """
 
 # Little is imported, and no pathlib: it takes longer to load than all of this.
-import fcntl
 import os
-import select
 import signal
 import sys
 import time
@@ -25,14 +22,14 @@ POLL = 0.002
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
 
 
-def main(folder: str) -> None:
+def main(folder: str, run: int) -> None:
     """Wait for the run's end, then clear its folder."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    with suppress(FileNotFoundError), open(f"{folder}/alive", "r+b") as file:  # noqa: PTH123
-        fcntl.lockf(file, fcntl.LOCK_EX)
-    while is_kept(folder) and (pids := servers(folder)):
-        await_end(pids[0])
+    while os.getppid() == run:
+        time.sleep(0.1)
+    while is_kept(folder) and servers(folder):
+        time.sleep(1)
     clear(folder)
 
 
@@ -76,23 +73,10 @@ def _commands() -> Iterator[tuple[int, str]]:
             yield int(pid), command.replace(" --", "\0--")
 
 
-def await_end(pid: int) -> None:
-    """Return when a process has ended, or after a second where the system cannot tell."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        time.sleep(1)
-    else:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll()
-        os.close(descriptor)
-
-
 def now() -> float:
     """Return the seconds of a clock that tests do not stop, as freezegun does time.monotonic()."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

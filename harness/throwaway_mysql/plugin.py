@@ -258,7 +258,8 @@ def mysql_run(
 ) -> Databases:
     """Begin with the databases of this process; what killed runs left is dropped first."""
     from throwaway_mysql.databases import Databases
-    from throwaway_mysql.run import RunLogin, sweep_folders
+    from throwaway_mysql.folder import sweep_folders
+    from throwaway_mysql.run import RunLogin
     from throwaway_mysql.server_choice import check
 
     state = State.of(request.config)

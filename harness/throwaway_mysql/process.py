@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from throwaway_mysql.errors import FULL, ServerError
 from throwaway_mysql.guard import now
-from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.program import Program
 
 # For data that nobody misses after the machine: no commit waits for a disk, and buffers are
@@ -63,13 +64,7 @@ LOOK = 0.5  # seconds between looks at the log
 POLL = 0.002  # seconds; a refused attempt takes a tenth of a millisecond
 
 WAITS_FOR_ROOM = "aiting for someone to free"
-DENIED = "it may not write to its data folder: check the owner, and what AppArmor allows it"
-TAKEN = "its port is taken by something else: stop that, or choose another"
-KNOWN_CAUSES = {
-    r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b": FULL,
-    r"Address already in use": TAKEN,
-    r"Permission denied|[Ee]rrcode: 13|error number 13\b": DENIED,
-}
+NO_ROOM = re.compile(r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b")
 
 
 def arguments(program: Program, data: Path, *more: str) -> list[str]:
@@ -78,9 +73,10 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
         str(program.path),
         "--no-defaults",  # must come first
         f"--datadir={data}",
-        "--socket=mysqld.sock",  # relative to the data folder: a longer path than 107 bytes fails
+        "--socket=../sock",  # relative to the data folder: a longer path than 107 bytes fails
         "--pid-file=mysqld.pid",
-        f"--tmpdir={tmpdir(data)}",
+        # Not /tmp: a MariaDB that starts removes all temporary tables there, others' too.
+        f"--tmpdir={data.with_name('tmp')}",
         "--skip-log-bin",
         "--character-set-server=utf8mb4",  # MariaDB's own is latin1
         *more,
@@ -97,37 +93,19 @@ def throwaway_flags(program: Program) -> tuple[str, ...]:
     return (*THROWAWAY, *FAMILY[program.family])
 
 
-def socket_flags(unix_socket: Path) -> tuple[str, str]:
-    """Return the flags of a server that listens on a socket only."""
-    return "--skip-networking", f"--socket={unix_socket}"
-
-
-def listen_flags(host: str, port: int) -> tuple[str, str]:
-    """Return the flags of a server that listens at `host` and `port`."""
-    return f"--bind-address={'127.0.0.1' if host == 'localhost' else host}", f"--port={port}"
-
-
-def tmpdir(data: Path) -> Path:
-    """Return the folder for a server's temporary files, beside its data.
-
-    Not /tmp: a MariaDB that starts removes all temporary tables there, others' too.
-    """
-    return data.with_name("tmp")
-
-
 def make_ready(data: Path) -> None:
     """Make what a server needs beside its data, and remove what a killed one left.
 
     MySQL does not start if the process whose id is in the socket's lock file lives, though
     after a restart of the machine that may be any process.
     """
-    tmpdir(data).mkdir(mode=0o700, exist_ok=True)
-    for name in ("mysqld.sock", "mysqld.sock.lock", "mysqld.pid"):
-        (data / name).unlink(missing_ok=True)
+    data.with_name("tmp").mkdir(mode=0o700, exist_ok=True)
+    for name in ("sock", "sock.lock"):
+        data.with_name(name).unlink(missing_ok=True)
 
 
 def start(
-    argv: Sequence[str], log: Path, pass_fds: Sequence[int] = (), source: Path = Path(os.devnull)
+    argv: Sequence[str], log: Path, source: Path = Path(os.devnull)
 ) -> "subprocess.Popen[bytes]":
     """Start a server in a session of its own, so that Ctrl-C does not reach it."""
     with log.open("ab") as output, source.open("rb") as commands:
@@ -138,28 +116,25 @@ def start(
             stderr=output,
             env=os.environ | FRUGAL,
             start_new_session=True,
-            pass_fds=pass_fds,
         )
 
 
 def wait_until_ready(
-    process: "subprocess.Popen[bytes]",
-    login: Login,
-    log: Path,
-    since: int = 0,
-    ready: Container[Answer] = (Answer.SERVICE,),
+    process: "subprocess.Popen[bytes]", login: Login, log: Path, since: int
 ) -> None:
-    """Return once the server answers `login` as one of `ready`; `since` is its log's begin.
+    """Return once the server answers `login`; `since` is its log's begin.
 
-    Raises ServerError where the server ends or takes too long.
+    Raises ServerError where the server ends, takes too long, or lets nobody in.
     """
     deadline, look = now() + READY_WITHIN, now() + LOOK
     while now() < deadline:
-        answer = login.answer(timeout=5)
-        if answer in ready:
+        try:
+            login.connect(timeout=5).close()
+        except LoginError as error:
+            if error.answer is Answer.UNABLE:
+                raise
+        else:
             return
-        if answer is Answer.UNABLE:
-            login.connect()  # raises, with what is lacking
         if now() > look:
             refuse_full_disk(log, since)
             look += LOOK
@@ -172,17 +147,14 @@ def wait_until_ready(
 def wait_for_end(process: "subprocess.Popen[bytes]", log: Path, what: str) -> None:
     """Wait until a program has ended; raises ServerError with `what` where that was no success."""
     deadline = now() + ENDED_WITHIN
-    while True:
-        try:
-            status = process.wait(LOOK)
-        except subprocess.TimeoutExpired:
-            refuse_full_disk(log)
-            if now() > deadline:
-                raise ServerError(f"{what} within {ENDED_WITHIN:.0f} s") from None
-        else:
-            break
-    if status != 0:
-        raise ServerError(f"{what}: {cause(log, status=status)}")
+    while process.poll() is None:
+        if now() > deadline:
+            raise ServerError(f"{what} within {ENDED_WITHIN:.0f} s")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK)
+        refuse_full_disk(log)
+    if process.returncode:
+        raise ServerError(f"{what}: {cause(log, status=process.returncode)}")
 
 
 def refuse_full_disk(log: Path, since: int = 0) -> None:
@@ -202,9 +174,8 @@ def cause(log: Path, since: int = 0, status: int = 0) -> str:
         return f"{FULL} ({log.parent})"  # which may have cut the log off
     lines = [line.strip() for line in _read(log, since).splitlines() if line.strip()]
     errors = [line for line in lines if re.search("error|errcode|got signal", line, re.I)]
-    for pattern, meaning in KNOWN_CAUSES.items():
-        if any(re.search(pattern, line) for line in errors):
-            return meaning
+    if any(map(NO_ROOM.search, errors)):
+        return FULL
     if errors:
         return errors[0]
     if status < 0:

@@ -11,17 +11,15 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Self
 
-from throwaway_mysql.datadir import flush, install
+from throwaway_mysql.datadir import install
 from throwaway_mysql.errors import ServerError, one_line
 from throwaway_mysql.folder import RunFolder
 from throwaway_mysql.grants import first_statements
 from throwaway_mysql.login import Login, Socket
 from throwaway_mysql.process import (
     arguments,
-    listen_flags,
     log_size,
     make_ready,
-    socket_flags,
     start,
     throwaway_flags,
     wait_until_ready,
@@ -31,37 +29,38 @@ from throwaway_mysql.program import Program, find_program
 STOPPED_WITHIN = 60.0  # seconds
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens at."""
-    reserved, port = reserve_port()
-    reserved.close()
+def free_port(*, reserve: bool = False) -> int:
+    """Return a port of 127.0.0.1 that nobody listens at.
+
+    With `reserve` nobody is given it by chance while this process lives, though a server can
+    listen there. Only Linux can do that: elsewhere it is not held.
+    """
+    with Socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = int(holder.getsockname()[1])
+        if reserve and sys.platform == "linux":
+            holder.detach()  # it stays open
     return port
 
 
-def reserve_port() -> tuple[socket.socket, int]:
-    """Return a free port of 127.0.0.1, and a socket that holds it until it is closed.
-
-    A server can listen there all the same, but nobody else is given the port by chance. Only
-    Linux can do that: elsewhere nothing is held.
-    """
-    reserved = Socket()
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    reserved.bind(("127.0.0.1", 0))
-    port = int(reserved.getsockname()[1])
-    if sys.platform != "linux":
-        reserved.close()
-    return reserved, port
+def new_root(folder: Path, *, tcp: bool) -> Login:
+    """Return root's account on a new server in a folder, at a port of its own or on a socket."""
+    password = secrets.token_urlsafe(16)
+    if tcp:
+        return Login("127.0.0.1", free_port(reserve=True), "root", password)
+    return Login("localhost", 0, "root", password, unix_socket=str(folder / "sock"))
 
 
 class Server:
     """A server that dies with this process, however that dies.
 
     `program` is the path of the server program, by default the first that this machine has;
-    `flags` are more options of the server's. It listens on a free port of 127.0.0.1 (or `port`),
-    without `tcp` on a unix socket only. `folder` is one that someone else has claimed: then the
-    server dies with that one. `password` is root's, by default a random one. `durable` puts the
-    data on disk and flushes each commit, for measurements. `copied` tells whether its data came
-    from a template. Raises ServerError where there is none or it does not start.
+    `flags` are more options of the server's. It listens on a free port of 127.0.0.1, without
+    `tcp` on a unix socket only. `durable` puts the data on disk and flushes each commit, for
+    measurements. With `folder`, someone else's, and `root`, the account there, it goes on when
+    this process ends, and data that are in the folder are served. Raises ServerError where there
+    is no program or the server does not start.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class Server:
         *,
         flags: Sequence[str] = (),
         tcp: bool = True,
-        port: int = 0,
-        folder: Path | None = None,
-        password: str = "",
         durable: bool = False,
+        folder: Path | None = None,
+        root: Login | None = None,
     ) -> None:
         self.program: Program = find_program(program)
         self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
+        self._gives_up_by = SIGTERM if durable else SIGKILL
         self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self._end = ExitStack()
@@ -84,12 +83,13 @@ class Server:
         self.folder = folder or self._end.enter_context(RunFolder(on_disk=durable)).folder
         self.log, self.data = self.folder / "server.log", self.folder / "data"
         try:
-            with one_line("cannot start a server for the tests"):
-                self.root = self._choose_address(password, port, tcp=tcp)
-                self.copied = install(self.program, flags, self.folder)
-                if durable:
-                    flush(self.data)
-                self._start_first()
+            with one_line("the server cannot be started"):
+                self.root = root or new_root(self.folder, tcp=tcp)
+                if not self.data.exists():
+                    install(self.program, flags, self.folder)
+                    if durable:
+                        os.sync()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -100,20 +100,26 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, *more: str) -> None:
+    def start(self) -> None:
         """Start the server, on the data and at the address that it had when it stopped."""
         self.stop()  # it may have been killed by someone else
+        first = self.folder / "first.sql"
         with one_line("the server cannot be started"):
             make_ready(self.data)
-            argv = arguments(self.program, self.data, *self._flags, *self._address(), *more)
+            # Read before the server lets anyone in, as root of new data has no password. MySQL's
+            # manual, "How to Reset the Root Password".
+            first.touch(mode=0o600)
+            first.write_text(first_statements(self.root.password), encoding="utf-8")
+            flags = (*self._flags, *self._address(), f"--init-file={first}")
             since = log_size(self.log)
-            self._process = start(argv, self.log)
+            self._process = start(arguments(self.program, self.data, *flags), self.log)
             try:
                 wait_until_ready(self._process, self.root, self.log, since)
-                self._refuse_another()
             except BaseException:
-                self.stop(SIGKILL)
+                self.stop(self._gives_up_by)
                 raise
+            finally:
+                first.unlink()
 
     @property
     def pid(self) -> int:
@@ -147,34 +153,9 @@ class Server:
             self._process.wait()
         self._end.close()
 
-    def _refuse_another(self) -> None:
-        """Raise ServerError where the program, a script, has another process be the server."""
-        if int((self.data / "mysqld.pid").read_text()) != self.pid:
-            os.killpg(self.pid, SIGKILL)
-            raise ServerError(
-                f"{self.program.path} runs the server beside itself: begin that with `exec`"
-            )
-
-    def _choose_address(self, password: str, port: int, *, tcp: bool) -> Login:
-        password = password or secrets.token_urlsafe(16)
-        if not tcp:
-            unix_socket = str(self.folder / "sock")
-            return Login("localhost", 0, "root", password, unix_socket=unix_socket)
-        if not port:
-            reserved, port = reserve_port()
-            self._end.callback(reserved.close)
-        return Login("127.0.0.1", port, "root", password)
-
-    def _address(self) -> tuple[str, str]:
+    def _address(self) -> tuple[str, ...]:
+        """Return the flags for where it listens, besides its socket."""
         if self.root.unix_socket:
-            return socket_flags(Path(self.root.unix_socket))
-        return listen_flags(self.root.host, self.root.port)
-
-    def _start_first(self) -> None:
-        """Start the server with a password for its root, which has none before."""
-        # Read before the server lets anyone in: MySQL's manual, "How to Reset the Root Password".
-        first = self.folder / "first.sql"
-        first.touch(mode=0o600)
-        first.write_text(first_statements(self.root.password), encoding="utf-8")
-        self.start(f"--init-file={first}")
-        first.unlink()
+            return ("--skip-networking",)
+        host = "127.0.0.1" if self.root.host == "localhost" else self.root.host
+        return f"--bind-address={host}", f"--port={self.root.port}"

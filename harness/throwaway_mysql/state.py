@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from throwaway_mysql.databases import Database, Databases
+    from throwaway_mysql.folder import RunFolder
     from throwaway_mysql.login import Login
     from throwaway_mysql.owner import Owner
     from throwaway_mysql.restore import Rows
-    from throwaway_mysql.run import RunFolder
 
 OUTPUT = "throwaway_mysql"  # where a worker of pytest-xdist and the controller leave things
 
@@ -74,7 +74,7 @@ class State:
         """Return the folder for the run's private server."""
         from pathlib import Path
 
-        from throwaway_mysql.run import RunFolder
+        from throwaway_mysql.folder import RunFolder
 
         path = Path(self.input.get("folder", ""))
         if path.name and path.is_dir():  # else the worker is on another machine
