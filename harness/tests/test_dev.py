@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from support.processes import alive, kill_at, process, running, wait_until
 
 from throwaway_mysql.dev import DevServer
 from throwaway_mysql.errors import ServerError
-from throwaway_mysql.login import Answer, Login
+from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.program import find_program
 from throwaway_mysql.server import Server, free_port
 
@@ -142,31 +142,19 @@ def test_changed_settings_are_taken_over_at_the_next_start(
     assert server.root.answer() is Answer.REFUSAL
 
 
-@contextmanager
-def full(mysql_program: str) -> Iterator[Login]:
-    """Start a server that has no connection left."""
-    with Server(mysql_program, flags=["--max-connections=10"]) as server:
-        links = []
-        try:
-            while server.root.answer() is not Answer.FULL:
-                links.append(server.root.connect())
-            yield server.root
-        finally:
-            for link in links:
-                link.close()
-
-
 def test_where_something_else_is_none_is_started(
     server: DevServer, mysql_program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Server(mysql_program) as other:
+    few = ["--max-connections=10"]
+    with Server(mysql_program, flags=few) as other, ExitStack() as links:
         there = with_user(server, port=other.root.port)
         advice = "; run `quart mysql setup`, correct DB_PASSWORD, or set another DB_PORT"
         assert advice in refused(there)
         own = DevServer(server.folder, other.root, "").status()
         assert own == (True, f"a {other.program.family} server answers at {other.root.address}")
-    with full(mysql_program) as login:
-        there = with_user(server, port=login.port)
+        with suppress(LoginError):  # once it is full
+            while True:
+                links.enter_context(other.root.connect())
         assert refused(there).endswith(" is full: Too many connections")
     monkeypatch.setattr("throwaway_mysql.dev.PATIENT", 0.5)
     with socket.create_server(("127.0.0.1", server.user.port)):

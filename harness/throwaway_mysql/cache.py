@@ -51,12 +51,6 @@ def keep(entry: Path, write: Callable[[Path], object]) -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def used(entry: Path) -> None:
-    """Note that a template is in use."""
-    with suppress(OSError):  # it is read-only
-        os.utime(entry)
-
-
 def _clean(cache: Path) -> None:
     """Remove what is old."""
     oldest = time.clock_gettime(time.CLOCK_REALTIME) - UNUSED_FOR  # tests may stop time.time()

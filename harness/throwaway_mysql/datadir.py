@@ -127,7 +127,8 @@ def unpack(template: Path, data: Path) -> bool:
         index = json.loads((template / INDEX).read_text())
     except (OSError, ValueError):
         return False
-    cache.used(template)
+    with suppress(OSError):  # it is read-only
+        os.utime(template)  # so that it is not one that nobody uses
     with suppress(FileNotFoundError, PermissionError):
         if copy(template / "data", data) == index:
             return True

@@ -3,7 +3,6 @@
 Only this project's `quart mysql` has one, so messages name that and the project's settings.
 """
 
-import fcntl
 import os
 import secrets
 import time
@@ -14,6 +13,7 @@ from signal import SIGTERM
 
 from throwaway_mysql import guard
 from throwaway_mysql.errors import ServerError, one_line
+from throwaway_mysql.folder import alone
 from throwaway_mysql.grants import set_up
 from throwaway_mysql.guard import now
 from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
@@ -128,9 +128,7 @@ class DevServer:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Let one starter or stopper work at a time; the others wait."""
         with one_line(f"cannot use {self.folder}"):
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            with (self.folder / "lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self.folder):
                 yield

@@ -1,5 +1,6 @@
 """Folders of runs: named after their process, guarded, and swept where both were killed."""
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -7,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -73,6 +75,14 @@ def sweep_folders() -> None:
                 ours = os.lstat(folder).st_uid == os.geteuid()
                 if ended and ours and not (guard.is_kept(folder) and guard.servers(folder)):
                     guard.clear(folder)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process or thread at a time do something with a folder; the others wait."""
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _start_guard(folder: Path) -> "subprocess.Popen[bytes]":

@@ -5,18 +5,17 @@ hands its path to the others. The first that needs a server starts it; the other
 is. It ends with the run, however that ends, and not with who started it.
 """
 
-import fcntl
 import json
 import shlex
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from throwaway_mysql import guard
 from throwaway_mysql.errors import ServerError, one_line
+from throwaway_mysql.folder import alone
 from throwaway_mysql.guard import now
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.process import cause, log_size
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 CANNOT_START = "cannot start a server for the tests"
 ABANDONED = "the process that was starting the private server of this run has ended"
 KILLED = "it was killed, perhaps because memory ran out"  # else it has written to its log
-PLAN, STATE, LOCK = "login.json", "server.json", "lock"  # files in the folder
+PLAN, STATE = "login.json", "server.json"  # files in the folder
 LAST_WORDS_WITHIN = 10.0  # seconds between a server's silence and its end
 POLL = 0.02
 OPTION_FILE = "client.cnf"
@@ -80,7 +79,7 @@ def planned_login(folder: Path, *, tcp: bool = False) -> Login:
     The first call decides on it, and reserves its port for as long as this process lives.
     """
     plan = folder / PLAN
-    with one_line(CANNOT_START), _alone(folder):
+    with one_line(CANNOT_START), alone(folder):
         if not plan.exists():
             plan.write_text(json.dumps(asdict(new_root(folder, tcp=tcp))))
         return Login(**json.loads(plan.read_text()))
@@ -95,7 +94,7 @@ def run_server(
     start, in each process the same.
     """
     login, state = planned_login(folder, tcp=tcp), folder / STATE
-    with one_line(CANNOT_START), _alone(folder):
+    with one_line(CANNOT_START), alone(folder):
         first = not state.exists()
         if first:
             state.write_text(json.dumps({"error": ABANDONED}))
@@ -119,18 +118,19 @@ def keep_server(login: RunLogin) -> None:
 
 def ways_in(login: Login, database: str) -> list[str]:
     """Return a kept database's URL, how to look into it and how to end it; no password."""
+    url = f"kept: {login.url('mysql', database, password=False)}"
+    if isinstance(login, RunLogin):
+        options = shlex.quote(f"{login.folder}/{OPTION_FILE}")
+        pids = " ".join(map(str, guard.servers(str(login.folder))))
+        return [
+            url,
+            f"      mysql --defaults-file={options} {database}",
+            f"      its server goes on until `kill {pids}`",
+        ]
     where = f"-h {login.host} -P {login.port}"
     if login.unix_socket:
         where = f"-S {shlex.quote(login.unix_socket)}"
-    lines = [f"kept: {login.url('mysql', database, password=False)}"]
-    if not isinstance(login, RunLogin):
-        return [*lines, f"      mysql {where} -u {shlex.quote(login.user)} -p {database}"]
-    pids = " ".join(map(str, guard.servers(str(login.folder))))
-    return [
-        *lines,
-        f"      mysql --defaults-file={shlex.quote(f'{login.folder}/{OPTION_FILE}')} {database}",
-        f"      its server goes on until `kill {pids}`",
-    ]
+    return [url, f"      mysql {where} -u {shlex.quote(login.user)} -p {database}"]
 
 
 def _start(folder: Path, program: str, login: Login, flags: Sequence[str]) -> dict[str, Any]:
@@ -144,11 +144,3 @@ def _start(folder: Path, program: str, login: Login, flags: Sequence[str]) -> di
         "since": log_size(server.log),
         "program": str(server.program),
     }
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process of the run do something; the others wait for it."""
-    with (folder / LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -76,10 +76,9 @@ class Server:
         self.program: Program = find_program(program)
         self._flags = (*(() if durable else throwaway_flags(self.program)), *flags)
         self._gives_up_by = SIGTERM if durable else SIGKILL
-        self._owner = os.getpid()
+        self._owner = 0 if folder else os.getpid()  # the process that ends it
         self._process: subprocess.Popen[bytes] | None = None
         self._end = ExitStack()
-        self._is_borrowed = folder is not None
         self.folder = folder or self._end.enter_context(RunFolder(on_disk=durable)).folder
         self.log, self.data = self.folder / "server.log", self.folder / "data"
         try:
@@ -146,7 +145,7 @@ class Server:
 
         A forked child leaves both to its parent.
         """
-        if self._process and (self._is_borrowed or os.getpid() != self._owner):
+        if self._process and os.getpid() != self._owner:
             self._process.returncode = 0  # it goes on
         elif self._process and self.runs:
             self._process.kill()
