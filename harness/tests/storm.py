@@ -239,7 +239,7 @@ class Storm:
     def _look(self) -> None:
         if self._databases:
             found = self._databases.survey()
-            self.left |= {one.name for one in found if one.state.value == "left"}
+            self.left |= {one.name for one in found if one.state.name == "LEFT"}
 
 
 def storm(options: argparse.Namespace, stack: ExitStack) -> str:

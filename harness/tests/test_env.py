@@ -149,7 +149,7 @@ def test_a_server_that_cannot_be_used_is_one_line_at_the_start(
     assert "hidden" not in result.stderr.str() + result.stdout.str()
 
 
-def test_an_unknown_driver_is_one_line_at_the_start(project: Any) -> None:
-    result = project.run(ini="mysql_env = SHOP_URL=oracle\n", it=READS)
+def test_what_is_neither_a_setting_nor_a_driver_is_one_line_at_the_start(project: Any) -> None:
+    result = project.run(ini="mysql_env = SHOP_NAME=DATABASE_NAMES\n", it=READS)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*oracle*pymysql*"])
+    result.stderr.fnmatch_lines(["*DATABASE_NAMES*names no driver*"])

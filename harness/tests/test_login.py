@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.processes import running
 
+from throwaway_mysql.connections import rows
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.grants import identifier
 from throwaway_mysql.login import Answer, Login, check_allowed
@@ -52,10 +53,10 @@ def server(mysql_program: str) -> Iterator[Server]:
 def awkward(request: pytest.FixtureRequest, server: Server) -> Login:
     """Return an account whose words a URL has to quote; its database has such a name, too."""
     name = f"u%2F {request.param}"
-    with server.root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {identifier(name)}")
-        cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (name, AWKWARD))
-        cursor.execute("GRANT ALL ON *.* TO %s@'%%'", (name,))
+    with server.root.connect() as connection:
+        rows(connection, f"CREATE DATABASE {identifier(name)}")
+        rows(connection, "CREATE USER %s@'%%' IDENTIFIED BY %s", name, AWKWARD)
+        rows(connection, "GRANT ALL ON *.* TO %s@'%%'", name)
     unix_socket = str(server.folder / "sock") if request.param == "socket" else None
     port = 3306 if unix_socket else server.root.port  # which a URL with a socket leaves out
     return replace(
@@ -79,14 +80,10 @@ def test_it_gets_in_or_is_refused_without_its_password(server: Server) -> None:
     report = str(error.traceback[-1].getsource()) + str(error.getrepr(funcargs=True))
     assert password not in report
     assert password not in repr(stranger)
-
-
-def test_a_locked_account_is_refused(server: Server) -> None:
-    locked = replace(server.root, user="locked", password="hidden")  # noqa: S106 (a test's own)
-    with server.root.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE USER locked IDENTIFIED BY 'hidden' ACCOUNT LOCK")
+    with server.root.connect() as connection:
+        rows(connection, "CREATE USER locked IDENTIFIED BY 'hidden' ACCOUNT LOCK")
     with pytest.raises(ServerError, match=r"refused .* locked"):
-        locked.connect()
+        replace(server.root, user="locked", password="hidden").connect()  # noqa: S106 (a test's)
 
 
 def test_a_full_server_is_told(mysql_program: str) -> None:
@@ -197,9 +194,9 @@ def test_a_url_that_is_none_is_one_line_without_it(url: str, line: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("driver", ["pymsql", "sqlite", "mysql+mysql+pymysql", "mysql+", ""])
+@pytest.mark.parametrize("driver", ["DB_PORT", "mysql+mysql+pymysql", "mysql+", ""])
 def test_a_url_for_what_is_no_driver_is_refused(driver: str) -> None:
-    line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql, or mysql\\+pymysql$"
+    line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql$"
     with pytest.raises(ServerError, match=line):
         Login("there", 1, "root", "").url(driver)
 
@@ -243,7 +240,7 @@ def test_a_server_elsewhere_is_refused_unless_it_is_named(
     check_allowed(login)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_this_machine_is_always_allowed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.delenv("THROWAWAY_MYSQL_REMOTE", raising=False)
     check_allowed(Login(host, 3306, "root", ""))

@@ -15,6 +15,12 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.schema import AlembicSchema, statements
 
 
+@pytest.fixture
+def account(narrow: Login) -> Login:
+    """Return the one account of these tests."""
+    return narrow
+
+
 def make(login: Login, database: str) -> None:
     run(login, database, "CREATE TABLE t (n INT)")
 
@@ -33,24 +39,20 @@ async def fails(login: Login, database: str) -> None:
     raise LookupError(login.user, database)
 
 
-def test_what_is_async_is_run_to_its_end(narrow: Login, prefix: str) -> None:
-    databases = Databases(narrow, prefix)
+def test_what_is_async_is_run_to_its_end(databases: Databases) -> None:
     for call in (make, make_later):
         name = databases.create().name
-        CallableSchema(call, seed_later).make(narrow, name)
-        assert run(narrow, name, "SELECT * FROM t") == [(7,)]
-    databases.close()
+        CallableSchema(call, seed_later).make(databases.login, name)
+        assert run(databases.login, name, "SELECT * FROM t") == [(7,)]
 
 
 async def test_it_is_run_where_a_loop_is_running_and_raises_its_own_error(
-    narrow: Login, prefix: str
+    databases: Databases,
 ) -> None:
-    databases = Databases(narrow, prefix)
     name = databases.create().name
-    CallableSchema(make_later).make(narrow, name)
+    CallableSchema(make_later).make(databases.login, name)
     with pytest.raises(LookupError, match=name):
-        CallableSchema(fails).make(narrow, name)
-    databases.close()
+        CallableSchema(fails).make(databases.login, name)
 
 
 def silences(login: Login, database: str) -> None:  # noqa: ARG001 (so called)
@@ -95,16 +97,14 @@ CREATE TRIGGER t BEFORE INSERT ON `odd;``name` FOR EACH ROW BEGIN SET @x = 1; SE
 INSERT INTO `odd;``name` (a) VALUES ('last')"""
 
 
-def test_a_file_of_sql_is_a_schema(narrow: Login, prefix: str, tmp_path: Path) -> None:
+def test_a_file_of_sql_is_a_schema(databases: Databases, tmp_path: Path) -> None:
     path = tmp_path / "schema.sql"
     path.write_bytes(b"\xef\xbb\xbf" + SCRIPT.replace("\n", "\r\n").encode())
-    databases = Databases(narrow, prefix)
-    name = databases.create().name
-    SqlSchema(path, seed_later_of_odd).make(narrow, name)
-    rows = run(narrow, name, "SELECT a, b FROM `odd;``name` ORDER BY BINARY a")
+    login, name = databases.login, databases.create().name
+    SqlSchema(path, seed_later_of_odd).make(login, name)
+    rows = run(login, name, "SELECT a, b FROM `odd;``name` ORDER BY BINARY a")
     assert rows == [("'; é🙂", 1), ("--;", 2), ("last", 9), ("seed", 9)]
-    run(narrow, name, "CALL p()")
-    databases.close()
+    run(login, name, "CALL p()")
 
 
 async def seed_later_of_odd(login: Login, database: str) -> None:
@@ -131,16 +131,14 @@ def test_statements_end_where_the_mysql_client_ends_them() -> None:
     ],
 )
 def test_a_statement_that_fails_or_leads_elsewhere_is_one_line(
-    narrow: Login, prefix: str, tmp_path: Path, text: str, line: int, reason: str
+    databases: Databases, tmp_path: Path, text: str, line: int, reason: str
 ) -> None:
     path = tmp_path / "schema.sql"
     path.write_text(text)
-    databases = Databases(narrow, prefix)
     with pytest.raises(ServerError) as error:
-        SqlSchema(path).make(narrow, databases.create().name)
+        SqlSchema(path).make(databases.login, databases.create().name)
     assert str(error.value).startswith(f"{path}:{line}: {reason}")
     assert "\n" not in str(error.value)
-    databases.close()
 
 
 def test_a_file_that_is_not_there_is_one_line(narrow: Login, tmp_path: Path) -> None:

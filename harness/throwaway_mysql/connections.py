@@ -18,12 +18,6 @@ SHOWN = 200  # characters of a query
 WAITS = (1, 5, 60)
 LOCKED = (1205, 1213)  # waited too long, or was chosen to end a deadlock
 CLOSED = "the connection to the server is closed"  # the one error that PyMySQL has no words for
-# Also finds connections whose default database is another one.
-METADATA = """
-SELECT DISTINCT processlist_id FROM performance_schema.metadata_locks
-JOIN performance_schema.threads ON owner_thread_id = thread_id
-WHERE object_schema = %s AND lock_status = 'GRANTED'
-"""
 TRANSACTIONS = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx"
 
 
@@ -65,32 +59,20 @@ def rows(connection: "Connection[Cursor]", statement: str | bytes, *values: obje
         return list(cursor.fetchall())
 
 
-@contextmanager
-def patient(connection: "Connection[Cursor]") -> Iterator[None]:
-    """Allow each statement of the block SLOWEST seconds."""
-    link: Any = connection  # the stubs lack what PyMySQL reads with
-    before, link._read_timeout = link._read_timeout, SLOWEST  # noqa: SLF001
-    try:
-        yield
-    finally:
-        link._read_timeout = before  # noqa: SLF001
-
-
 def users(connection: "Connection[Cursor]", database: str) -> list[User]:
     """Return the other connections with this default database, as far as the account sees them."""
-    return [user for user in _others(connection) if user.database == database]
+    me = connection.thread_id()  # type: ignore[no-untyped-call]  # the stubs lack it
+    found = [User._make((*row[:6], row[7])) for row in rows(connection, "SHOW FULL PROCESSLIST")]
+    return [user for user in found if user.database == database and user.id != me]
 
 
 def holders(connection: "Connection[Cursor]", database: str) -> list[User]:
-    """Return the other connections that are seen to hold locks in a database."""
-    locking = {number for (number,) in _if_allowed(connection, METADATA, database)}
-    begun = {number for (number,) in _if_allowed(connection, TRANSACTIONS)}
-    return [
-        user
-        for user in _others(connection)
-        if user.id in locking
-        or (user.database == database and (user.id in begun or user.command != "Sleep"))
-    ]
+    """Return those of the users that are seen to hold locks; all where none is."""
+    begun: set[int] = set()
+    with suppress(pymysql.MySQLError):  # the account may not see transactions
+        begun = {number for (number,) in rows(connection, TRANSACTIONS)}
+    found = users(connection, database)
+    return [user for user in found if user.id in begun or user.command != "Sleep"] or found
 
 
 def insist(connection: "Connection[Cursor]", database: str, do: Callable[[], object]) -> list[User]:
@@ -103,14 +85,12 @@ def insist(connection: "Connection[Cursor]", database: str, do: Callable[[], obj
         names = ("lock_wait_timeout", "innodb_lock_wait_timeout")
         rows(connection, f"SET {', '.join(f'{name} = {wait}' for name in names)}")
         try:
-            with patient(connection):
-                do()
+            do()
             break
         except pymysql.OperationalError as error:
             if error.args[0] not in LOCKED or attempt == len(WAITS):
                 raise
-            found = holders(connection, database) if attempt == 1 else []
-            found = found or users(connection, database)
+            found = (holders if attempt == 1 else users)(connection, database)
             if not found:
                 raise
         for user in found:
@@ -123,16 +103,3 @@ def kill(connection: "Connection[Cursor]", user: User) -> None:
     """End a connection; it may have ended by itself."""
     with suppress(pymysql.MySQLError):
         rows(connection, f"KILL {user.id}")
-
-
-def _others(connection: "Connection[Cursor]") -> list[User]:
-    me = connection.thread_id()  # type: ignore[no-untyped-call]  # the stubs lack it
-    found = [User._make((*row[:6], row[7])) for row in rows(connection, "SHOW FULL PROCESSLIST")]
-    return [user for user in found if user.id != me]
-
-
-def _if_allowed(connection: "Connection[Cursor]", query: str, *values: object) -> list[Row]:
-    """Return a query's rows; none if the table does not exist or the account may not read it."""
-    with suppress(pymysql.MySQLError):
-        return rows(connection, query, *values)
-    return []

@@ -1,6 +1,5 @@
 """The contents of a database, in the server's own words."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,7 +62,6 @@ class Contents:
         if odd := sorted(name for name in found if found[name] not in (*kinds, "VIEW")):
             raise ServerError(f"{odd[0]} is no table that can be copied: {found[odd[0]]}")
         self.triggers = rows(connection, TRIGGERS, database)
-        self._definer = _definer(connection)
 
     def columns(self) -> dict[str, list[str]]:
         """Return the columns to copy: all but the computed ones."""
@@ -101,20 +99,12 @@ class Contents:
         row = self._created(kind, name)
         if not row[column]:
             raise ServerError(f"this account may not read the {kind.lower()} {name}")
-        return kind, name, row, self._definer.sub(r"\1", row[column], count=1)
+        return kind, name, row, row[column]
 
     def _created(self, kind: str, name: str) -> dict[str, Any]:
         with self.connection.cursor(DictCursor) as cursor:
             cursor.execute(f"SHOW CREATE {kind} {identifier(name)}")
             return dict(cursor.fetchone() or {})
-
-
-def _definer(connection: "Connection[Cursor]") -> re.Pattern[str]:
-    """Return a pattern for this account as definer: whoever makes a copy becomes its definer."""
-    ((me,),) = rows(connection, "SELECT CURRENT_USER()")
-    user, _, host = map(re.escape, me.rpartition("@"))
-    begin = r"\A(CREATE (?:ALGORITHM=\w+ )?)"
-    return re.compile(rf"{begin}DEFINER=[`\"]{user}[`\"]@[`\"]{host}[`\"] ")
 
 
 def _in_order(views: dict[str, str]) -> list[str]:

@@ -3,29 +3,33 @@
 import itertools
 import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Self
+from enum import Enum
+from typing import Any, NamedTuple, Self
 
 import pymysql
 from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
-from throwaway_mysql.connections import LOCKED, User, insist, kill, refused, rows, users
+from throwaway_mysql.connections import LOCKED, SLOWEST, User, insist, kill, refused, rows, users
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.grants import identifier
 from throwaway_mysql.login import Login, check_allowed
-from throwaway_mysql.owner import Liveness, Owner, parse
+from throwaway_mysql.owner import Owner, parse
 from throwaway_mysql.settings import Database
 
-__all__ = ["Database", "Databases", "Status", "throwaway_database"]
+__all__ = ["Database", "Databases", "Liveness", "Status", "throwaway_database"]
 
 SYSTEM = {"information_schema", "mysql", "ndbinfo", "performance_schema", "sys"}
 KEPT = "throwaway_kept"  # the view that marks a database which is to stay
-DAY = 24 * 3600  # seconds
+# The server's time, which tests do not freeze, when the newest table was made, and a mark.
+SIGNS = """
+SELECT UNIX_TIMESTAMP(), COALESCE(UNIX_TIMESTAMP(MAX(create_time)), 0),
+  COALESCE(MAX(table_name = %s), 0)
+FROM information_schema.tables WHERE table_schema = %s
+"""
 COLLATION = """
 SELECT IF(@@collation_server LIKE 'utf8mb4%', @@collation_server, default_collate_name)
 FROM information_schema.character_sets WHERE character_set_name = 'utf8mb4'
@@ -35,16 +39,25 @@ log = logging.getLogger(__name__)
 _numbers = itertools.count(1)  # 0 is for a name that is known before
 
 
-@dataclass(frozen=True)
-class Status:
+class Liveness(Enum):
     """Whether a database is still in use, and how that is known."""
 
+    LIVE = "process {pid} runs"
+    UNSURE = "its process is on another machine: it counts as ended a day after its last table"
+    KEPT = "its process has ended, and the run kept it"
+    LEFT = "its process has ended"
+
+
+class Status(NamedTuple):
+    """Whose a database is, and whether it is still in use."""
+
     name: str
+    owner: Owner
     state: Liveness
-    reason: str
 
     def __str__(self) -> str:
-        return f"{self.name}  {self.state.value}: {self.reason}"
+        reason = self.state.value.format(pid=self.owner.pid)
+        return f"{self.name}  {self.state.name.lower()}: {reason}"
 
 
 class Databases:
@@ -67,13 +80,14 @@ class Databases:
         check_allowed(login)
         self.login, self.prefix, self.owner = login, prefix, owner or Owner.me()
         self.leaks: list[str] = []
-        self.purposes: dict[str, str] = {}
+        self._purposes: dict[str, str] = {}
+        self._kept: set[str] = set()
         self.templates: dict[str, Any] = {}  # those found so far, by the key of their schema
-        self._collation = ""
+        self.collation = ""  # of new databases: the server's own where that is one of utf8mb4
         self.spared = tuple(spared)
         self._never = SYSTEM | {name.lower() for name in spared}
         self._connection: Connection[Cursor] | None = None
-        self._lock, self._process = threading.RLock(), os.getpid()
+        self._process = os.getpid()
         self.name(0)  # raises where the prefix is none
 
     def of(self, owner: Owner) -> Self:
@@ -85,38 +99,31 @@ class Databases:
         return self.owner.name(self.prefix, next(_numbers) if number is None else number)
 
     def create(self, purpose: str = "", number: int | None = None) -> Database:
-        """Make an empty database for a purpose, such as a module, which a leak is to name."""
+        """Make an empty database for a purpose, such as a module, which a leak is to name.
+
+        One of a number is made anew, as a killed process may have left it.
+        """
         name = self.name(number)
-        self.purposes[name] = purpose
         with self.connected(f"{name} was not made at {self.login.address}") as connection:
-            self._create(connection, name)
+            if number is not None:
+                self._drop(connection, name)
+            self._purposes[name] = purpose
+            collate = f"CHARACTER SET utf8mb4 COLLATE {self.collation}"
+            rows(connection, f"CREATE DATABASE {identifier(name)} {collate}")
         return Database.of(self.login, name)
 
-    def recreate(self, name: str) -> None:
-        """Make one of the owner's databases anew, whatever was left of it, for the same purpose."""
-        purpose = self.purposes.get(name, "")
-        with self.connected(f"{name} was not made at {self.login.address}") as connection:
-            self._drop(connection, name)
-            self._create(connection, name)
-        self.purposes[name] = purpose
-
     def drop(self, name: str) -> None:
-        """Drop one of the owner's databases, or one whose process has ended.
-
-        Ends all connections that still use it. Raises ServerError for any other database.
-        """
+        """Drop one of the owner's databases, and end all connections that still use it."""
+        if not self._owns(name):
+            raise ServerError(f"{name} is not dropped: it is not one that this process has made")
         with self.connected(f"{name} is not dropped") as connection:
-            status = self._status(connection, name)
-            if not status or (status.state is not Liveness.LEFT and not self._owns(name)):
-                why = status.reason if status else f"it is no throwaway database {self.prefix}..."
-                raise ServerError(f"{name} is not dropped: {why}")
             self._drop(connection, name)
 
     def drop_all(self) -> None:
         """Drop all of the owner's databases but those that are kept."""
         with self.connected("cannot drop the databases") as connection:
             for name in self._names(connection):
-                if self._owns(name) and not _is_kept(connection, name):
+                if self._owns(name) and name not in self._kept:
                     self._drop(connection, name)
 
     def keep(self, name: str) -> None:
@@ -124,22 +131,14 @@ class Databases:
         with self.connected(f"{name} is not kept") as connection:
             view = f"{identifier(name)}.{KEPT}"
             rows(connection, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT 1 n")
+        self._kept.add(name)
 
     def sweep(self, *, kept: bool = False) -> list[str]:
-        """Drop what ended processes left, or also what they kept; return the names.
-
-        Does nothing where another sweep is under way.
-        """
+        """Drop what ended processes left, or also what they kept; return the names."""
         states = {Liveness.LEFT, Liveness.KEPT} if kept else {Liveness.LEFT}
         with self.connected(f"cannot sweep {self.login.address}") as connection:
-            sweeping = f"throwaway-mysql sweep {self.prefix}"
-            if rows(connection, "SELECT GET_LOCK(%s, 0)", sweeping) != [(1,)]:
-                return []
-            try:
-                left = [status.name for status in self.survey() if status.state in states]
-                return [name for name in left if self._sweeps(connection, name)]
-            finally:
-                rows(connection, "DO RELEASE_LOCK(%s)", sweeping)
+            left = [status.name for status in self.survey() if status.state in states]
+            return [name for name in left if self._sweeps(connection, name)]
 
     def survey(self) -> list[Status]:
         """Return the status of each database with the prefix, the oldest first."""
@@ -149,7 +148,7 @@ class Databases:
 
     def report(self, name: str, ended: Sequence[User]) -> None:
         """Note the connections that were ended because they held locks in a database."""
-        of = f" (of {self.purposes[name]})" if self.purposes.get(name) else ""
+        of = f" (of {self._purposes[name]})" if self._purposes.get(name) else ""
         self.leaks += [f"{name}{of}: {user}" for user in ended]
 
     def close(self) -> None:
@@ -163,7 +162,7 @@ class Databases:
         """Yield the connection; an error in the block is one line that begins with `what`."""
         if os.getpid() != self._process:  # after a fork the connection is the parent's
             raise ServerError(f"{what}: these are databases of process {self._process}")
-        with self._lock, refused(what):
+        with refused(what):
             yield self._connect()
 
     def _connect(self) -> "Connection[Cursor]":
@@ -175,20 +174,10 @@ class Databases:
                 self.close()
         if not self._connection:
             self._connection = self.login.connect(client_flag=CLIENT.MULTI_STATEMENTS)
+            self._connection._read_timeout = SLOWEST  # type: ignore[attr-defined]  # noqa: SLF001
             rows(self._connection, "SET foreign_key_checks = 0")
+            ((self.collation,),) = rows(self._connection, COLLATION)
         return self._connection
-
-    @property
-    def collation(self) -> str:
-        """The collation of new databases: the server's own where that is one of utf8mb4."""
-        if not self._collation:
-            with self.connected("cannot read the server's collation") as connection:
-                ((self._collation,),) = rows(connection, COLLATION)
-        return self._collation
-
-    def _create(self, connection: "Connection[Cursor]", name: str) -> None:
-        collate = f"CHARACTER SET utf8mb4 COLLATE {self.collation}"
-        rows(connection, f"CREATE DATABASE {identifier(name)} {collate}")
 
     def _owns(self, name: str) -> bool:
         return parse(name, self.prefix) == self.owner and name.lower() not in self._never
@@ -201,16 +190,12 @@ class Databases:
         owner = parse(name, self.prefix)
         if not owner or name.lower() in self._never:
             return None
-        ((now,),) = rows(connection, "SELECT UNIX_TIMESTAMP()")
-        state = owner.state(now)
-        if state is Liveness.LIVE:
-            return Status(name, state, f"process {owner.pid} runs")
-        if state is Liveness.UNSURE or (not owner.here and _is_young(connection, name, now)):
-            why = "its process is on another machine: it counts as ended a day after its last table"
-            return Status(name, Liveness.UNSURE, why)
-        if _is_kept(connection, name):
-            return Status(name, Liveness.KEPT, "its process has ended, and the run kept it")
-        return Status(name, Liveness.LEFT, "its process has ended")
+        if owner.lives:
+            return Status(name, owner, Liveness.LIVE)
+        ((now, newest, kept),) = rows(connection, SIGNS, KEPT, name)
+        if not owner.has_ended(now, newest):
+            return Status(name, owner, Liveness.UNSURE)
+        return Status(name, owner, Liveness.KEPT if kept else Liveness.LEFT)
 
     def _sweeps(self, connection: "Connection[Cursor]", name: str) -> bool:
         try:
@@ -235,7 +220,7 @@ class Databases:
         for user in users(connection, name):  # without locks, such as the pool of an engine
             kill(connection, user)
         self.report(name, ended)
-        self.purposes.pop(name, None)
+        self._purposes.pop(name, None)
 
 
 @contextmanager
@@ -252,18 +237,3 @@ def throwaway_database(
         databases.close()
         for leak in databases.leaks:
             log.warning("a leak: %s", leak)
-
-
-def _is_kept(connection: "Connection[Cursor]", name: str) -> bool:
-    query = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
-    return bool(rows(connection, query, name, KEPT))
-
-
-def _is_young(connection: "Connection[Cursor]", name: str, now: int) -> bool:
-    """Tell whether a database got a table within a day, by the server's clock alone."""
-    query = (
-        "SELECT UNIX_TIMESTAMP(MAX(create_time)) FROM information_schema.tables"
-        " WHERE table_schema = %s"
-    )
-    ((made,),) = rows(connection, query, name)
-    return made is not None and now - made < DAY

@@ -15,7 +15,7 @@ from typing import Self
 
 from throwaway_mysql import guard
 from throwaway_mysql.errors import ServerError, one_line
-from throwaway_mysql.owner import Liveness, Owner, parse
+from throwaway_mysql.owner import Owner, parse
 
 TMPFS = Path("/dev/shm")  # noqa: S108 (no one else has such a name there)
 OTHERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (as above)
@@ -71,7 +71,7 @@ def sweep_folders() -> None:
         for folder in map(str, parent.glob(f"{BEGIN}*")):
             owner = parse(Path(folder.removesuffix(guard.GONE)).name, BEGIN)
             with suppress(OSError):  # it was removed meanwhile
-                ended = owner is not None and owner.state(now) is Liveness.LEFT
+                ended = owner is not None and owner.has_ended(now)
                 ours = os.lstat(folder).st_uid == os.geteuid()
                 if ended and ours and not (guard.is_kept(folder) and guard.servers(folder)):
                     guard.clear(folder)

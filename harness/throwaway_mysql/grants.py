@@ -3,8 +3,6 @@
 import re
 from typing import TYPE_CHECKING
 
-from throwaway_mysql.errors import ServerError
-
 if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
@@ -35,25 +33,20 @@ def set_up(connection: "Connection[Cursor]", database: str, user: str, password:
     The user may do everything in the database and in its throwaway siblings (throwaway_prefix),
     and nothing elsewhere. Raises ServerError where the server refuses.
     """
-    import pymysql
+    from throwaway_mysql.connections import refused, rows  # only now, with the driver
 
     patterns = [_literally(database), _literally(throwaway_prefix(database)) + "%"]
-    try:
-        with connection.cursor() as cursor:
-            # Given without parameters, a statement is sent as it is; with them, %% becomes %.
-            cursor.execute(
-                f"CREATE DATABASE IF NOT EXISTS {identifier(database)} CHARACTER SET utf8mb4"
-            )
-            cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
-            cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (user, password))
-            for pattern in patterns:
-                name = identifier(pattern).replace("%", "%%")
-                cursor.execute(f"GRANT ALL ON {name}.* TO %s@'%%'", (user,))
-    except pymysql.MySQLError as error:
-        reason = error.args[-1]
-    else:
-        return
-    raise ServerError(f"the server refused to set up {database} for {user}: {reason}")
+    with refused(f"the server refused to set up {database} for {user}"):
+        # Without values a statement is sent as it is; with them, %% becomes %.
+        rows(
+            connection,
+            f"CREATE DATABASE IF NOT EXISTS {identifier(database)} CHARACTER SET utf8mb4",
+        )
+        rows(connection, "CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", user, password)
+        rows(connection, "ALTER USER %s@'%%' IDENTIFIED BY %s", user, password)
+        for pattern in patterns:
+            name = identifier(pattern).replace("%", "%%")
+            rows(connection, f"GRANT ALL ON {name}.* TO %s@'%%'", user)
 
 
 def _literally(name: str) -> str:

@@ -22,11 +22,6 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
 NO_TLS = 2026  # though it was asked for
 MAX_PORT = 65535
-DRIVERS = (  # that SQLAlchemy knows for MySQL and MariaDB
-    *("pymysql", "aiomysql", "asyncmy", "mysqldb"),
-    *("mysqlconnector", "mariadbconnector", "pyodbc", "cymysql"),
-)
-ALIASES = {"mysqlclient": "mysqldb"}
 SCHEME = re.compile(r"(mysql|mariadb)(\+[a-z0-9_]+)?")
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
 NO_CHARSET = ("mariadbconnector",)  # it takes no such option, and always has utf8mb4
@@ -127,19 +122,12 @@ class Login:
     @property
     def encryption(self) -> Tls:
         """Return `tls`, or its default."""
-        return self.tls or Tls("off" if self.unix_socket or self.host in LOOPBACK else "preferred")
+        return self.tls or Tls("off" if self.near else "preferred")
 
     @property
     def near(self) -> bool:
         """Whether the server is on this machine."""
-        if self.unix_socket or self.host in LOOPBACK:
-            return True
-        import ipaddress  # only now, as seldom needed
-
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return bool(self.unix_socket) or self.host in LOOPBACK
 
     def url(self, driver: str = "mysql", database: str = "", *, password: bool = True) -> str:
         """Return the URL of the server or of a database there, with the password or without.
@@ -147,7 +135,10 @@ class Login:
         With `mysql` it is one for any client, with a driver, such as `pymysql` or
         `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
         """
-        scheme = _scheme(driver)
+        driver = "mysqldb" if driver == "mysqlclient" else driver
+        scheme = driver if SCHEME.fullmatch(driver) else f"mysql+{driver}"
+        if not SCHEME.fullmatch(scheme):
+            raise ServerError(f"'{driver}' names no driver: take one such as pymysql")
         name = scheme.partition("+")[2]
         # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
         secret = self.password.encode().decode("latin-1") if name in LATIN else self.password
@@ -260,13 +251,3 @@ def check_allowed(login: Login) -> None:
             f"{login.address} is not this machine, so no databases are made or dropped there: "
             f"if that is meant, set {REMOTE}={login.host}"
         )
-
-
-def _scheme(driver: str) -> str:
-    """Return a URL's scheme, in which SQLAlchemy has a driver after `mysql+`."""
-    driver = ALIASES.get(driver, driver)
-    if driver in DRIVERS:
-        return f"mysql+{driver}"
-    if SCHEME.fullmatch(driver):
-        return driver
-    raise ServerError(f"'{driver}' names no driver: take one such as pymysql, or mysql+pymysql")

@@ -9,7 +9,6 @@ is left out by importing the others by name.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -42,8 +41,8 @@ def test_there_is_one_head(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
     """Fail where two revisions follow the same one, as after a merge of two branches."""
-    with _one_line():
-        heads = _project(mysql_schema, mysql_server, empty_database).script.get_heads()
+    with _project(mysql_schema, mysql_server, empty_database) as project:
+        heads = project.script.get_heads()
     if len(heads) != 1:
         _fail(f"there are {len(heads)} heads ({', '.join(heads)}): run `alembic merge heads`")
 
@@ -52,8 +51,7 @@ def test_models_and_migrations_agree(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
     """Fail where `alembic check` does: autogenerate would find something to do."""
-    with _one_line():
-        project = _project(mysql_schema, mysql_server, empty_database)
+    with _project(mysql_schema, mysql_server, empty_database) as project:
         project.upgrade()
         try:
             project.check()
@@ -67,8 +65,7 @@ def test_up_down_up_leaves_the_same_schema(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
     """Fail where the way down leaves something, or the way up depends on it."""
-    with _one_line():
-        project = _project(mysql_schema, mysql_server, empty_database)
+    with _project(mysql_schema, mysql_server, empty_database) as project:
         project.upgrade()
         first = _lines(mysql_server, empty_database)
         try:
@@ -87,8 +84,7 @@ def test_each_revision_goes_down_and_up_again(
 
     A revision whose downgrade raises NotImplementedError is only gone up.
     """
-    with _one_line():
-        project = _project(mysql_schema, mysql_server, empty_database)
+    with _project(mysql_schema, mysql_server, empty_database) as project:
         revisions = [found.revision for found in project.script.walk_revisions()][::-1]
         for revision in revisions:
             project.upgrade(revision)
@@ -114,24 +110,20 @@ def _down_and_up(project: AlembicProject, revision: str, revisions: list[str]) -
     return True
 
 
-def _project(schema: Schema, login: Login, database: Database) -> AlembicProject:
+@contextmanager
+def _project(schema: Schema, login: Login, database: Database) -> Iterator[AlembicProject]:
+    """Yield the project; fail a test with the one line that a ServerError is."""
     if not isinstance(schema, AlembicSchema):
         _fail("mysql_schema is not an AlembicSchema: it has no migrations to test")
-    return schema.project(login, database.name)
+    try:
+        yield schema.project(login, database.name)
+    except ServerError as error:
+        _fail(str(error))
 
 
 def _lines(login: Login, database: Database) -> list[str]:
-    with replace(login, database=database.name).connect(SLOWEST) as connection:
+    with login.connect(SLOWEST) as connection:
         return lines(connection, database.name)
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Fail a test with the one line that a ServerError is."""
-    try:
-        yield
-    except ServerError as error:
-        _fail(str(error))
 
 
 def _fail(reason: str) -> NoReturn:

@@ -22,10 +22,10 @@ from sqlalchemy.pool import NullPool
 
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.schema import logging_restored, wait_for
+from throwaway_mysql.schema import logging_restored
 
 USE_IT = "use config.attributes['connection'] where there is one (Alembic's cookbook, sharing)"
-BY_LOGIN = ("pymysql", "aiomysql", "asyncmy", "mysqldb")  # that Tls has arguments for
+BY_LOGIN = ("pymysql", "mysqldb")  # that Tls has arguments for
 
 
 class AlembicProject:
@@ -78,35 +78,18 @@ class AlembicProject:
 
     def current(self) -> tuple[str, ...]:
         """Return the revisions that the database is at."""
-
-        def look() -> None:
-            with EnvironmentContext(self._config, self.script, fn=lambda *_: []):
-                self.script.run_env()
-
-        return self._run(look)
+        return self._run(lambda: command.current(self._config))
 
     def _run(self, do: Callable[[], object]) -> tuple[str, ...]:
         """Call `do` with our connection in the configuration; return the revisions after it."""
-        heads: tuple[str, ...] = ()
-
-        def run() -> None:
-            nonlocal heads
+        with logging_restored(), self._in_project_folder(), self._guarded():
             with self._connect() as connection:
                 self._config.attributes["connection"] = connection
                 with self._refusals():
                     do()
                 if not connection.closed:
                     connection.commit()  # env.py may leave this to us
-            heads = self._heads()
-
-        with logging_restored(), self._in_project_folder(), self._guarded():
-            if self._engine.dialect.is_async:
-                from sqlalchemy.util import greenlet_spawn
-
-                wait_for(greenlet_spawn(run))
-            else:
-                run()
-        return heads
+            return self._heads()
 
     def _connect(self) -> Connection:
         try:
@@ -115,12 +98,9 @@ class AlembicProject:
             raise ServerError(f"{self._engine.url.drivername}: {_text(error)}") from None
 
     def _heads(self) -> tuple[str, ...]:
-        wanted = ("version_table", "version_table_schema", "version_table_pk")
-        options = {
-            name: value for name, value in (self._configured or {}).items() if name in wanted
-        }
         with self._connect() as connection:
-            return MigrationContext.configure(connection, opts=options).get_current_heads()
+            context = MigrationContext.configure(connection, opts=self._configured)
+            return context.get_current_heads()
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -156,10 +136,8 @@ class AlembicProject:
             raise
         except CommandError as error:
             raise ServerError(f"{self._env.parent}: {error}") from None
-        except (SQLAlchemyError, driver_error, RuntimeError) as error:
-            looping = "event loop" in str(error)  # asyncio.run() of an env.py, where one runs
-            if self._configured is None and (looping or not isinstance(error, RuntimeError)):
-                _forget(error)
+        except (SQLAlchemyError, driver_error) as error:
+            if self._configured is None:
                 raise self._other_database() from None
             where = self._location(error)
             if not where or not isinstance(error, DBAPIError | driver_error):
@@ -226,16 +204,14 @@ def _config(ini: Path, name: str) -> tuple[Config, Path]:
 def _engine(login: Login, database: str, driver: str, connect_args: dict[str, Any]) -> Engine:
     """Return an engine for a driver; its URL, which reports may show, has no password."""
     url = make_url(login.url(driver, database))
-    make: Callable[..., Any] = create_engine
+    shown = login.url(driver, database, password=False)
     try:
         if url.get_dialect().is_async:
-            from sqlalchemy.ext.asyncio import create_async_engine as make
-        shown = login.url(driver, database, password=False)
-        engine = make(shown, creator=lambda: connect(), poolclass=NullPool)
+            raise ServerError(f"{driver} is async: revisions take a sync driver, such as pymysql")
+        engine = create_engine(shown, creator=lambda: connect(), poolclass=NullPool)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ServerError(f"the driver {driver} is not installed: {error}") from None
-    sync: Engine = getattr(engine, "sync_engine", engine)
-    args, options = sync.dialect.create_connect_args(url)
+    args, options = engine.dialect.create_connect_args(url)
     if url.get_driver_name() in BY_LOGIN:
         options.update(login.encryption.arguments(url.get_driver_name()))
     if login.init_command:
@@ -243,16 +219,9 @@ def _engine(login: Login, database: str, driver: str, connect_args: dict[str, An
     options.update(connect_args)
 
     def connect() -> Any:
-        return sync.dialect.connect(*args, **options)
+        return engine.dialect.connect(*args, **options)
 
-    return sync
-
-
-def _forget(error: Exception) -> None:
-    """Release a coroutine that env.py could not run, without Python's warning."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*never awaited", RuntimeWarning)
-        traceback.clear_frames(error.__traceback__)
+    return engine
 
 
 def _text(error: Exception) -> str:

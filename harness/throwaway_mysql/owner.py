@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import time
-from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,17 +24,8 @@ DAY = 24 * 3600  # seconds for which a process of another machine counts as aliv
 ENDED = "ZX"  # states of a process that has ended, but not for its parent
 
 
-class Liveness(Enum):
-    """Whether a database is still in use."""
-
-    LIVE = "live"  # its process runs
-    UNSURE = "unsure"  # its process is another machine's
-    KEPT = "kept"  # its process has ended, and the run kept it
-    LEFT = "left"  # its process has ended
-
-
 class Owner(NamedTuple):
-    """A process: when it began (seconds since 1970), its machine, its id, its start in ticks."""
+    """A process: when it was asked for (seconds since 1970), its machine, id and start in ticks."""
 
     begun: int
     machine: str
@@ -54,8 +44,6 @@ class Owner(NamedTuple):
                 f"'{prefix}' cannot begin the names of throwaway databases: choose 2 to "
                 f"{LONGEST_PREFIX} small letters (a to z), digits and '_', the last a '_'"
             )
-        if not 0 <= number < NUMBERS:
-            raise ServerError(f"{number} is no number of a throwaway database: below {NUMBERS}")
         begun, pid, started, count = map(_base36, (self.begun, self.pid, self.started, number))
         return f"{prefix}{begun:0>6}_{self.machine}_{pid}_{started}_{count}"
 
@@ -64,11 +52,22 @@ class Owner(NamedTuple):
         """Whether it is a process of this machine."""
         return self.machine == machine()
 
-    def state(self, now: int) -> Liveness:
-        """Return whether it lives; `now` is the server's time, which tests do not freeze."""
-        if self.here:
-            return Liveness.LIVE if _lives(self.pid, self.started) else Liveness.LEFT
-        return Liveness.UNSURE if now - self.begun < DAY else Liveness.LEFT
+    @property
+    def lives(self) -> bool:
+        """Whether it is a process of this machine that still runs; if that is unknown, it does."""
+        if not self.here:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # another user's, whom /proc may hide
+            pass
+        return _started(self.pid) in (None, self.started)
+
+    def has_ended(self, now: int, seen: int = 0) -> bool:
+        """Return whether it has; another machine's is taken to live for a day since it was seen."""
+        return not self.lives if self.here else now - max(self.begun, seen) >= DAY
 
 
 def parse(name: str, prefix: str) -> Owner | None:
@@ -96,28 +95,8 @@ def machine() -> str:
 
 @functools.cache
 def _of(pid: int) -> Owner:
-    started = _started(pid) or 0
-    return Owner(_since_1970(started), machine(), pid, started)
-
-
-def _since_1970(started: int) -> int:
-    """Return when a process of this machine began, by the kernel's clock."""
     now = time.clock_gettime(time.CLOCK_REALTIME)  # unlike time.time(), not one of a test's
-    if not started:
-        return int(now)
-    boot = now - time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-    return int(boot + started / os.sysconf("SC_CLK_TCK"))
-
-
-def _lives(pid: int, started: int) -> bool:
-    """Return whether a process of this machine still runs; if that is unknown, it does."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):  # another user's, whom /proc may hide
-        pass
-    return _started(pid) in (None, started)
+    return Owner(int(now), machine(), pid, _started(pid) or 0)
 
 
 def _started(pid: int) -> int | None:

@@ -297,17 +297,13 @@ def _mysql_template(
     if mysql_schema is None and request.config.getini("mysql_isolation") == "none":
         return None
     schema = mysql_schema or CallableSchema(nothing)
-    state = State.of(request.config)
     try:
-        template = Template.make(mysql_run, schema, state.owner)
+        return Template.make(mysql_run, schema, State.of(request.config).owner)
     except Exception:
         if request.config.getoption("--db-keep"):
             with _database(request, mysql_run) as use:  # one to look into
                 schema.make(mysql_run.login, use.database.name)
         raise
-    if template.problem:
-        state.lines.append(f"the schema is made for each database: {template.problem}")
-    return template
 
 
 @pytest.fixture(scope=database_scope)
@@ -321,7 +317,7 @@ def create_db(
     with _database(request, mysql_run, _mysql_template, number) as use:
         isolation = request.config.getini("mysql_isolation")
         if _mysql_template and isolation == "delete" and request.scope != "function":
-            use.rows = Rows(_mysql_template, use.database, mysql_run)
+            use.rows = Rows(_mysql_template, use.database)
         yield use.database
 
 

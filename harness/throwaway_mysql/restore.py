@@ -7,13 +7,14 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from throwaway_mysql.clone import LEAVE, Template
-from throwaway_mysql.connections import insist, rows
+from throwaway_mysql.connections import Row, insist, rows
 from throwaway_mysql.contents import SEQUENCE, SESSION, TRIGGERS, VERSIONED
-from throwaway_mysql.databases import Database, Databases
+from throwaway_mysql.databases import Database
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.grants import identifier
 
 INSTEAD = "set mysql_database = test"
+NO_ROWS = 0  # the checksum of an empty table
 # InnoDB keeps the time of the last commit to a table in whole seconds, by a clock that may be some
 # milliseconds late: a later commit in the same second does not show. With partitions and other
 # engines the time says less.
@@ -35,6 +36,11 @@ class Table(NamedTuple):
     updated: Any
     sure: int
 
+    @property
+    def times(self) -> Row:
+        """When it was created and last changed."""
+        return self.created, self.updated
+
 
 class Rows:
     """The rows of a database that is a template's copy.
@@ -42,12 +48,12 @@ class Rows:
     Raises ServerError where rows could not be put back in it.
     """
 
-    def __init__(self, template: Template, database: Database | str, databases: Databases) -> None:
-        self.database = database if isinstance(database, str) else database.name
-        self._template, self._databases = template, databases
-        self._same: dict[str, Table] = {}  # tables as they were when they had the template's rows
+    def __init__(self, template: Template, database: Database) -> None:
+        self.database, self._template = database.name, template
+        self._same: dict[str, Row] = {}  # times at which tables had the template's rows
         self._sums: dict[str, Any] = {}  # the template's checksums
-        with databases.connected(f"cannot read the rows of {self.database}") as connection:
+        what = f"cannot read the rows of {self.database}"
+        with template.databases.connected(what) as connection:
             rows(connection, SESSION)
             self._first = {table.name: table.next for table in _tables(connection, template.name)}
             fire = {(table, event) for _, table, event in rows(connection, TRIGGERS, self.database)}
@@ -65,7 +71,8 @@ class Rows:
         """
         changed: set[str] = set()
         what = f"the rows of {self.database} were not put back"
-        with self._databases.connected(what) as connection:
+        databases = self._template.databases
+        with databases.connected(what) as connection:
             rows(connection, SESSION)
             connection.select_db(self.database)
             try:
@@ -74,7 +81,7 @@ class Rows:
                 )
             finally:
                 rows(connection, LEAVE)
-            self._databases.report(self.database, ended)
+            databases.report(self.database, ended)
         return sorted(changed)
 
     def _restore(self, connection: "Connection[Cursor]") -> set[str]:
@@ -91,24 +98,20 @@ class Rows:
         for statement in self._statements(changed, moved):
             rows(connection, statement)
         same = found.keys() - changed - moved
-        self._same = {name: found[name] for name in same if found[name].sure}
+        self._same = {name: found[name].times for name in same if found[name].sure}
         return changed | moved
 
     def _changed(self, connection: "Connection[Cursor]", found: Iterable[Table]) -> Iterator[str]:
         """Yield the tables whose rows differ from the template's, or may."""
-        filled, unsummed = self._template.filled, self._template.unsummed
-        unsure = [table.name for table in found if not self._is_same(table)]
-        yield from (name for name in unsure if name in filled & unsummed)
-        summed = [name for name in unsure if name in filled - unsummed]
-        if new := [name for name in summed if name not in self._sums]:
-            self._sums |= _checksums(connection, self._template.name, new)
+        filled, kinds = self._template.filled, self._template.kinds
+        unsure = [table.name for table in found if self._same.get(table.name) != table.times]
+        versioned = {name for name in unsure if kinds.get(name) == VERSIONED}
+        yield from versioned  # a checksum says nothing about a history
+        summed = [name for name in unsure if name not in versioned]
+        new = [name for name in summed if name in filled and name not in self._sums]
+        self._sums |= _checksums(connection, self._template.name, new)
         now = _checksums(connection, self.database, summed)
-        yield from (name for name in summed if now[name] != self._sums[name])
-        yield from _filled(connection, [name for name in unsure if name not in filled])
-
-    def _is_same(self, table: Table) -> bool:
-        before = self._same.get(table.name)
-        return before is not None and before[2:4] == table[2:4]
+        yield from (name for name in summed if now[name] != self._sums.get(name, NO_ROWS))
 
     def _statements(self, changed: set[str], moved: set[str]) -> Iterator[str]:
         """Yield the statements that restore tables, first those that commit by themselves."""
@@ -140,12 +143,3 @@ def _checksums(
     names = ", ".join(f"{identifier(database)}.{identifier(table)}" for table in tables)
     found = rows(connection, f"CHECKSUM TABLE {names}")
     return {table: total for table, (_, total) in zip(tables, found, strict=True)}
-
-
-def _filled(connection: "Connection[Cursor]", tables: Sequence[str]) -> list[str]:
-    """Return the tables that have rows: in half the time of as many EXISTS."""
-    selects = [
-        f"(SELECT {number} FROM {identifier(table)} LIMIT 1)"  # noqa: S608
-        for number, table in enumerate(tables)
-    ]
-    return [tables[number] for (number,) in rows(connection, " UNION ALL ".join(selects) or "DO 0")]

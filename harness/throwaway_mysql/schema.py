@@ -1,15 +1,16 @@
 """Sources of a throwaway database's schema: Alembic, a function, or a file of SQL."""
 
 import asyncio
+import hashlib
 import inspect
 import logging
+import pickle
 import re
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from throwaway_mysql.errors import ServerError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 # Makes tables or rows in the database of that name; it may be an `async def`.
 Step = Callable[[Login, str], object]
-PLAIN = (str, bytes, int, float, type(None), Path)
 NO_QUERY = 1065  # only a comment that this server skips
 # The servers execute what stands in comments /*! ... */.
 ELSEWHERE = re.compile(
@@ -28,9 +28,9 @@ ELSEWHERE = re.compile(
 )
 COMMENT = rb"(?:--(?=\s|\Z)|\#)[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
 BLANK = re.compile(rb"(?:\s|" + COMMENT + rb")*", re.DOTALL)
-# Texts and comments, in which a delimiter does not count, and the command that changes it.
+# The command that changes the delimiter, and texts and comments, in which none counts.
 MARKS = (
-    rb"""|(?P<change>\n[ \t]*DELIMITER[ \t]+(?P<next>\S+)[^\n]*)"""
+    rb"""|\n[ \t]*(?i:DELIMITER)[ \t]+(?P<next>\S+)[^\n]*"""
     rb"""|'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|`[^`]*`?|""" + COMMENT
 )
 
@@ -70,12 +70,8 @@ class AlembicSchema:
         except ModuleNotFoundError as error:
             missing = f"AlembicSchema needs {error.name}: pip install alembic sqlalchemy"
             raise ServerError(missing) from None
-        more: dict[str, Any] = {
-            "name": self.name,
-            "driver": self.driver,
-            "connect_args": self.connect_args,
-        }
-        return AlembicProject(self.ini, login, database, **more)
+        more = {"name": self.name, "driver": self.driver}
+        return AlembicProject(self.ini, login, database, connect_args=self.connect_args, **more)
 
 
 @dataclass(frozen=True)
@@ -128,21 +124,15 @@ class SqlSchema:
 def statements(text: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the statements of a file of SQL, with the line where each begins."""
     text = b"\n" + text.removeprefix(b"\xef\xbb\xbf")
-    marks, start, at = _marks(b";"), 0, 0
-    while found := marks.search(text, at):
+    delimiter, start, at = b";", 0, 0
+    while found := re.compile(re.escape(delimiter) + MARKS, re.DOTALL).search(text, at):
         at = found.end()
-        if found["change"]:
-            marks, start = _marks(found["next"]), at
-        elif found["delimiter"]:
+        if found["next"]:
+            delimiter, start = found["next"], at
+        elif found[0] == delimiter:
             yield _numbered(text, start, found.start())
             start = at
     yield _numbered(text, start, len(text))
-
-
-def _marks(delimiter: bytes) -> re.Pattern[bytes]:
-    return re.compile(
-        rb"(?P<delimiter>" + re.escape(delimiter) + rb")" + MARKS, re.DOTALL | re.IGNORECASE
-    )
 
 
 def _numbered(text: bytes, start: int, end: int) -> tuple[int, bytes]:
@@ -154,27 +144,13 @@ def _numbered(text: bytes, start: int, end: int) -> tuple[int, bytes]:
 def key_of(schema: Schema) -> str | None:
     """Return a key that equal schemas have in every process of a run; None if there is none.
 
-    There is none for a project's own class, or if a part is not a plain value or a module's
-    function, such as a closure.
+    There is none where a part is known only in this process, such as a lambda or a closure:
+    pickle names functions and classes by their module.
     """
-    if type(schema) not in (AlembicSchema, CallableSchema, SqlSchema):
+    try:
+        return hashlib.sha256(pickle.dumps(schema)).hexdigest()
+    except (pickle.PicklingError, AttributeError, TypeError):
         return None
-    values = [_plain(getattr(schema, field.name)) for field in fields(schema)]  # type: ignore[arg-type]
-    return None if None in values else repr((type(schema).__name__, *values))
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, Mapping):
-        value = sorted(value.items())
-    if isinstance(value, list | tuple):
-        values = [_plain(item) for item in value]
-        return None if None in values else repr(values)
-    if isinstance(value, FunctionType):
-        code, defaults = value.__code__, _plain([value.__defaults__, value.__kwdefaults__])
-        own = value.__closure__ is None and "<" not in value.__qualname__
-        where = f"{code.co_filename}:{code.co_firstlineno}:{value.__qualname__}"
-        return f"{where} {defaults}" if own and defaults else None
-    return repr(value) if isinstance(value, PLAIN) else None
 
 
 def _call(step: Step | None, login: Login, database: str) -> None:
@@ -212,19 +188,9 @@ def logging_restored() -> Iterator[None]:
 
 def wait_for(result: Awaitable[object]) -> None:
     """Await something in a new thread, as the caller's thread may have a running loop."""
-    failure: list[BaseException] = []
 
     async def wait() -> None:
         await result
 
-    def run() -> None:
-        try:
-            asyncio.run(wait())
-        except BaseException as error:  # noqa: BLE001 (raised again below)
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="throwaway-mysql schema")
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure.pop()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, wait()).result()
