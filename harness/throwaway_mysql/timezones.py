@@ -13,21 +13,14 @@ HEADER = struct.Struct(">4sc15x6I")  # RFC 8536, 3.1
 LAST = 2**31  # where TIMESTAMP ends; before 1970, where it begins, nothing is converted either
 CHUNK = 400  # rows of a statement: a line of a script that makes data may have 20,000 bytes
 NAME = re.compile("[A-Za-z0-9_+/-]+")
-COLUMNS = {
-    "time_zone": "Time_zone_id, Use_leap_seconds",
-    "time_zone_name": "Name, Time_zone_id",
-    "time_zone_transition_type": (
-        "Time_zone_id, Transition_type_id, `Offset`, Is_DST, Abbreviation"
-    ),
-    "time_zone_transition": "Time_zone_id, Transition_time, Transition_type_id",
-}
+TABLES = ("time_zone", "time_zone_name", "time_zone_transition_type", "time_zone_transition")
 
 Type = tuple[int, int, str]  # seconds east of UTC, whether it is summer time, abbreviation
 
 
 def statements() -> Iterator[str]:
     """Yield the SQL that fills the tables of a new server. Names of one zone share its rows."""
-    rows: dict[str, list[str]] = {table: [] for table in COLUMNS}
+    rows: dict[str, list[str]] = {table: [] for table in TABLES}
     for zone, (data, names) in enumerate(_files().items(), start=1):
         types, transitions = read(data)
         rows["time_zone"].append(f"({zone}, 'N')")
@@ -40,7 +33,7 @@ def statements() -> Iterator[str]:
     for table, values in rows.items():
         for begin in range(0, len(values), CHUNK):
             text = ", ".join(values[begin : begin + CHUNK])
-            yield f"INSERT INTO mysql.{table} ({COLUMNS[table]}) VALUES {text};"  # noqa: S608
+            yield f"INSERT INTO mysql.{table} VALUES {text};"  # noqa: S608
 
 
 def read(data: bytes) -> tuple[list[Type], list[tuple[int, int]]]:
