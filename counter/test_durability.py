@@ -9,8 +9,9 @@ from application import create_app
 from counter.durability import Flushing, risks
 from counter.hits import UnavailableError
 from counter.testing import running_batcher, stored_count
-from tests.support.databases import connected, create_user, migrated_database
+from tests.support.databases import connected, migrated_database
 from throwaway_mysql import Database, Server
+from throwaway_mysql.grants import set_up
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def server(mysql_program: str) -> Iterator[Server]:
 def account(server: Server) -> Iterator[Database]:
     """Make a database, and an account with no rights elsewhere."""
     with migrated_database(server.root) as coordinates, server.root.connect() as root:
-        create_user(root, coordinates["DATABASE_NAME"], "app", "password")
+        set_up(root, coordinates["DATABASE_NAME"], "app", "password")
         yield Database(coordinates, DB_USERNAME="app", DB_PASSWORD="password")  # noqa: S106
 
 

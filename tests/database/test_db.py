@@ -15,9 +15,9 @@ from werkzeug.exceptions import ServiceUnavailable
 import db
 import settings
 from application import create_app
-from tests.support.databases import create_user
 from tests.support.listening import listening
 from throwaway_mysql import Database, Login
+from throwaway_mysql.grants import set_up
 from web import lifecycle
 
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
@@ -35,7 +35,7 @@ def account(create_db: Database, mysql_root: Login) -> Iterator[Database]:
     """Make a user whose name has signs that mean something elsewhere, and whose password too."""
     user = f"u%{create_db['DATABASE_NAME'][-8:]}"
     with mysql_root.connect() as connection:
-        create_user(connection, create_db["DATABASE_NAME"], user, AWKWARD)
+        set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
         yield Database(create_db, DB_USERNAME=user, DB_PASSWORD=AWKWARD, DB_WAIT=60)
         with connection.cursor() as cursor:
             cursor.execute("DROP USER %s@'%%'", (user,))

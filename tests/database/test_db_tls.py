@@ -18,10 +18,11 @@ import db
 import db_tls
 import settings
 from application import create_app
-from tests.support.databases import create_user, migrated_database
+from tests.support.databases import migrated_database
 from tests.support.project import PATIENT, PROGRAMS, PROJECT
 from tests.support.tls import Certified, certify, hiding_tls
 from throwaway_mysql import Server, Tls
+from throwaway_mysql.grants import set_up
 from web import lifecycle
 
 CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # is empty without TLS
@@ -75,7 +76,7 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         run = ending.enter_context(closing(Server(mysql_program, flags=flags)))
         made = ending.enter_context(migrated_database(run.root))
         with run.root.connect() as connection:
-            create_user(connection, made["DATABASE_NAME"], USER, PASSWORD)
+            set_up(connection, made["DATABASE_NAME"], USER, PASSWORD)
         config = {name: value for name, value in vars(settings).items() if name.isupper()}
         config |= {**made, "DB_HOST": THERE, "DB_WAIT": 60, "MYSQL_ROOT_PASSWORD": ""}
         config |= {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD}

@@ -101,7 +101,7 @@ def take_over(own: Path) -> None:
     (own / "shop/test_views.py").write_text(TEST)
     edit(
         own / "migrations/env.py",
-        ("from web", "from shop.models import metadata as shop_metadata\nfrom web"),
+        ("from web import", "from shop.models import metadata as shop_metadata\nfrom web import"),
         ("[counter_metadata]", "[counter_metadata, shop_metadata]"),
     )
     edit(

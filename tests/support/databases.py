@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -39,13 +38,3 @@ def connected(database: Database) -> Iterator[Connection]:
     engine = sync_engine(database).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection
-
-
-def create_user(root: Any, database: str, user: str, password: str) -> None:
-    """Create a user with the rights of the app's: in a database and in throwaway ones of it."""
-    # Wildcards in what is granted: `_`, which is meant literally, and `%`.
-    names = [name.replace("_", r"\_") for name in (database, throwaway_prefix(database))]
-    with root.cursor() as cursor:
-        cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (user, password))
-        for pattern in (names[0], f"{names[1]}%%"):
-            cursor.execute(f"GRANT ALL ON `{pattern}`.* TO %s@'%%'", (user,))
