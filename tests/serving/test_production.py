@@ -6,16 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
-from tests.support.databases import new_database
 from tests.support.project import PROGRAMS, PROJECT
 from tests.support.serving import free_port, serving
-from throwaway_mysql import Database, Login
+from throwaway_mysql import Database
 
 README = (PROJECT / "README.md").read_text()
 IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
@@ -41,17 +39,10 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(mysql_server: Login) -> Iterator[Database]:
-    """Make a database without tables."""
-    with new_database(mysql_server) as coordinates:
-        yield coordinates
-
-
-@pytest.fixture
-def environ(database: Database) -> dict[str, str]:
+def environ(empty_database: Database) -> dict[str, str]:
     """Return the settings that the README has production give, and the tests' server's port."""
     (paragraph,) = re.findall(r"^In production, give the container (.+?);", README, re.M | re.S)
-    known = {**database.environ(), "SECRET_KEY": "secret"}
+    known = {**empty_database.environ(), "SECRET_KEY": "secret"}
     passed = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
     assert passed
     own = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "PORT": str(free_port()), "USER": "app"}
