@@ -1,11 +1,13 @@
-"""The frame of a benchmark: rounds of contestants, samples and ratios."""
+"""The frame of a benchmark: rounds of contestants, samples, ratios and their aims."""
 
 import csv
 import random
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 Measures = Mapping[str, float]  # what one turn of a contestant came to
 
@@ -14,8 +16,7 @@ class InvalidError(RuntimeError):
     """The whole measurement is worth nothing; the message is one line that says why."""
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """A value in one round; a series is a contestant and what was measured: `hits@64 rate`."""
 
     engine: str
@@ -52,43 +53,33 @@ class Ratio:
 
     def is_missed(self, samples: Sequence[Sample], engine: str) -> bool:
         """Tell whether the median misses an aim, or nothing was measured for one."""
-        if not (aim := self.aim(engine)):
-            return False
-        sign, limit = aim.split()
+        sign, _, limit = self.aim(engine).partition(" ")
         rounds = self.rounds(samples, engine)
-        if not rounds:
-            return True
+        if not limit or not rounds:
+            return bool(limit)
         return median(rounds) < float(limit) if sign == "≥" else median(rounds) > float(limit)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Medians: a row for each contestant, with its title; a column for each measure."""
-
-    heading: str
-    rows: Mapping[str, str]
-    measures: Mapping[str, str]  # and its heading
-
-
-@dataclass(frozen=True)
 class Benchmark:
-    """What is measured, compared and reported; `name` is that of its files.
+    """What is measured and reported; `name` is that of its files.
 
-    `measure` yields the samples of a server program (empty: the first found), in so many rounds.
+    `tables` are of medians: a heading, and the titles of its rows by contestant. `measure` yields
+    the samples of a server program (empty: the first found). `plot` draws an SVG.
     """
 
     name: str
     title: str
     ratios: Sequence[Ratio]
-    tables: Sequence[Table]
-    measure: Callable[[str, int], Iterator[Sample]]
-    facts: Callable[[], dict[str, str]]
-    plot: Callable[[Sequence[Sample], Path], None] | None = None  # draws an SVG
+    tables: Mapping[str, Mapping[str, str]]
+    measure: Callable[[str, Namespace], Iterator[Sample]]
+    facts: Callable[[Namespace], dict[str, str]]
+    plot: Callable[[Sequence[Sample], Path], None] | None = None
 
 
-def read_ratios(file: Path) -> list[Ratio]:
-    """Return the ratios of a CSV file, whose columns are the attributes."""
-    with file.open() as lines:
+def read_ratios(folder: Path) -> list[Ratio]:
+    """Return the ratios of a benchmark's ratios.csv, whose columns are the attributes."""
+    with (folder / "ratios.csv").open() as lines:
         return [Ratio(**row) for row in csv.DictReader(lines)]
 
 

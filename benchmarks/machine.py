@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -35,30 +34,22 @@ def describe() -> dict[str, str]:
 
 def commit(checkout: Path) -> str:
     """Return a checkout's commit, and whether there are changes beside it, but for the docs."""
-
-    def git(*words: str) -> str:
-        argv = [shutil.which("git") or "git", *words]
-        done = subprocess.run(argv, cwd=checkout, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    changes = git("status", "--porcelain", "--untracked-files=no", "--", ":!docs")
-    return f"`{git('rev-parse', '--short', 'HEAD')}`{' and changes' if changes else ''}"
+    git = "git", "-C", str(checkout)
+    changes = output(*git, "status", "--porcelain", "--untracked-files=no", "--", ":!docs")
+    return f"`{output(*git, 'rev-parse', '--short', 'HEAD')}`{' and changes' if changes else ''}"
 
 
-def packages(names: str, folder: str | None = None) -> str:
+def packages(names: str, folder: Path | None = None) -> str:
     """Return the versions of packages, of this interpreter or in a folder."""
-    found = distributions(path=[folder]) if folder else distributions()
+    found = distributions(path=[str(folder)]) if folder else distributions()
     installed = {package.name.lower(): package.version for package in found}
     return ", ".join(f"{name} {installed[name]}" for name in names.split() if name in installed)
 
 
-def programs(*commands: str) -> str:
-    """Return the versions that programs print."""
-    printed = (
-        subprocess.run(command.split(), capture_output=True, text=True, check=False).stdout
-        for command in commands
-    )
-    return "; ".join(text.partition("\n")[0] for text in printed)
+def output(*argv: str) -> str:
+    """Return the first line that a program prints."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]
 
 
 def _flush() -> float:

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from statistics import median
 
-from benchmarks.frame import Benchmark, Ratio, Sample, Table, by_round, engines
+from benchmarks.frame import Benchmark, Ratio, Sample, by_round, engines
 
 EXPLAINED = """\
 Each ratio is the median of the rounds' own ratios, with the least and the largest of them in
 brackets, and with its aim, if it has one. The other tables have medians.
 [The samples](%s.json). [How they are measured](../benchmarks/README.md)."""
+# What the tables of medians have, and its heading.
+MEASURES = {"rate": "requests a second", "p50": "p50, ms", "p99": "p99, ms", "ms": "ms"}
 
 
 def write(
@@ -20,30 +21,26 @@ def write(
     """Write the page, the samples and the plot into `folder`; return the page."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{benchmark.name}.md"
+    ratios = [
+        [ratio.title, *(_value(ratio, samples, engine) for engine in engines(samples))]
+        for ratio in (*benchmark.ratios, *_before(benchmark, samples))
+    ]
     parts = [f"# {benchmark.title}", EXPLAINED % benchmark.name, "## Ratios"]
-    parts.append(_ratios(benchmark.ratios, samples))
+    parts.append(_table(["ratio", *engines(samples)], ratios))
     if benchmark.plot:
         benchmark.plot(samples, page.with_suffix(".svg"))
         parts.append(f"![Requests a second and p99, by clients]({benchmark.name}.svg)")
-    for table in benchmark.tables:
-        parts += [f"## {table.heading}", _medians(table, samples)]
+    for heading, titles in benchmark.tables.items():
+        parts += [f"## {heading}", _medians(titles, samples)]
     parts += ["## Where it was measured", _table(["", ""], [list(fact) for fact in facts.items()])]
     page.write_text("\n\n".join(parts) + "\n")
     page.with_suffix(".json").write_text(dump(facts, samples))
     return page
 
 
-def missed(benchmark: Benchmark, samples: Sequence[Sample]) -> Iterator[str]:
-    """Yield a line for each ratio that misses its aim."""
-    for engine in engines(samples):
-        for ratio in benchmark.ratios:
-            if ratio.is_missed(samples, engine):
-                yield f"{engine}: {ratio.title}: {_value(ratio, samples, engine)}"
-
-
 def dump(facts: Mapping[str, str], samples: Sequence[Sample]) -> str:
     """Return JSON with a line for each sample, so that versions can be compared."""
-    lines = ",\n".join(json.dumps(astuple(sample)) for sample in samples)
+    lines = ",\n".join(map(json.dumps, samples))
     return f'{{"facts": {json.dumps(facts, indent=1)},\n"samples": [\n{lines}\n]}}\n'
 
 
@@ -53,10 +50,13 @@ def load(text: str) -> tuple[dict[str, str], list[Sample]]:
     return parsed["facts"], [Sample(*row) for row in parsed["samples"]]
 
 
-def _ratios(ratios: Sequence[Ratio], samples: Sequence[Sample]) -> str:
-    columns = engines(samples)
-    rows = [[ratio.title, *(_value(ratio, samples, it) for it in columns)] for ratio in ratios]
-    return _table(["ratio", *columns], rows)
+def _before(benchmark: Benchmark, samples: Sequence[Sample]) -> Iterator[Ratio]:
+    """Yield how contestants compare with their other version, where that was measured too."""
+    measured = {sample.series for sample in samples}
+    for titles in benchmark.tables.values():
+        for name, title in titles.items():
+            if (before := f"before {name} ms") in measured:
+                yield Ratio(f"{title}: now / before", f"{name} ms", before, "", "≤ 1.1", "≤ 1.1")
 
 
 def _value(ratio: Ratio, samples: Sequence[Sample], engine: str) -> str:
@@ -70,21 +70,26 @@ def _value(ratio: Ratio, samples: Sequence[Sample], engine: str) -> str:
     return ", ".join(filter(None, [value, aim, missed]))
 
 
-def _medians(table: Table, samples: Sequence[Sample]) -> str:
-    columns = [(engine, measure) for engine in engines(samples) for measure in table.measures]
-    head = [f"{engine}: {table.measures[measure]}" for engine, measure in columns]
+def _medians(titles: Mapping[str, str], samples: Sequence[Sample]) -> str:
+    """Return a table with a column for each of MEASURES that the contestants have."""
+    measured = {sample.series for sample in samples}
+    columns = [
+        (engine, measure)
+        for engine in engines(samples)
+        for measure in MEASURES
+        if any(f"{name} {measure}" in measured for name in titles)
+    ]
     rows = [
         [title, *(_median(by_round(samples, engine, f"{name} {what}")) for engine, what in columns)]
-        for name, title in table.rows.items()
+        for name, title in titles.items()
     ]
-    return _table(["", *head], [row for row in rows if any(row[1:])])
+    head = ["", *(f"{engine}: {MEASURES[measure]}" for engine, measure in columns)]
+    return _table(head, [row for row in rows if any(row[1:])])
 
 
 def _median(rounds: Mapping[int, float]) -> str:
-    if not rounds:
-        return ""
-    value = median(rounds.values())
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
+    value = median(rounds.values()) if rounds else 0
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}" if rounds else ""
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

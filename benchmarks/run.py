@@ -15,32 +15,25 @@ DOCS, QUICK = machine.PROJECT / "docs", machine.PROJECT / ".bench/quick"
 
 
 def main() -> None:
-    """Measure, and write the report; print each sample, and which aims were missed."""
+    """Measure, and write the report; print each sample."""
     options = parse(sys.argv[1:])
-    benchmark = measured(options)
+    # Each needs packages that the other does not.
+    module = importlib.import_module(f"benchmarks.{options.what}.benchmark")
+    benchmark: Benchmark = module.BENCHMARK
     # As Ctrl-C does it: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     try:
         if options.redraw:
             facts, samples = report.load((options.output / f"{benchmark.name}.json").read_text())
         else:
-            samples = measure(benchmark, options.mysqld or [""], options.rounds)
-            facts = machine.describe() | benchmark.facts()
+            samples = measure(benchmark, options)
+            facts = machine.describe() | benchmark.facts(options)
         page = report.write(benchmark, options.output, facts, samples)
     except (InvalidError, ServerError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"nothing was written: {error}")
     except KeyboardInterrupt:
         sys.exit("nothing was written: Ctrl-C")
     print(f"Written: {page}")
-    for line in report.missed(benchmark, samples):
-        print(f"Missed: {line}")
-
-
-def measured(options: argparse.Namespace) -> Benchmark:
-    """Return the benchmark that `options` ask for; each needs packages that the other does not."""
-    module = importlib.import_module(f"benchmarks.{options.what}.benchmark")
-    benchmark: Benchmark = module.benchmark(options)
-    return benchmark
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -60,11 +53,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def measure(benchmark: Benchmark, programs: list[str], rounds: int) -> list[Sample]:
+def measure(benchmark: Benchmark, options: argparse.Namespace) -> list[Sample]:
     """Return the samples of all server programs, printed as they come."""
     samples = []
-    for program in programs:
-        for sample in benchmark.measure(program, rounds):
+    for program in options.mysqld or [""]:
+        for sample in benchmark.measure(program, options):
             print(sample.engine, sample.round, sample.series, f"{sample.value:,.2f}", flush=True)
             samples.append(sample)
     return samples

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from benchmarks import report
-from benchmarks.frame import Benchmark, InvalidError, Ratio, Sample, Table, read_ratios, run_rounds
+from benchmarks.frame import Benchmark, InvalidError, Ratio, Sample, read_ratios, run_rounds
 from benchmarks.harness import projects
 from benchmarks.harness.contestants import COSTS, MANY_MODULES, RUNS
 from benchmarks.service.apps.counter import app
@@ -60,9 +62,7 @@ def test_a_run_that_lost_hits_or_made_some_up_is_invalid(counted: int) -> None:
 def test_every_ratio_is_of_something_that_is_measured() -> None:
     names = {f"{name}@{CLIENTS}" for name in CONTESTANTS} | {"lone hit", "lone page", "lone bare"}
     names |= {*RUNS, *MANY_MODULES, *COSTS}
-    for ratio in read_ratios(FOLDER / "service/ratios.csv") + read_ratios(
-        FOLDER / "harness/ratios.csv"
-    ):
+    for ratio in read_ratios(FOLDER / "service") + read_ratios(FOLDER / "harness"):
         for series in filter(None, (ratio.over, ratio.under)):
             assert series.rpartition(" ")[0] in names
 
@@ -74,40 +74,34 @@ def test_rounds_become_a_report(tmp_path: Path) -> None:
         turns.append(name)
         return {"ms": value}
 
-    contestants = {"a": lambda: turn("a", 6), "b": lambda: turn("b", 2)}
+    values = {"a": 6, "b": 2, "before b": 1}
+    contestants = {name: partial(turn, name, value) for name, value in values.items()}
     benchmark = Benchmark(
         name="it",
         title="It",
         ratios=[Ratio("a / b", "a ms", "b ms", mariadb="≤ 2"), Ratio("c", "c ms", mysql="≤ 1")],
-        tables=[Table("Both", {"a": "the first", "b": "the second", "c": "none"}, {"ms": "ms"})],
-        measure=lambda program, rounds: run_rounds(program, contestants, rounds),
-        facts=dict,
+        tables={"Both": {"a": "the first", "b": "the second", "c": "none"}},
+        measure=lambda program, options: run_rounds(program, contestants, options.rounds),
+        facts=lambda _: {},
     )
-    measured = list(benchmark.measure(MARIADB, 4))
-    assert [sorted(turns[at : at + 2]) for at in range(0, 8, 2)] == [["a", "b"]] * 4
-    page = report.write(benchmark, tmp_path, {"Date": "today"}, measured)
-    text = page.read_text()
+    measured = list(benchmark.measure(MARIADB, Namespace(rounds=4)))
+    assert [sorted(turns[at : at + 3]) for at in range(0, 12, 3)] == [["a", "b", "before b"]] * 4
+    text = report.write(benchmark, tmp_path, {"Date": "today"}, measured).read_text()
     assert "\n| a / b | 3.00 (3.00 to 3.00), ≤ 2, **missed** |\n| c | not measured |\n" in text
+    assert "| the second: now / before | 2.00 (2.00 to 2.00), ≤ 1.1, **missed** |" in text
     assert "\n| the first | 6.00 |\n| the second | 2.00 |\n\n" in text
     assert report.load((tmp_path / "it.json").read_text()) == ({"Date": "today"}, measured)
-    assert list(report.missed(benchmark, measured)) == [
-        f"{MARIADB}: a / b: 3.00 (3.00 to 3.00), ≤ 2, **missed**"
-    ]
 
 
-@pytest.mark.parametrize("name", ["further 10-5", "restored", "unchanged"])
+@pytest.mark.parametrize("name", ["further 1-1", "restored"])
 def test_the_harness_runs_its_sample_project(name: str, tmp_path: Path, mysql_program: str) -> None:
     contestant = COSTS[name]
-    projects.write(tmp_path, {})
-    environ = {**os.environ, **contestant.environ, "TESTS": "2", "PORT": "0"}
-    environ["SCHEMA"] = str(tmp_path / projects.schema(*contestant.schema))
-    environ["THROWAWAY_MYSQLD"] = mysql_program
-    subprocess.run(
-        [sys.executable, *contestant.command],
-        cwd=tmp_path / contestant.project,
-        env=environ,
-        check=True,
-    )
+    projects.write(tmp_path)
+    environ = {**os.environ, **contestant.environ, "TESTS": "2"}
+    environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "THROWAWAY_MYSQLD": mysql_program}
+    environ |= {"SCHEMA": str(projects.schema(tmp_path, *contestant.schema))}
+    argv = [sys.executable, *contestant.command.split()]
+    subprocess.run(argv, cwd=tmp_path / contestant.project, env=environ, check=True)
 
 
 async def test_the_static_page_is_that_of_the_app() -> None:

@@ -1,91 +1,46 @@
 """Whole test runs, and what each needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from benchmarks.frame import Ratio
-from benchmarks.harness.projects import SCHEMAS
-
-# Plugins that a project would not have; pytest's cache writes the same for all.
-PLUGINS = "throwaway_mysql", "pytest_mysql", "xdist"
-OURS, XDIST, PYTEST_MYSQL = ["throwaway_mysql"], ["throwaway_mysql", "xdist"], ["pytest_mysql"]
+# No plugin is loaded but those of -p.
+PYTEST = "-m pytest -q"
+OURS = f"{PYTEST} -p throwaway_mysql"
+PYTEST_MYSQL = (
+    f"{PYTEST} -p pytest_mysql --mysql-mysqld=bin/mysqld --mysql-mysqld-safe=bin/mysqld-safe"
+    " --mysql-install-db=bin/install-db --mysql-admin=bin/admin"
+    " --mysql-dbname=bench"  # mariadb-install-db makes `test` itself
+)
+FURTHER, TESTS = 40, 400  # databases of a run besides the first; tests in one database
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A test run of `project`: pytest with these of PLUGINS, or else what `argv` says.
+    """A run of `command` by Python in the folder of `project`, on a schema of projects.SCHEMAS.
 
     With `less`, it is what one of `times` things costs that this run does more than that one.
+    `version` is that of the harness: `now` or `before`; `configured` has it use the server that
+    runs already.
     """
 
     title: str
     project: str
-    plugins: Sequence[str] = ()
-    options: Sequence[str] = ()
-    argv: Sequence[str] = ()
+    command: str = PYTEST
     environ: Mapping[str, str] = field(default_factory=dict)
-    schema: tuple[int, int] = SCHEMAS[0]  # revisions, tables
-    version: str = "now"  # of the harness: or before
+    schema: tuple[int, int] = (1, 1)
+    version: str = "now"
+    configured: bool = False
     less: "Contestant | None" = None
     times: int = 1
 
     @property
-    def command(self) -> list[str]:
-        """The words after the interpreter."""
-        off = [w for name in PLUGINS if name not in self.plugins for w in ("-p", f"no:{name}")]
-        return list(self.argv) or ["-m", "pytest", "-q", *off, *self.options]
-
-    @property
     def is_ours(self) -> bool:
         """Whether it is a run with the harness."""
-        return "throwaway_mysql" in self.plugins
-
-    @property
-    def makes(self) -> tuple[object, ...]:
-        """What only a first run makes: templates, copies of schemas, compiled files, databases."""
-        return self.project, self.version, self.schema, (*self.argv, *self.environ)
+        return self.command.startswith(OURS)
 
     def before(self) -> "Contestant":
         """Return the same run with the other version of the harness."""
         return replace(self, version="before", less=self.less and self.less.before())
-
-
-DJANGO = ["manage.py", "test", "--noinput"]
-RUNS = {
-    "none": Contestant("pytest without a database, without this package", "none"),
-    "unused": Contestant("the same, with this package installed", "none", OURS),
-    "harness": Contestant("throwaway-mysql, private server", "harness", OURS),
-    "configured": Contestant(
-        "throwaway-mysql, a server that runs already",
-        "harness",
-        OURS,
-        environ={"CONFIGURED": "yes"},
-    ),
-    "pytest-mysql": Contestant("pytest-mysql", "pytest-mysql", PYTEST_MYSQL),
-    "pytest-mysql tuned": Contestant(
-        "pytest-mysql with the flags of throwaway-mysql's server, `--basetemp` in memory",
-        "pytest-mysql tuned",
-        PYTEST_MYSQL,
-    ),
-    "django": Contestant("Django's test runner, a server that runs already", "django", argv=DJANGO),
-    "django keepdb": Contestant(
-        "the same with `--keepdb`, from the second run on", "django", argv=[*DJANGO, "--keepdb"]
-    ),
-    "utils": Contestant("SQLAlchemy-Utils and `create_all`, a server that runs already", "utils"),
-    "sqlite": Contestant("SQLite in memory and `create_all`", "sqlite"),
-}
-MODULES = Contestant("200 modules, without pytest-xdist", "modules", OURS, schema=(10, 5))
-MANY_MODULES = {
-    "modules": MODULES,
-    **{
-        f"modules {way}": replace(
-            MODULES, title=f"200 modules, `{way}`", plugins=XDIST, options=way.split()
-        )
-        for way in ("-n 1", "-n 2")
-    },
-}
-FURTHER = 40  # databases of a run, besides the first
-TESTS = 400  # in one database
 
 
 def _further(contestant: Contestant) -> Contestant:
@@ -94,43 +49,49 @@ def _further(contestant: Contestant) -> Contestant:
     return replace(contestant, environ=environ, less=contestant, times=FURTHER)
 
 
-def _restored(title: str, **environ: str) -> Contestant:
-    """Return the cost of rows put back: a run with that, less one without."""
-    environ["TESTS"] = str(TESTS)
-    without, restoring = (
-        Contestant(title, "harness", OURS, ["-o", f"mysql_isolation={way}"], (), environ, (10, 5))
-        for way in ("none", "delete")
-    )
-    return replace(restoring, less=without, times=TESTS)
-
-
-def _database(revisions: int, tables: int) -> Contestant:
-    title = f"throwaway-mysql, revisions: {revisions}, tables: {tables}"
-    per_test = ["-o", "mysql_database=test"]
-    return Contestant(title, "harness", OURS, per_test, schema=(revisions, tables))
-
-
-COSTS = {
-    **{f"further {a}-{b}": _further(_database(a, b)) for a, b in SCHEMAS},
-    "further alembic": _further(
-        Contestant("every revision each time, 50 revisions, 20 tables", "alembic", schema=(50, 20))
+RUNS = {
+    "none": Contestant("pytest without a database, without this package", "none"),
+    "unused": Contestant("the same, with this package installed", "none", OURS),
+    "harness": Contestant("throwaway-mysql, private server", "harness", OURS),
+    "configured": Contestant(
+        "throwaway-mysql, a server that runs already", "harness", OURS, configured=True
     ),
-    "further utils": _further(
-        Contestant(
-            "SQLAlchemy-Utils and `create_all`, the same 20 tables", "utils", schema=(50, 20)
-        )
+    "pytest-mysql": Contestant("pytest-mysql", "pytest-mysql", PYTEST_MYSQL),
+    "django": Contestant(
+        "Django's test runner, a server that runs already", "django", "manage.py test --noinput"
     ),
-    "restored": _restored("rows put back after a test that changed one of 5 tables"),
-    "unchanged": _restored("rows put back after a test that changed nothing", READ_ONLY="yes"),
+    "utils": Contestant("SQLAlchemy-Utils and `create_all`, a server that runs already", "utils"),
 }
-
-
-def ratios_before() -> list[Ratio]:
-    """Return how the harness compares with its other version."""
-    runs = {**RUNS, **MANY_MODULES, **COSTS}
-    each = {f"{name} ms": run.title for name, run in runs.items() if run.is_ours}
-    each["modules Rss"] = "memory of the private server after 200 modules"
-    return [
-        Ratio(f"{title}: now / before", series, f"before {series}", "", "≤ 1.1", "≤ 1.1")
-        for series, title in each.items()
-    ]
+MODULES = Contestant("200 modules, without pytest-xdist", "modules", OURS, schema=(10, 5))
+MANY_MODULES = {
+    "modules": MODULES,
+    **{
+        f"modules {way}": replace(
+            MODULES, title=f"200 modules, `{way}`", command=f"{OURS} -p xdist {way}"
+        )
+        for way in ("-n 1", "-n 2")
+    },
+}
+PER_TEST = Contestant(
+    "throwaway-mysql, 1 revision, 1 table", "harness", f"{OURS} -o mysql_database=test"
+)
+UTILS = Contestant(
+    "SQLAlchemy-Utils and `create_all`, the same 20 tables", "utils", schema=(50, 20)
+)
+ONE_DATABASE = Contestant(
+    "rows put back after a test that changed one of 5 tables",
+    "harness",
+    f"{OURS} -o mysql_isolation=none",
+    {"TESTS": str(TESTS)},
+    (10, 5),
+)
+COSTS = {
+    "further 1-1": _further(PER_TEST),
+    "further 50-20": _further(
+        replace(PER_TEST, title="throwaway-mysql, 50 revisions, 20 tables", schema=(50, 20))
+    ),
+    "further utils": _further(UTILS),
+    "restored": replace(
+        ONE_DATABASE, command=f"{OURS} -o mysql_isolation=delete", less=ONE_DATABASE, times=TESTS
+    ),
+}

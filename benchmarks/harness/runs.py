@@ -11,28 +11,32 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import database
-from benchmarks.database import Database
 from benchmarks.frame import InvalidError, Measures
-from benchmarks.harness import projects, pytest_mysql
+from benchmarks.harness import projects
 from benchmarks.harness.contestants import Contestant
 from benchmarks.machine import PROJECT
+from throwaway_mysql import Server
 
 OWN = PROJECT / ".bench/harness"  # not for git
 PYTHON = OWN / "venv/bin/python"  # which has all packages but the harness
 ENDS_WITHIN = 600  # seconds
 # What would slow runs down, or change them.
-UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS", "THROWAWAY_MYSQLD"
-MEMORY = "Rss", "Anonymous", "Pss", "Files"
+UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS"
 
 
 @dataclass(frozen=True)
 class Runs:
     """Times whole test runs of the projects in `folder`."""
 
-    database: Database
+    server: Server
     folder: Path
     environ: Mapping[str, str]
+
+    def can(self, contestant: Contestant) -> bool:
+        """Tell whether the contestant's own programs are here: Debian's are, of any MariaDB."""
+        program = self.server.program
+        install = program.path.parents[1] / "bin/mariadb-install-db"
+        return contestant.project != "pytest-mysql" or program.family == "MySQL" or install.exists()
 
     def measure(self, contestant: Contestant) -> Measures:
         """Return what a run came to, or the milliseconds of one of many things in it."""
@@ -42,47 +46,41 @@ class Runs:
         return {"ms": (more - less) / contestant.times}
 
     def run(self, contestant: Contestant) -> Measures:
-        """Return the milliseconds, all cores' load in %, and the server's MB if measured.
+        """Return the milliseconds of a run, and the MB of its server's memory if measured.
 
         hyperfine has a single run at a time, as it gives contestants no turns in rounds. Raises
         InvalidError where a test fails.
         """
         folder = self.folder / contestant.project
-        result, output, memory = (folder / name for name in ("run.json", "output", "memory.json"))
+        result, memory = folder / "run.json", folder / "memory"
         memory.unlink(missing_ok=True)
-        argv = ["hyperfine", "--shell=none", "--runs=1", "--style=none", f"--output={output}"]
-        argv += [f"--export-json={result}", shlex.join([str(PYTHON), *contestant.command])]
-        environ = self.environ_of(contestant)
-        before = _cores()
+        argv = ["hyperfine", "--shell=none", "--runs=1", "--style=none", "--output=inherit"]
+        argv += [f"--export-json={result}", f"{shlex.quote(str(PYTHON))} {contestant.command}"]
         done = subprocess.run(
-            argv, cwd=folder, env=environ, capture_output=True, check=False, timeout=ENDS_WITHIN
+            argv,
+            cwd=folder,
+            env=self._environ_of(contestant),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ENDS_WITHIN,
         )
-        busy, passed = (after - then for after, then in zip(_cores(), before, strict=True))
         if done.returncode:
-            last = output.read_text(errors="replace")[-2000:]
-            raise InvalidError(f"{contestant.title} failed: {last}")
-        (of_one,) = json.loads(result.read_text())["results"]
-        measures = {"ms": 1000 * of_one["mean"], "cores": 100 * busy / max(passed, 1)}
+            raise InvalidError(f"{contestant.title} failed: {(done.stdout + done.stderr)[-2000:]}")
+        measures = {"ms": 1000 * float(json.loads(result.read_text())["results"][0]["mean"])}
         if memory.exists():
-            measured = json.loads(memory.read_text())
-            measures |= {name: measured[name] / 1024 for name in MEMORY}
+            measures["Rss"] = int(memory.read_text()) / 1024
         return measures
 
-    def environ_of(self, contestant: Contestant) -> dict[str, str]:
-        """Return a run's environment."""
+    def _environ_of(self, contestant: Contestant) -> dict[str, str]:
         environ = {**self.environ, **contestant.environ}
-        environ["SCHEMA"] = str(self.folder / projects.schema(*contestant.schema))
+        environ["SCHEMA"] = str(projects.schema(self.folder, *contestant.schema))
         environ["XDG_CACHE_HOME"] = str(self.folder / "cache" / contestant.version)
+        if contestant.configured:
+            environ["THROWAWAY_MYSQL_URL"] = self.server.root.url()
         if contestant.is_ours:
             environ["PYTHONPATH"] = str(OWN / contestant.version)
         return environ
-
-
-def _cores() -> tuple[int, int]:
-    """Return for how long cores have been busy, and all of their time: proc_stat(5)."""
-    user, nice, system, idle, wait, *more = map(int, Path("/proc/stat").read_text().split()[1:9])
-    busy = user + nice + system + sum(more)
-    return busy, busy + idle + wait
 
 
 @contextmanager
@@ -90,23 +88,12 @@ def runs(program: str) -> Iterator[Runs]:
     """Start a server of the program and write the projects; end and remove all with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        server = stack.enter_context(database.running(program))
-        beside = tempfile.TemporaryDirectory(prefix="bench-", dir=server.place)
-        memory = stack.enter_context(beside)
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        tuned = [*user, *server.flags]
-        options = {
-            "pytest-mysql": pytest_mysql.write(folder / "plain", server, user),
-            "pytest-mysql tuned": [
-                *pytest_mysql.write(folder / "tuned", server, tuned),
-                f"--basetemp={memory}/base",
-            ],
-        }
-        projects.write(folder, options)
+        server = stack.enter_context(Server(program))
+        projects.write(folder)
         environ = {name: value for name, value in os.environ.items() if name not in UNSET}
-        environ |= {"THROWAWAY_MYSQLD": server.program, "PORT": str(server.port)}
-        account = f"{database.USER}:{database.PASSWORD}"
-        environ["SERVER_URL"] = f"mysql+pymysql://{account}@{database.HOST}:{server.port}"
+        environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "SERVER_URL": server.root.url("pymysql")}
+        environ |= {"PORT": str(server.root.port), "PASSWORD": server.root.password}
+        environ["THROWAWAY_MYSQLD"] = str(server.program.path)
         yield Runs(server, folder, environ)
 
 

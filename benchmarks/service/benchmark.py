@@ -9,65 +9,55 @@ from pathlib import Path
 
 import settings
 from benchmarks import machine
-from benchmarks.frame import Benchmark, Sample, Table, read_ratios, run_rounds
-from benchmarks.service import lone, plot
+from benchmarks.frame import Benchmark, Sample, read_ratios, run_rounds
+from benchmarks.service import load, lone, plot
 from benchmarks.service.contestants import CLIENTS, CONTESTANTS, GROWING, GROWTH
 from benchmarks.service.environment import environment
-from benchmarks.service.load import Load
 
 PACKAGES = "quart uvicorn uvloop httptools sqlalchemy aiomysql pymysql redis granian"
 OPEN_FILES = 65_536  # more than enough for 1,024 clients, where the machine allows it
-LONE_REQUESTS = 300  # in each round
-LOADED = {"rate": "requests a second", "p50": "p50, ms", "p99": "p99, ms"}
-TOGETHER = {f"{name}@{CLIENTS}": contestant.title for name, contestant in CONTESTANTS.items()}
-BY_CLIENTS = {
-    f"{name}@{clients}": f"{title}, {clients:,}"
-    for (name, title), clients in product(GROWING.items(), GROWTH)
-}
 LONE = {"lone hit": "Hit", "lone page": "The page `/`", "lone bare": "PyMySQL's `UPDATE; COMMIT`"}
 
 
-def benchmark(options: argparse.Namespace) -> Benchmark:
-    """Return what `options` ask for."""
-    return Benchmark(
-        name="benchmarks",
-        title="Benchmarks",
-        ratios=read_ratios(Path(__file__).with_name("ratios.csv")),
-        tables=[
-            Table(f"{CLIENTS} clients", TOGETHER, LOADED),
-            Table("From 1 to 1,024 clients", BY_CLIENTS, LOADED),
-            Table("One client", LONE, {"p50": "p50, ms", "p99": "p99, ms"}),
-        ],
-        measure=partial(measure, quick=options.quick),
-        facts=facts,
-        plot=plot.draw,
-    )
-
-
-def measure(program: str, rounds: int, *, quick: bool) -> Iterator[Sample]:
+def measure(program: str, options: argparse.Namespace) -> Iterator[Sample]:
     """Yield all samples beside one database server."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, OPEN_FILES), hard))
     with environment(program or settings.MYSQLD) as servers:
-        yield from run_rounds(
-            servers.engine, {"lone": partial(lone.measure, servers, LONE_REQUESTS)}, rounds
-        )
-        load = Load(servers)
-        warm_up = 0 if quick else 1
+        turn = partial(load.run, servers)
         together = {
-            f"{name}@{CLIENTS}": partial(load.run, name, CLIENTS, warm_up) for name in CONTESTANTS
+            f"{name}@{CLIENTS}": partial(turn, name, CLIENTS, warm_up=not options.quick)
+            for name in CONTESTANTS
         }
-        yield from run_rounds(servers.engine, together, rounds)
         growing = {
-            f"{name}@{clients}": partial(load.run, name, clients, 0)
+            f"{name}@{clients}": partial(turn, name, clients)
             for name, clients in product(GROWING, GROWTH)
             if clients != CLIENTS
         }
-        yield from run_rounds(servers.engine, growing, (rounds + 3) // 4)
+        alone = {"lone": partial(lone.measure, servers)}
+        for turns, rounds in (
+            (alone, options.rounds),
+            (together, options.rounds),
+            (growing, (options.rounds + 3) // 4),
+        ):
+            yield from run_rounds(servers.engine, turns, rounds)
 
 
-def facts() -> dict[str, str]:
+def facts(_options: argparse.Namespace) -> dict[str, str]:
     """Return the versions that matter."""
-    programs = machine.programs("wrk -v", "redis-server --version")
-    return {"Packages": machine.packages(PACKAGES), "Programs": programs}
+    programs = machine.output("wrk", "-v"), machine.output("redis-server", "--version")
+    return {"Packages": machine.packages(PACKAGES), "Programs": "; ".join(programs)}
+
+
+BENCHMARK = Benchmark(
+    name="benchmarks",
+    title="Benchmarks",
+    ratios=read_ratios(Path(__file__).parent),
+    tables={
+        f"{CLIENTS} clients": {f"{name}@{CLIENTS}": it.title for name, it in CONTESTANTS.items()},
+        "One client": LONE,
+    },
+    measure=measure,
+    facts=facts,
+    plot=plot.draw,
+)

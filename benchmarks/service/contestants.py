@@ -43,8 +43,7 @@ class Contestant:
         """Raise InvalidError unless every hit that was answered was counted, and once."""
         least = answered if self.counts else 0
         # As many requests as there are clients are still under way when wrk ends.
-        most = least + clients if self.counts else 0
-        if not least <= counted <= most:
+        if not least <= counted <= least + clients * self.counts:
             raise InvalidError(f"{self.title}: {answered} were answered and {counted} counted")
 
 

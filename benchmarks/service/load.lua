@@ -7,17 +7,7 @@
 
 local COUNTERS, EXPONENT = 1000, 1.1
 
-local kinds = {}
-
-function kinds.get()
-end
-
-function kinds.hits()
-  wrk.method = "POST"
-end
-
-function kinds.keys(seed)
-  wrk.method = "POST"
+local function keys(seed)
   wrk.headers["Idempotency-Key"] = "KEY"
   local head, tail = wrk.format():match("^(.*)KEY(.*)$")
   local number = 0
@@ -27,8 +17,7 @@ function kinds.keys(seed)
   end
 end
 
-function kinds.zipf(seed)
-  wrk.method = "POST"
+local function zipf(seed)
   math.randomseed(seed)
   local requests, shares, sum = {}, {}, 0
   for number = 1, COUNTERS do
@@ -47,14 +36,17 @@ function kinds.zipf(seed)
 end
 
 function init(arguments)
-  kinds[arguments[1]](arguments[2])
+  local kind, seed = arguments[1], arguments[2]
+  wrk.method = kind == "get" and "GET" or "POST"
+  if kind == "keys" then keys(seed) end
+  if kind == "zipf" then zipf(seed) end
 end
 
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "refused": %d, "broken": %d}\n',
+    '{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "errors": %d}\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -3,7 +3,6 @@
 import itertools
 import json
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.frame import InvalidError, Measures
@@ -11,47 +10,43 @@ from benchmarks.service.contestants import CONTESTANTS, Contestant
 from benchmarks.service.environment import Environment
 
 SCRIPT = Path(__file__).with_name("load.lua")
-SECONDS = 2  # of a run
+SECONDS, WARM_UP = 2, 1  # of a run, and before it
+SEEDS = itertools.count(1)  # no two runs have the same
 
 
-@dataclass(frozen=True)
-class Load:
-    """Runs the load on the environment's apps."""
+def run(environment: Environment, name: str, clients: int, *, warm_up: bool = False) -> Measures:
+    """Load one contestant; raises InvalidError where the counts are not what was answered."""
+    contestant = CONTESTANTS[name]
+    if warm_up:
+        _wrk(environment, contestant, clients, WARM_UP)
+    counted, statements = -environment.settled(contestant), -environment.statements()
+    counts = _wrk(environment, contestant, clients, SECONDS)
+    statements += environment.statements()
+    contestant.check(clients, counts["requests"], counted + environment.settled(contestant))
+    return {
+        "rate": counts["requests"] / counts["microseconds"] * 1e6,
+        "p50": counts["p50"] / 1e3,
+        "p99": counts["p99"] / 1e3,
+        "statements": statements / counts["requests"],
+    }
 
-    environment: Environment
-    seeds: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
-    def run(self, name: str, clients: int, warm_up: int) -> Measures:
-        """Load one contestant; raises InvalidError where the counts are not what was answered."""
-        contestant, environment = CONTESTANTS[name], self.environment
-        if warm_up:
-            self._wrk(contestant, clients, warm_up)
-        counted, statements = -environment.settled(contestant), -environment.statements()
-        counts = self._wrk(contestant, clients, SECONDS)
-        statements += environment.statements()
-        counted += environment.settled(contestant)
-        contestant.check(clients, counts["requests"], counted)
-        return {
-            "rate": counts["requests"] / counts["microseconds"] * 1e6,
-            "p50": counts["p50"] / 1e3,
-            "p99": counts["p99"] / 1e3,
-            "statements": statements / counts["requests"],
-        }
+def _wrk(
+    environment: Environment, contestant: Contestant, clients: int, seconds: int
+) -> dict[str, int]:
+    """Let so many clients send requests, each one after the other; return what wrk counted.
 
-    def _wrk(self, contestant: Contestant, clients: int, seconds: int) -> dict[str, int]:
-        """Let so many clients send requests, each one after the other; return what wrk counted.
-
-        One thread, as it shares the processors with what it measures. Raises InvalidError where
-        any answer was an error or did not come.
-        """
-        argv = ["wrk", "--threads=1", f"--connections={clients}", f"--duration={seconds}s"]
-        argv += ["--timeout=10s", f"--script={SCRIPT}", self.environment.url(contestant)]
-        argv += ["--", contestant.kind, str(next(self.seeds))]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
-        line = done.stdout.strip().rpartition("\n")[2]
-        if done.returncode or not line.startswith("{"):
-            raise InvalidError(f"wrk failed: {(done.stderr or done.stdout).strip()}")
-        counts: dict[str, int] = json.loads(line)
-        if counts["refused"] or counts["broken"] or not counts["requests"]:
-            raise InvalidError(f"{contestant.title}, {clients} clients: not all succeeded: {line}")
-        return counts
+    One thread, as it shares the processors with what it measures. Raises InvalidError where any
+    answer was an error or did not come.
+    """
+    argv = ["wrk", "--threads=1", f"--connections={clients}", f"--duration={seconds}s"]
+    url = f"http://127.0.0.1:{environment.ports[contestant.command]}{contestant.path}"
+    argv += ["--timeout=10s", f"--script={SCRIPT}", url, "--", contestant.kind, str(next(SEEDS))]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+    line = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode or not line.startswith("{"):
+        raise InvalidError(f"wrk failed: {(done.stderr or done.stdout).strip()}")
+    counts: dict[str, int] = json.loads(line)
+    if counts["errors"] or not counts["requests"]:
+        raise InvalidError(f"{contestant.title}, {clients} clients: not all succeeded: {line}")
+    return counts

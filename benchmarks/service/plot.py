@@ -26,17 +26,13 @@ def draw(samples: Sequence[Sample], file: Path) -> None:
         row[0].set_ylabel(label)
         for panel, engine in zip(row, columns, strict=True):
             for name, title in GROWING.items():
-                values = [
-                    median(by_round(samples, engine, f"{name}@{clients} {measure}").values())
-                    for clients in GROWTH
-                ]
+                series = [f"{name}@{clients} {measure}" for clients in GROWTH]
+                values = [median(by_round(samples, engine, it).values()) for it in series]
                 panel.loglog(GROWTH, values, marker="o", label=title)
             panel.set_xticks(GROWTH, [f"{clients:,}" for clients in GROWTH], minor=False)
-            panel.set_title(engine)
+            panel.set(title=engine, xlabel="clients")
             panel.minorticks_off()
             panel.grid(alpha=0.3)
-    for panel in panels[-1]:
-        panel.set_xlabel("clients")
     panels[0][0].legend()
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
