@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.faults.checkers import offences
 from tests.faults.environment import Environment, set_up
-from tests.faults.nemesis import NEED_DISK, WEIGHTS, Nemesis, name_of, schedule, strike
+from tests.faults.nemesis import NEED_DISK, WEIGHTS, name_of, schedule, strike
 from tests.faults.report import markdown
 from tests.faults.workload import clients_at_work
 
@@ -29,17 +29,16 @@ RECOVERED = 300  # operations that are counted after each strike
 
 def main() -> None:
     """Run the schedule, and print the report."""
-    nemeses = {name_of(nemesis): nemesis for nemesis in WEIGHTS}
+    names = ",".join(map(name_of, WEIGHTS))
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--only", default=",".join(nemeses), help="of: " + ", ".join(nemeses))
+    parser.add_argument("--only", default=names, help=f"of: {names}")
     parser.add_argument("--mysqld", default="", help="the server program")
     parser.add_argument("--flag", action="append", default=[], help="an option of the server")
     options = parser.parse_args()
-    if unknown := set(options.only.split(",")) - set(nemeses):
-        parser.error(f"no such nemesis: {', '.join(unknown)}; there are {', '.join(nemeses)}")
-    options.nemeses = [nemeses[name] for name in options.only.split(",")]
+    if unknown := set(options.only.split(",")) - set(names.split(",")):
+        parser.error(f"no such nemesis: {', '.join(unknown)}; there are {names}")
     report, violated = asyncio.run(run(options))
     print(report)
     if violated:
@@ -49,31 +48,34 @@ def main() -> None:
 
 async def run(options: argparse.Namespace) -> tuple[str, bool]:
     """Let the nemeses strike; return the report, and whether a checker found something."""
-    begin, nemeses = time.monotonic(), options.nemeses
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         async with set_up(options.mysqld, Path(folder), options.flag) as env:
-            if not env.disk:
-                nemeses = [nemesis for nemesis in nemeses if nemesis not in NEED_DISK]
             async with clients_at_work(env, CLIENTS, str(options.seed), "faults"):
-                await strike_all(env, options.seed, nemeses, begin + 60 * options.minutes)
+                left_out = await strike_all(env, options, begin + 60 * options.minutes)
             minutes = (time.monotonic() - begin) / 60
             evidence = await asyncio.to_thread(env.evidence)
             title = " ".join([str(env.server.program), *options.flag])
-    left_out = [name_of(nemesis) for nemesis in options.nemeses if nemesis not in nemeses]
     found = offences(evidence)
     title = f"{title}, seed {options.seed}"
     return markdown(title, evidence.history, found, minutes, left_out), any(found.values())
 
 
-async def strike_all(env: Environment, seed: int, nemeses: list[Nemesis], end: float) -> None:
-    """Let each nemesis strike once and more until the time is over, each after a recovery."""
+async def strike_all(env: Environment, options: argparse.Namespace, end: float) -> list[str]:
+    """Let each nemesis strike once and more until the time is over, each after a recovery.
+
+    Returns the names of those that need a disk where there is none.
+    """
+    chosen = [nemesis for nemesis in WEIGHTS if name_of(nemesis) in options.only.split(",")]
+    able = [nemesis for nemesis in chosen if env.disk or nemesis not in NEED_DISK]
     await env.history.wait_for(RECOVERED, 120)
-    for number, (nemesis, chances) in enumerate(schedule(seed, nemeses)):
-        if number >= len(nemeses) and time.monotonic() > end:
-            return
+    for number, (nemesis, chances) in enumerate(schedule(options.seed, able)):
+        if number >= len(able) and time.monotonic() > end:
+            break
         done = await strike(env, nemesis, chances, RECOVERED)
         line = f"{done.nemesis} ({done.injuries}), recovered in {done.recovery:.1f} s"
         print(time.strftime("%T"), line, file=sys.stderr, flush=True)
+    return [name_of(nemesis) for nemesis in chosen if nemesis not in able]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 They rely on how the workload shares out the counters: see there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
@@ -26,12 +26,13 @@ def offences(evidence: Evidence) -> dict[str, list[str]]:
     return {name: list(check(evidence)) for name, check in CHECKERS.items()}
 
 
-def describe(name: str, found: Sequence[str]) -> str:
-    """Return one line about what a checker found."""
-    if not found:
-        return f"holds: {name}"
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"VIOLATED: {name}: {'; '.join(found[:SHOWN])}{more}"
+def verdicts(offences: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield a line about each checker that found something, and how many did not."""
+    violated = {name: found for name, found in offences.items() if found}
+    for name, found in violated.items():
+        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        yield f"VIOLATED: {name}: {'; '.join(found[:SHOWN])}{more}"
+    yield f"{len(offences) - len(violated)} of {len(offences)} checks hold"
 
 
 @checker

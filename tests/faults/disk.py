@@ -3,7 +3,6 @@
 import ctypes
 import fcntl
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 SIZE = 600 * 1024 * 1024  # bytes
-CHUNKS = 1024 * 1024, 4096  # that it is filled with, the larger first
 # From Linux's fs/ext4/ext4.h: the filesystem stops at once, and its journal stays as it is.
 EXT4_IOC_SHUTDOWN, WITHOUT_JOURNAL = 0x8004587D, 2
 # From its sched.h and mount.h.
@@ -34,14 +32,14 @@ class Disk:
         self.mountpoint.mkdir()
         with self._image.open("wb") as image:
             image.truncate(SIZE)
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", str(self._image))
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", self._image)
         self._mount()
 
     def fill(self) -> None:
         """Take all the room that is left."""
         with self._ballast.open("wb") as file:
             end = 0
-            for chunk in CHUNKS:
+            for chunk in 1024 * 1024, 4096:  # bytes
                 with suppress(OSError):  # until there is no room
                     while True:
                         os.posix_fallocate(file.fileno(), end, chunk)
@@ -61,17 +59,16 @@ class Disk:
 
     def restore_power(self) -> None:
         """Mount the disk as the power left it. No program may use it."""
-        _run("umount", str(self.mountpoint))
+        _run("umount", self.mountpoint)
         self._mount()
 
     def close(self) -> None:
         """Unmount and remove it."""
-        _run("umount", str(self.mountpoint))
-        shutil.rmtree(self.mountpoint)
+        _run("umount", self.mountpoint)
         self._image.unlink()
 
     def _mount(self) -> None:
-        _run("mount", "-o", "loop", str(self._image), str(self.mountpoint))
+        _run("mount", "-o", "loop", self._image, self.mountpoint)
 
 
 @cache
@@ -84,5 +81,5 @@ def _use_own_mounts() -> None:
         raise OSError(ctypes.get_errno(), "mounting is not permitted")
 
 
-def _run(*argv: str) -> None:
+def _run(*argv: str | Path) -> None:
     subprocess.run(argv, capture_output=True, check=True)

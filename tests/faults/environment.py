@@ -6,8 +6,8 @@ Only this module knows the test harness.
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,48 +21,41 @@ from pymysql.cursors import Cursor
 from counter.models import ALL_HOURS
 from tests.faults.disk import Disk
 from tests.faults.history import Evidence, History, Stored
-from tests.support.project import PROJECT, UVICORN, run_alembic
+from tests.support.project import PROJECT, UVICORN, account_settings, run_alembic
 from tests.support.proxy import Proxy
-from tests.support.serving import serving
-from throwaway_mysql import Server
+from tests.support.serving import free_port, serving
+from throwaway_mysql import Login, Server
 
 PROCESSES = 2
-DATABASE, USER, PASSWORD = "faults", "faults", "faults"
-GRANTS = (
-    f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
-    f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'",  # init_connect is not for root
-    f"GRANT ALL ON {DATABASE}.* TO {USER}@'%'",
-)
+DATABASE, USER, PASSWORD = "faults", "faults", "faults"  # init_connect is not for root
 STORED = """
 SELECT name, SUM(IF(hour = %(all)s, count, 0)), SUM(IF(hour = %(all)s, start, 0)),
 SUM(IF(hour = %(all)s, 0, count)) FROM counter GROUP BY name
 """
 
 
+@dataclass
 class AppProcess:
     """A process of the app, which can be killed and started again at its port."""
 
-    def __init__(self, proxy: Proxy, environ: Mapping[str, str], folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
-        self.proxy, self.logs = proxy, list[Path]()
-        self._folder, self._environ = folder, {**environ, "DB_PORT": str(proxy.port)}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._ending = ExitStack()
+    proxy: Proxy
+    environ: Mapping[str, str]
+    folder: Path  # of its logs
+    port: int = field(default_factory=free_port)
+    ending: ExitStack = field(default_factory=ExitStack)
 
     async def start(self) -> None:
         """Start it, and return once it listens."""
-        self.logs.append(self._folder / f"{self.port}.{len(self.logs)}.log")
         argv = [*UVICORN, "--no-access-log", "--port", str(self.port), "manage:app"]
-        program = serving(argv, self.port, self._environ, PROJECT, self.logs[-1])
-        running = await asyncio.to_thread(self._ending.enter_context, program)
-        self._process = running.process
+        environ = {**self.environ, "DB_PORT": str(self.proxy.port)}
+        log = self.folder / f"{self.port}.{time.monotonic_ns()}.log"
+        program = serving(argv, self.port, environ, PROJECT, log)
+        running = await asyncio.to_thread(self.ending.enter_context, program)
+        self.ending.callback(running.process.kill)
 
     async def kill(self) -> None:
         """End it by SIGKILL if it runs."""
-        if self._process:
-            self._process.kill()
-        await asyncio.to_thread(self._ending.close)
+        await asyncio.to_thread(self.ending.close)
 
 
 @dataclass
@@ -72,6 +65,7 @@ class Environment:
     server: Server
     processes: list[AppProcess]
     disk: Disk | None  # that the server's data are on
+    folder: Path  # of the app's logs
     longest: float  # pause of a nemesis, in seconds
     history: History = field(default_factory=History)
 
@@ -92,7 +86,7 @@ class Environment:
                     killed += cursor.execute("KILL %s", row) == 0
         return killed
 
-    async def pause(self, chance: Random, seconds: Sequence[float]) -> None:
+    async def pause(self, chance: Random, *seconds: float) -> None:
         """Sleep for one of those times, or for `longest` if that is less."""
         await asyncio.sleep(min(chance.choice(seconds), self.longest))
 
@@ -101,8 +95,7 @@ class Environment:
         with self.root() as cursor:
             cursor.execute(STORED, {"all": ALL_HOURS})
             stored = {name: Stored(*map(int, sums)) for name, *sums in cursor.fetchall()}
-        logs = [log.read_text() for process in self.processes for log in process.logs]
-        lines = "\n".join(logs).splitlines()
+        lines = "\n".join(log.read_text() for log in self.folder.glob("*.log")).splitlines()
         errors = [line for line in lines if "Traceback" in line or "unexpected error" in line]
         return Evidence(self.history, stored, errors)
 
@@ -124,16 +117,14 @@ async def set_up(
         server = stack.enter_context(Server(program, durable=True, flags=flags))
         if disk:
             _move(server, disk)
-        environ = _migrate(server)
-        apps = []
+        environ, apps = _migrate(server), []
         for _ in range(PROCESSES):
-            proxy = await stack.enter_async_context(
-                Proxy(server.root.host, server.root.port).open()
-            )
+            proxy = Proxy(server.root.host, server.root.port)
+            await stack.enter_async_context(proxy.open())
             apps.append(AppProcess(proxy, environ, folder))
             stack.push_async_callback(apps[-1].kill)
         await asyncio.gather(*(app.start() for app in apps))
-        yield Environment(server, apps, disk, longest)
+        yield Environment(server, apps, disk, folder, longest)
 
 
 def _move(server: Server, disk: Disk) -> None:
@@ -147,11 +138,11 @@ def _move(server: Server, disk: Disk) -> None:
 
 def _migrate(server: Server) -> dict[str, str]:
     """Make the app's database; return the environment that leads to it."""
-    with server.root.connect() as connection, connection.cursor() as cursor:
-        for statement in GRANTS:
-            cursor.execute(statement)
-    address = {"DB_HOST": server.root.host, "DB_PORT": str(server.root.port), "DB_TLS": "off"}
-    account = {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD, "DATABASE_NAME": DATABASE}
-    environ = {**os.environ, **address, **account}
+    with server.root.connect() as root, root.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute(f"GRANT ALL ON {DATABASE}.* TO {USER}@'%'")
+    account = account_settings(Login(server.root.host, server.root.port, USER, PASSWORD))
+    environ = {**os.environ, **account, "DB_TLS": "off", "DATABASE_NAME": DATABASE}
     run_alembic(environ, "upgrade", "head")
     return environ

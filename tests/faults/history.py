@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from math import inf
+from typing import NamedTuple
 
 HOME = "default/home"  # the counter of the page
 LOCK_FOUND_WITHIN = 1.5  # seconds: the first batch waits for a lock until the server gives up
@@ -20,8 +21,7 @@ class Outcome(Enum):
     FAIL = "refused (fail)"  # not counted: the app said so, or nothing was sent
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A hit on a counter. With an idempotency key it is the same hit however often it is sent."""
 
     counter: str  # namespace/key
@@ -29,8 +29,7 @@ class Hit:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """Hits sent as one request, its outcome, and the times of its invocation and completion."""
 
     hits: tuple[Hit, ...]
@@ -45,6 +44,32 @@ class Operation:
     def is_view(self) -> bool:
         """Whether this is a view of the page that was counted."""
         return self.outcome is Outcome.OK and self.hits[0].counter == HOME
+
+
+class Strike(NamedTuple):
+    """One strike of a nemesis."""
+
+    nemesis: str
+    seed: str
+    injuries: int
+    recovery: float  # seconds until hits were counted again; infinite if they were not
+
+
+class Lock(NamedTuple):
+    """The time in which a nemesis had a counter locked, which was not the page's."""
+
+    counter: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database holds of a counter in the end, `hours` being the sum of its hours."""
+
+    count: int = 0
+    start: int = 0
+    hours: int = 0
 
 
 @dataclass(slots=True)
@@ -71,47 +96,19 @@ class HitResult:
         return next(outcome for outcome in Outcome if outcome in self.outcomes)
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """One strike of a nemesis."""
-
-    nemesis: str
-    seed: str
-    injuries: int
-    recovery: float  # seconds until hits were counted again; infinite if they were not
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """The time in which a nemesis had a counter locked, which was not the page's."""
-
-    counter: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the database holds of a counter in the end, `hours` being the sum of its hours."""
-
-    count: int = 0
-    start: int = 0
-    hours: int = 0
-
-
+@dataclass
 class History:
     """What happened, operations in the order of their completion."""
 
-    def __init__(self) -> None:
-        self.operations: list[Operation] = []
-        self.strikes: list[Strike] = []
-        self.locks: list[Lock] = []
-        self._grown = asyncio.Event()
+    operations: list[Operation] = field(default_factory=list)
+    strikes: list[Strike] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     def record(self, operation: Operation) -> None:
         """Add an operation."""
         self.operations.append(operation)
-        self._grown.set()
+        self.grown.set()
 
     async def wait_for(
         self,
@@ -124,8 +121,8 @@ class History:
         async with asyncio.timeout(within):
             while number > 0:
                 if index == len(self.operations):
-                    self._grown.clear()
-                    await self._grown.wait()
+                    self.grown.clear()
+                    await self.grown.wait()
                 number -= wanted(self.operations[index])
                 index += 1
 
@@ -144,11 +141,9 @@ class Evidence:
     """All that the checkers look at."""
 
     history: History
-    stored: Mapping[str, Stored]
+    stored: Mapping[str, Stored] = field(default_factory=dict)
     errors_logged: Sequence[str] = ()
-    leeway: float = (
-        3.0  # seconds that a busy machine may add to what the app waits for the database
-    )
+    leeway: float = 3.0  # seconds that a busy machine may add to what a hit waits
 
     @cached_property
     def counters(self) -> list[tuple[str, Stored, list[HitResult]]]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tests.faults.checkers import describe
+from tests.faults.checkers import verdicts
 from tests.faults.history import LOCK_FOUND_WITHIN, History, Lock, Operation, Outcome
 from tests.support.project import PROJECT
 
@@ -21,13 +21,15 @@ def markdown(
     """Return the section: what was run, the strikes, the locks, and what each checker found."""
     hits = Counter(result.outcome for result in history.results())
     outcomes = ", ".join(f"{hits[outcome]:,} {outcome.value}" for outcome in Outcome)
+    argv = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    git = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False)
     left = [f"Left out for want of a disk to mount: {', '.join(left_out)}.", ""] if left_out else []
     lines = [
         f"## {title}",
         "",
-        f"{datetime.now(UTC):%d %B %Y}, commit {_commit()}, Python {sys.version.split()[0]},"
-        f" {minutes:.0f} minutes: {len(history.operations):,} operations."
-        f" Of their hits {outcomes}.",
+        f"{datetime.now(UTC):%d %B %Y}, commit {git.stdout.strip() or 'unknown'},"
+        f" Python {sys.version.split()[0]}, {minutes:.0f} minutes:"
+        f" {len(history.operations):,} operations. Of their hits {outcomes}.",
         "",
         "| nemesis | strikes | injuries | recovery after at most |",
         "|---|---|---|---|",
@@ -35,7 +37,7 @@ def markdown(
         "",
         *left,
         *(f"- {_views(lock, history.operations)}" for lock in history.locks),
-        *(f"- {describe(name, found)}" for name, found in offences.items()),
+        *(f"- {verdict}" for verdict in verdicts(offences)),
         "",
     ]
     return "\n".join(lines)
@@ -52,19 +54,11 @@ def _strikes(history: History) -> Iterator[str]:
 
 
 def _views(lock: Lock, operations: Sequence[Operation]) -> str:
-    """Tell how the page's views went on while another counter was locked, and after that."""
-    views = [operation for operation in operations if operation.is_view]
-    found = lock.start + LOCK_FOUND_WITHIN
-    during = sum(found <= view.completed < lock.end for view in views)
-    after = sum(lock.end <= view.completed < 2 * lock.end - found for view in views)
-    times = [v.completed - v.invoked for v in views if lock.start <= v.completed < lock.end]
+    """Tell how the page's views went on while another counter was locked."""
+    views = [o for o in operations if o.is_view and lock.start <= o.completed < lock.end]
+    found = sum(lock.start + LOCK_FOUND_WITHIN <= view.completed for view in views)
+    longest = max((view.completed - view.invoked for view in views), default=0)
     return (
-        f"one counter locked: {during} views of the page were counted from {LOCK_FOUND_WITHIN} s"
-        f" on, {after} in the same time after that; the longest took {max(times, default=0):.1f} s"
+        f"one counter locked: {found} views of the page were counted from {LOCK_FOUND_WITHIN} s on;"
+        f" the longest took {longest:.1f} s"
     )
-
-
-def _commit() -> str:
-    argv = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"

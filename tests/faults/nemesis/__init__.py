@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import count
+from itertools import chain, count
 from math import inf
 from random import Random
 
@@ -53,8 +53,7 @@ async def strike(env: Environment, nemesis: Nemesis, seed: str, recovered: int) 
 def schedule(seed: int, nemeses: Sequence[Nemesis]) -> Iterator[tuple[Nemesis, str]]:
     """Yield nemeses and seeds without end: each once, in some order, and then by their weights."""
     chance = Random(seed)  # noqa: S311
-    first = chance.sample(nemeses, len(nemeses))
     weights = [WEIGHTS[nemesis] for nemesis in nemeses]
-    for number in count():
-        nemesis = first[number] if number < len(first) else chance.choices(nemeses, weights)[0]
+    more = (chance.choices(nemeses, weights)[0] for _ in count())
+    for number, nemesis in enumerate(chain(chance.sample(nemeses, len(nemeses)), more)):
         yield nemesis, f"{seed}.{number}"

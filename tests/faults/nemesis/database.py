@@ -12,16 +12,9 @@ from counter.models import ALL_HOURS
 from tests.faults.environment import Environment
 from tests.faults.history import HOME, LOCK_FOUND_WITHIN, Lock
 
-KILLS = 5, 15
-APART = 1, 20  # operations that are counted between two kills
 COUNTED_WITHIN = 60.0  # seconds
-ROUNDS = 3, 8
 HEAVY = 2000  # rows: the server undoes the transaction that has changed fewer
 WAITS_FOR = 0.8  # seconds; a writer gives up after 1
-CLOCKS = 1, 3  # changes, each with a kill of all connections
-BACK = (10, 3600, 7200, 30 * 3600)  # seconds; receipts are kept for a day
-BACK_FOR = (0.2, 0.5, 1)
-WATCHED = (2.5,)
 DEADLOCKS = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
 WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
 
@@ -29,8 +22,8 @@ WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
 async def kill_connections(env: Environment, chance: Random) -> int:
     """Kill the app's connections at any moment: between statements, around COMMIT."""
     killed = 0
-    for _ in range(chance.randint(*KILLS)):
-        await env.history.wait_for(chance.randint(*APART), COUNTED_WITHIN)
+    for _ in range(chance.randint(5, 15)):
+        await env.history.wait_for(chance.randint(1, 20), COUNTED_WITHIN)
         killed += await asyncio.to_thread(env.kill_connections)
     return killed
 
@@ -39,13 +32,12 @@ async def deadlock(env: Environment, chance: Random) -> int:
     """Lock rows in the order that no writer uses; return how many deadlocks that made."""
     # Of counters that are hit together now: a writer locks them in the order of their names.
     batch = next(o.hits for o in reversed(env.history.operations) if len(o.hits) > 1)
-    names = sorted(hit.counter for hit in batch)
-    rounds = chance.randint(*ROUNDS)
-    return await asyncio.to_thread(_deadlocks, env, names[-1], names[0], rounds)
+    first, *_, last = sorted(hit.counter for hit in batch)
+    return await asyncio.to_thread(_deadlocks, env, last, first, chance.randint(3, 8))
 
 
 async def lock_counter(env: Environment, chance: Random) -> int:
-    """Lock one counter until the page, which is another, is viewed, and watch the views after."""
+    """Lock one counter for seconds, in which the page, which is another, has to be viewed."""
     history, clock = env.history, asyncio.get_running_loop().time
     single = {o.hits[0].counter for o in history.operations if len(o.hits) == 1}
     counter = chance.choice(sorted(single - {HOME}))
@@ -57,10 +49,9 @@ async def lock_counter(env: Environment, chance: Random) -> int:
         await asyncio.sleep(LOCK_FOUND_WITHIN)
         with suppress(TimeoutError):  # a checker tells of it
             await history.wait_for(1, COUNTED_WITHIN, lambda operation: operation.is_view)
-        await env.pause(chance, WATCHED)
+        await env.pause(chance, 2.5)
         history.locks.append(Lock(counter, start, clock()))
         root.execute("ROLLBACK")
-    await env.pause(chance, WATCHED)
     return 1
 
 
@@ -69,11 +60,11 @@ async def set_clock_back(env: Environment, chance: Random) -> int:
 
     `init_connect` sets it for each new connection of an ordinary account.
     """
-    changes = chance.randint(*CLOCKS)
+    changes = chance.randint(1, 3)
     for _ in range(changes):
-        back = time.time() - chance.choice(BACK)
-        await asyncio.to_thread(_begin_sessions, env, f"SET timestamp = {back:.0f}")
-        await env.pause(chance, BACK_FOR)
+        back = chance.choice((10, 3600, 7200, 30 * 3600))  # seconds; receipts are kept for a day
+        await asyncio.to_thread(_begin_sessions, env, f"SET timestamp = {time.time() - back:.0f}")
+        await env.pause(chance, 0.2, 0.5, 1)
     await asyncio.to_thread(_begin_sessions, env, "")
     return changes
 
@@ -103,9 +94,8 @@ def _deadlocks(env: Environment, last: str, first: str, rounds: int) -> int:
 
 
 def _lock(cursor: Cursor, name: str) -> None:
-    cursor.execute(
-        "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE", (ALL_HOURS, name)
-    )
+    query = "SELECT count FROM counter WHERE hour = %s AND name = %s FOR UPDATE"
+    cursor.execute(query, (ALL_HOURS, name))
 
 
 def _wait_for_waiters(cursor: Cursor) -> None:
@@ -119,5 +109,4 @@ def _wait_for_waiters(cursor: Cursor) -> None:
 def _number(cursor: Cursor, query: str) -> int:
     """Return the last column of the only row."""
     cursor.execute(query)
-    (row,) = cursor.fetchall()
-    return int(row[-1])
+    return int(cursor.fetchall()[0][-1])

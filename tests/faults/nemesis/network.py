@@ -11,11 +11,6 @@ from tests.support.proxy import CutError, Watch
 
 PACKETS = 12  # a batch and its answers are at most about so many
 PACKET_WITHIN = 5.0  # seconds
-CUTS = 5, 15
-DELAY = 0.5, 4.0  # seconds; an attempt to count takes half of DB_TIMEOUT, 2 s
-LATENCY = 0.005, 0.05
-SLOW = (2, 3, 4)
-SILENT = (0.5, 2, 5, 12)
 
 
 async def cut_connections(env: Environment, chance: Random) -> int:
@@ -24,12 +19,13 @@ async def cut_connections(env: Environment, chance: Random) -> int:
     async def cut() -> None:
         raise CutError
 
-    return sum([await _at_packet(env, chance, cut) for _ in range(chance.randint(*CUTS))])
+    return sum([await _at_packet(env, chance, cut) for _ in range(chance.randint(5, 15))])
 
 
 async def delay_packet(env: Environment, chance: Random) -> int:
     """Hold a batch, or an answer to it, for longer than it is waited for; others pass."""
-    seconds, over = chance.uniform(*DELAY), asyncio.Event()
+    # An attempt to count takes half of DB_TIMEOUT, 2 s.
+    seconds, over = chance.uniform(0.5, 4), asyncio.Event()
 
     async def hold() -> None:
         try:
@@ -37,16 +33,16 @@ async def delay_packet(env: Environment, chance: Random) -> int:
         finally:
             over.set()
 
-    if not await _at_packet(env, chance, hold):
-        return 0
-    await over.wait()
-    return 1
+    injuries = await _at_packet(env, chance, hold)
+    if injuries:
+        await over.wait()
+    return injuries
 
 
 async def slow_network(env: Environment, chance: Random) -> int:
     """Hold every packet of every process for a moment."""
-    with _watched(env.processes, lambda *_: asyncio.sleep(chance.uniform(*LATENCY))):
-        await env.pause(chance, SLOW)
+    with _watched(env.processes, lambda *_: asyncio.sleep(chance.uniform(0.005, 0.05))):
+        await env.pause(chance, 2, 3, 4)
     return 1
 
 
@@ -64,7 +60,7 @@ async def silence_network(env: Environment, chance: Random) -> int:
 
     one = [chance.choice(env.processes)]
     with _watched(chance.choice([env.processes, one]), hold):
-        await env.pause(chance, SILENT)
+        await env.pause(chance, 0.5, 2, 5, 12)
     over.set()
     return 1
 

@@ -9,18 +9,11 @@ from tests.faults.environment import Environment
 from tests.faults.history import Outcome
 from tests.faults.workload import clients_at_work
 
-AWAY = (0, 0, 0, 1, 5, 12)  # seconds; a hit is given up after 10
-PAUSED = (0.5, 2, 5, 12)
-WITHOUT_POWER = (0, 0, 3)
-FULL = (1, 3, 6)
-REFUSALS, REFUSED_WITHIN = 3, 60.0  # operations that a full disk makes fail, seconds
-GROWERS = 2  # clients
-
 
 async def kill_server(env: Environment, chance: Random) -> int:
     """Kill the server and start it again, at once or after a while."""
     await asyncio.to_thread(env.server.stop, SIGKILL)
-    await env.pause(chance, AWAY)
+    await env.pause(chance, 0, 0, 0, 1, 5, 12)  # a hit is given up after 10
     await asyncio.to_thread(env.server.start)
     return 1
 
@@ -28,7 +21,7 @@ async def kill_server(env: Environment, chance: Random) -> int:
 async def pause_server(env: Environment, chance: Random) -> int:
     """Stop the server as it is, and let it go on."""
     os.kill(env.server.pid, SIGSTOP)
-    await env.pause(chance, PAUSED)
+    await env.pause(chance, 0.5, 2, 5, 12)
     os.kill(env.server.pid, SIGCONT)
     return 1
 
@@ -45,13 +38,11 @@ async def fill_disk(env: Environment, chance: Random) -> int:
     """Fill the disk until hits fail, and for seconds; start the server again if that ended it."""
     disk, space = env.disk, f"full-{chance.getrandbits(32)}"
     assert disk
-    async with clients_at_work(env, GROWERS, "growing", space, ["new"]):
+    async with clients_at_work(env, 2, "growing", space, ["new"]):
         await asyncio.to_thread(disk.fill)
         try:
-            await env.history.wait_for(
-                REFUSALS, REFUSED_WITHIN, lambda operation: operation.outcome is Outcome.FAIL
-            )
-            await env.pause(chance, FULL)
+            await env.history.wait_for(3, 60, lambda o: o.outcome is Outcome.FAIL)
+            await env.pause(chance, 1, 3, 6)
         finally:
             await asyncio.to_thread(disk.make_room)
     if not env.server.runs:
@@ -67,6 +58,6 @@ async def cut_power(env: Environment, chance: Random) -> int:
     await asyncio.to_thread(disk.cut_power)
     await asyncio.to_thread(server.stop, SIGKILL)
     await asyncio.to_thread(disk.restore_power)
-    await env.pause(chance, WITHOUT_POWER)
+    await env.pause(chance, 0, 0, 3)
     await asyncio.to_thread(server.start)
     return 1
