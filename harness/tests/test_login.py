@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-import secrets
 import socket
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -107,22 +106,19 @@ def test_where_no_one_listens_the_line_says_so() -> None:
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64])
 def test_who_does_not_speak_mysql_is_a_stranger(greeting: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
 
-        def greet() -> None:
+        def greet() -> socket.socket:
             connection, _ = listener.accept()
             connection.sendall(greeting)
             if greeting:  # else it is silent, and only the time limit ends it
                 connection.close()
-            connections.append(connection)
+            return connection
 
-        connections: list[socket.socket] = []
-        thread = threading.Thread(target=greet)
-        thread.start()
+        greeted = pool.submit(greet)
         login = Login("127.0.0.1", listener.getsockname()[1], "root", "hidden")
         assert login.answer(timeout=0.5) is Answer.STRANGER
-        thread.join()
-        connections[0].close()
+        greeted.result().close()
 
 
 def test_it_connects_though_tests_refuse_connections(server: Server) -> None:
@@ -201,24 +197,16 @@ def test_a_url_for_what_is_no_driver_is_refused(driver: str) -> None:
         Login("there", 1, "root", "").url(driver)
 
 
-def test_a_url_may_leave_the_password_out() -> None:
-    login = Login("::1", 3306, "a b", secrets.token_hex(4))
-    assert login.url("mariadb", "d", password=False) == (
-        "mariadb://a%20b@[::1]:3306/d?charset=utf8mb4"
-    )
-
-
-@pytest.mark.parametrize(
-    ("driver", "query"),
-    [
-        ("pymysql", "ssl_ca=%2Fa%20ca.pem&ssl_cert=c.pem"),
-        ("mysqldb", "ssl_ca=%2Fa%20ca.pem&ssl_cert=c.pem&ssl_mode=VERIFY_IDENTITY"),
-        ("aiomysql", ""),  # takes no file from a URL
-    ],
-)
-def test_a_url_names_what_its_tls_trusts_where_it_can(driver: str, query: str) -> None:
-    login = Login("there", 1, "root", "p", tls=Tls("verified", ca="/a ca.pem", cert="c.pem"))
-    assert login.url(driver).partition("?")[2] == query
+def test_a_url_leaves_out_the_password_and_names_what_its_tls_trusts_where_it_can() -> None:
+    login = Login("::1", 3306, "a b", "hidden", tls=Tls("verified", ca="/a ca.pem", cert="c.pem"))
+    begin, tls = "//a%20b@[::1]:3306/d?charset=utf8mb4", "&ssl_ca=%2Fa%20ca.pem&ssl_cert=c.pem"
+    for driver, url in {
+        "mariadb": f"mariadb:{begin}",
+        "mysqlclient": f"mysql+mysqldb:{begin}{tls}&ssl_mode=VERIFY_IDENTITY",
+        "mysql+pymysql": f"mysql+pymysql:{begin}{tls}",
+        "aiomysql": f"mysql+aiomysql:{begin}",  # takes no file from a URL
+    }.items():
+        assert login.url(driver, "d", password=False) == url
 
 
 def test_tls_that_cannot_be_is_one_line() -> None:
@@ -228,20 +216,13 @@ def test_tls_that_cannot_be_is_one_line() -> None:
         Tls("verified", ca="/nowhere/ca.pem").context()
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "db.example"])
-def test_a_server_elsewhere_is_refused_unless_it_is_named(
-    monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
-    login = Login(host, 3306, "root", "hidden")
+def test_a_server_elsewhere_is_refused_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = Login("db.example", 3306, "root", "hidden")
     monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", "another")
-    with pytest.raises(ServerError, match=f"if that is meant, set THROWAWAY_MYSQL_REMOTE={host}$"):
+    with pytest.raises(ServerError, match=r"if that is meant, set THROWAWAY_MYSQL_REMOTE=db\.e"):
         check_allowed(login)
-    monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", f"another, {host}")
+    for host in ("127.0.0.1", "localhost", "::1"):
+        check_allowed(replace(login, host=host))
+    check_allowed(replace(login, unix_socket="/run/sock"))
+    monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", "another, db.example")
     check_allowed(login)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_this_machine_is_always_allowed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    monkeypatch.delenv("THROWAWAY_MYSQL_REMOTE", raising=False)
-    check_allowed(Login(host, 3306, "root", ""))
-    check_allowed(Login("elsewhere", 3306, "root", "", unix_socket="/run/sock"))

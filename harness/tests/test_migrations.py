@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.exc import ProgrammingError
 from support.processes import collect_garbage
 from support.projects import NAME, SHOP, write
 from support.sql import is_mariadb, run
@@ -276,8 +277,10 @@ def test_what_is_a_bug_of_the_projects_own_keeps_its_traceback(
     path = write(tmp_path, ("raise LookupError('a bug')", "pass"))
     with pytest.raises(LookupError, match="a bug"):
         AlembicSchema(path).make(account, databases.create().name)
-    (tmp_path / "moves/env.py").write_text("raise RuntimeError('another')")
-    with pytest.raises(RuntimeError, match="another"):
+    write(tmp_path, SHOP)
+    with (tmp_path / "moves/env.py").open("a") as file:
+        file.write("\nconnection.exec_driver_sql('NONSENSE')\n")
+    with pytest.raises(ProgrammingError, match="NONSENSE"):
         AlembicSchema(path).make(account, databases.create().name)
 
 

@@ -1,9 +1,10 @@
 """Rows are what they were after each test, and only what has changed is touched."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
+from support.databases import holding
 from support.sql import is_mariadb, rows_of, run
 
 from throwaway_mysql import connections
@@ -225,14 +226,6 @@ def test_a_table_that_is_gone_is_one_clear_error(account: Login, begin: Begin) -
         original.restore()
 
 
-@pytest.fixture
-def forgotten(account: Login) -> Iterator[object]:
-    """Return a connection that a test forgets."""
-    connection = account.connect()
-    yield connection
-    connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001
-
-
 @pytest.mark.parametrize(
     "statements",
     [
@@ -249,21 +242,10 @@ def test_who_keeps_locks_is_ended_and_reported(
     name, original = begin(*SEEDED)
     before = rows_of(account, name)
     run(account, name, "UPDATE seeded SET name = 'x'", "INSERT INTO bare VALUES (1, 7)")
-    with account.connect() as idle, account.connect() as forgotten:
-        for connection in (idle, forgotten):
-            connection.select_db(name)
-        number = forgotten.thread_id()  # type: ignore[no-untyped-call]
-        for statement in statements:
-            rows(forgotten, statement)
+    with holding(account, name, *statements) as number:
         assert original.restore() == ["bare", "seeded"]
-        assert any(
-            f"{name} (of tests/test_it.py): connection {number} of " in leak
-            for leak in databases.leaks
-        )
-        if account.user == "root" and statements[0] == "BEGIN":
-            idle.ping(reconnect=False)  # one that holds nothing is left alone where that is seen
-        forgotten._force_close()  # type: ignore[attr-defined]  # noqa: SLF001
-        idle._force_close()  # type: ignore[attr-defined]  # noqa: SLF001
+    [leak] = databases.leaks
+    assert leak.startswith(f"{name} (of tests/test_it.py): connection {number} of ")
     assert rows_of(account, name) == before
     assert original.restore() == []
 
