@@ -60,15 +60,3 @@ def test_a_process_of_this_machine_lives_until_it_ends(monkeypatch: pytest.Monke
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not one.lives  # though its parent has not asked for it
     assert not one.lives
-
-
-def test_a_fork_is_a_process_of_its_own() -> None:
-    reading, writing = os.pipe()
-    if not (pid := os.fork()):
-        os.write(writing, repr(Owner.me()).encode())
-        os._exit(0)
-    os.waitpid(pid, 0)
-    os.close(writing)
-    with os.fdopen(reading) as output:
-        assert f"pid={pid}" in output.read()
-    assert Owner.me() == ME

@@ -29,7 +29,8 @@ class Template:
     """
 
     def __init__(self, databases: Databases, name: str, schema: Schema | None = None) -> None:
-        self.databases, self.name, self.schema = databases, name, schema
+        self.databases, self.name = databases, name
+        self.schema = schema  # as long as it is here, no other has its id
         self.filled: set[str] = set()
         with databases.connected(f"{name} cannot be copied") as connection:
             contents = Contents(connection, name)

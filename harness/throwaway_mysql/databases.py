@@ -138,7 +138,15 @@ class Databases:
         states = {Liveness.LEFT, Liveness.KEPT} if kept else {Liveness.LEFT}
         with self.connected(f"cannot sweep {self.login.address}") as connection:
             left = [status.name for status in self.survey() if status.state in states]
-            return [name for name in left if self._sweeps(connection, name)]
+            swept = []
+            for name in left:
+                try:
+                    self._drop(connection, name)
+                except ServerError as error:  # the others can go nevertheless
+                    log.warning("%s", error)
+                else:
+                    swept.append(name)
+            return swept
 
     def survey(self) -> list[Status]:
         """Return the status of each database with the prefix, the oldest first."""
@@ -196,14 +204,6 @@ class Databases:
         if not owner.has_ended(now, newest):
             return Status(name, owner, Liveness.UNSURE)
         return Status(name, owner, Liveness.KEPT if kept else Liveness.LEFT)
-
-    def _sweeps(self, connection: "Connection[Cursor]", name: str) -> bool:
-        try:
-            self._drop(connection, name)
-        except ServerError as error:  # the others can go nevertheless
-            log.warning("%s", error)
-            return False
-        return True
 
     def _drop(self, connection: "Connection[Cursor]", name: str) -> None:
         """Drop a database, and end all connections that use it."""

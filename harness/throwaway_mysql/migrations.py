@@ -194,11 +194,9 @@ def _config(ini: Path, name: str) -> tuple[Config, Path]:
         config.set_main_option("script_location", str(path.parent).replace("%", "%%"))
     elif not location:
         raise ServerError(f"{path} has no script_location in [{name}]")
-    found = (
-        folder for folder in (folders[0], *path.parents) if (folder / location / "env.py").exists()
-    )
-    relative = location and ":" not in location and not Path(location).is_absolute()
-    return config, next(found, path.parent) if relative else path.parent
+    # Where Alembic would be run: in the folder of the ini, or in one above it.
+    found = (folder for folder in path.parents if (folder / location / "env.py").exists())
+    return config, next(found, path.parent)
 
 
 def _engine(login: Login, database: str, driver: str, connect_args: dict[str, Any]) -> Engine:
