@@ -19,6 +19,9 @@ from tests.support.databases import connected, migrated_database
 from tests.support.project import ALEMBIC, PATIENT, Environ, account_settings
 from throwaway_mysql import AlembicProject, AlembicSchema, Database, Login, Tls, throwaway_prefix
 
+if settings.MYSQLD:  # the program of private servers, as `quart mysql start` has it
+    os.environ["THROWAWAY_MYSQLD"] = settings.MYSQLD
+
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
@@ -31,39 +34,15 @@ def mysql_configured() -> Sequence[Login]:
 
 
 @pytest.fixture(scope="session")
-def mysql_wait() -> float:
-    """Wait for a server on another machine as long as the app does."""
-    return settings.DB_WAIT
-
-
-@pytest.fixture(scope="session")
-def mysqld() -> str:
-    """Name the program of private servers as `quart mysql start` does."""
-    return settings.MYSQLD
-
-
-@pytest.fixture(scope="session")
 def mysql_prefix() -> str:
     """Name databases as the app's user may create them."""
     return throwaway_prefix(settings.DATABASE_NAME)
 
 
 @pytest.fixture(scope="session")
-def mysql_spared() -> list[str]:
-    """Never drop the app's own database."""
-    return [settings.DATABASE_NAME]
-
-
-@pytest.fixture(scope="session")
 def mysql_schema() -> AlembicSchema:
     """Make the schema as in production."""
     return AlembicSchema(ALEMBIC)
-
-
-@pytest.fixture(scope="session")
-def mysql_tcp() -> bool:
-    """Have a private server listen on a port: the settings name a host and a port."""
-    return True
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.owner import Owner
 
 pytest_plugins = ["pytester"]
-collect_ignore = ["examples"]  # projects of their own, which test_examples runs
+collect_ignore = ["examples"]  # projects of their own, which test_readme runs
 # What changes the output of the runs that tests read: where CI is set, pytest cuts no line short.
 OF_OUTPUT = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS")
 LOOPS = "asyncio_default_fixture_loop_scope = function\n"  # else pytest-asyncio warns
@@ -41,12 +41,6 @@ def _same_environment_everywhere(
         for name in OF_OUTPUT:
             patch.delenv(name, raising=False)
         yield
-
-
-@pytest.fixture(scope="session")
-def mysql_tcp() -> bool:
-    """Have a private server listen on a port, for what cuts connections on the way."""
-    return True
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +136,13 @@ def private_project(
     monkeypatch.delenv("THROWAWAY_MYSQL_URL", raising=False)
     monkeypatch.setenv("THROWAWAY_MYSQLD", mysql_program)
     return Project(pytester, "throwaway_test_")
+
+
+@pytest.fixture(params=["project", "private_project"])
+def either(request: pytest.FixtureRequest) -> Project:
+    """Return a project on the tests' server, and one on a private server."""
+    project: Project = request.getfixturevalue(request.param)
+    return project
 
 
 @pytest.fixture(params=["root", "narrow"])

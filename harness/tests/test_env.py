@@ -59,27 +59,16 @@ def test_it(create_db):
 SETTINGS = "mysql_env = SHOP_URL SHOP_SOCKET=DB_SOCKET SHOP_PORT=DB_PORT SHOP_NAME=DATABASE_NAME\n"
 
 
-@pytest.fixture(params=["configured", "private"])
-def either(request: pytest.FixtureRequest) -> Any:
-    """Return a project on the configured server, and one on a private server."""
-    name = "project" if request.param == "configured" else "private_project"
-    project = request.getfixturevalue(name)
-    project.pytester.makepyfile(app=APP)
-    return project
-
-
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["", "xdist"])
-@pytest.mark.parametrize("scope", ["test", "module"])
+@pytest.mark.parametrize(
+    ("scope", "options", "failed"), [("test", (), 2), ("module", ("-n2",), 0)], ids=["", "xdist"]
+)
 def test_the_app_has_the_database_of_each_test(
-    either: Any, options: tuple[str, ...], scope: str
+    either: Any, scope: str, options: tuple[str, ...], failed: int
 ) -> None:
+    either.pytester.makepyfile(app=APP)
     ini = f"{INI}mysql_database = {scope}\n"
-    files = {"left": TESTS, "right": TESTS}
-    result = either.run(*options, ini=ini, conftest=CONFTEST, **files)
-    if scope == "module":
-        result.assert_outcomes(passed=4)
-    else:  # the second test of each module finds no rows
-        result.assert_outcomes(passed=2, failed=2)
+    result = either.run(*options, ini=ini, conftest=CONFTEST, left=TESTS, right=TESTS)
+    result.assert_outcomes(passed=4 - failed, failed=failed)  # the second finds no rows
     assert "SHOP_URL" not in os.environ
 
 
@@ -96,28 +85,25 @@ def test_usefixtures_makes_it_for_tests_that_know_nothing_of_it(project: Any) ->
     project.run(ini=ini, conftest=CONFTEST, it=tests).assert_outcomes(passed=2)
 
 
-def test_what_is_kept_makes_room_for_the_next(project: Any, there: Names, run_sql: Any) -> None:
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["", "xdist"])
+def test_a_run_stops_at_the_database_that_it_keeps(
+    project: Any, there: Names, run_sql: Any, options: tuple[str, ...]
+) -> None:
     project.pytester.makepyfile(app=APP)
     fails = TESTS + "    assert False\n"
-    options = ("--db-keep=failed",)
-    result = project.run(*options, ini=INI, conftest=CONFTEST, left=fails, right=fails, well=TESTS)
-    result.assert_outcomes(passed=4, failed=2)
-    assert len(there()) == 2
-    for name in there():
-        result.stdout.fnmatch_lines([f"kept: *{name}*"])
-        assert run_sql(f"SELECT n FROM {name}.t") == ((1,),)
+    options = ("--db-keep=failed", *options)
+    result = project.run(*options, ini=INI, conftest=CONFTEST, left=fails, right=TESTS)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*a database is kept, and with mysql_env the next has its name*"])
+    (name,) = there()
+    assert run_sql(f"SELECT n FROM {name}.t") == ((1,),)
 
 
 @pytest.mark.parametrize(
-    ("fixture", "value", "line"),
-    [
-        ("mysql_prefix", "'other_test_'", "*set mysql_prefix in the ini file, too*"),
-        ("mysql_server", "Login('127.0.0.1', 1, 'root', '')", "*set THROWAWAY_MYSQL_URL instead*"),
-    ],
+    ("fixture", "value"),
+    [("mysql_prefix", "'other_test_'"), ("mysql_server", "Login('127.0.0.1', 1, 'root', '')")],
 )
-def test_a_fixture_that_says_otherwise_is_one_line(
-    project: Any, fixture: str, value: str, line: str
-) -> None:
+def test_a_fixture_that_says_otherwise_is_one_line(project: Any, fixture: str, value: str) -> None:
     project.pytester.makepyfile(app=APP)
     conftest = f"""{CONFTEST}
 from throwaway_mysql import Login
@@ -128,28 +114,24 @@ def {fixture}():
 """
     result = project.run(ini=INI, conftest=conftest, it=TESTS)
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines([line])
+    result.stdout.fnmatch_lines(["*set THROWAWAY_MYSQL_URL, and mysql_prefix in the ini file, *"])
 
 
 @pytest.mark.parametrize(
-    ("url", "line"),
+    ("url", "driver", "line"),
     [
-        ("mysql://root:hidden@db.example:3306", "*THROWAWAY_MYSQL_REMOTE=db.example*"),
-        ("mysql://root:hidden@", "*THROWAWAY_MYSQL_URL: * no HOST"),
-        ("postgres://root:hidden@127.0.0.1", "*THROWAWAY_MYSQL_URL: * no mysql://"),
+        ("mysql://root:hidden@db.example:3306", "", "*THROWAWAY_MYSQL_REMOTE=db.example*"),
+        ("mysql://root:hidden@", "", "*THROWAWAY_MYSQL_URL: * no HOST"),
+        ("postgres://root:hidden@127.0.0.1", "", "*THROWAWAY_MYSQL_URL: * no mysql://"),
+        ("", "=DATABASE_NAMES", "*DATABASE_NAMES*names no driver*"),
     ],
 )
-def test_a_server_that_cannot_be_used_is_one_line_at_the_start(
-    project: Any, monkeypatch: pytest.MonkeyPatch, url: str, line: str
+def test_what_cannot_be_used_is_one_line_at_the_start(
+    project: Any, monkeypatch: pytest.MonkeyPatch, url: str, driver: str, line: str
 ) -> None:
-    monkeypatch.setenv("THROWAWAY_MYSQL_URL", url)
-    result = project.run(ini=INI, it=READS)
+    if url:
+        monkeypatch.setenv("THROWAWAY_MYSQL_URL", url)
+    result = project.run(ini=f"mysql_env = SHOP_URL{driver}", it=READS)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([line])
     assert "hidden" not in result.stderr.str() + result.stdout.str()
-
-
-def test_what_is_neither_a_setting_nor_a_driver_is_one_line_at_the_start(project: Any) -> None:
-    result = project.run(ini="mysql_env = SHOP_NAME=DATABASE_NAMES\n", it=READS)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*DATABASE_NAMES*names no driver*"])

@@ -1,4 +1,4 @@
-"""Databases of tests that fail in tear-down are kept as well."""
+"""`--db-keep`: databases of tests that fail are there afterwards, also if tear-down fails."""
 
 import re
 from collections.abc import Callable
@@ -6,63 +6,83 @@ from typing import Any
 
 import pytest
 
+from throwaway_mysql.databases import Databases
+from throwaway_mysql.login import Login
+
 Names = Callable[[], list[str]]
 
 WELL = """
 def test_it(create_db):
     pass
 """
+FAILS = """
+def test_it(create_db):
+    assert create_db.name == "another"
+"""
+FAILS_IN_SCHEMA = """
+import pytest
+from throwaway_mysql import CallableSchema
+
+def fail(login, database):
+    raise LookupError("half-way")
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    return CallableSchema(fail)
+
+def test_it(create_db):
+    pass
+"""
 # Its last test, which names its database, fails in tear-down.
-NAMES = """
+BREAKS = """
 import pytest
 
 @pytest.fixture
 def named(create_db):
     print("named", create_db.name, flush=True)
 
-@pytest.fixture
-def adds_later(request, create_db):
-    return request.addfinalizer
-
-def fail():
-    raise LookupError("of its own")
-
 def test_it(create_db):
     pass
-"""
-YIELDS = """
+
 @pytest.fixture
 def broken(create_db):
     yield
-    fail()
+    raise LookupError("of its own")
 
 def test_another(named, broken):
     pass
 """
-ADDS = """
-def test_another(named, adds_later):
-    adds_later(fail)
-"""
+
+
+@pytest.mark.parametrize("bad", [FAILS, FAILS_IN_SCHEMA], ids=["test", "schema"])
+def test_databases_of_failed_tests_are_kept_until_told_otherwise(
+    project: Any, narrow: Login, there: Names, bad: str
+) -> None:
+    result = project.spawn("--db-keep=failed", well=WELL, bad=bad, xagain=WELL)
+    (kept,) = there()
+    where = f"-h {narrow.host} -P {narrow.port} -u {narrow.user} -p {kept}"
+    result.stdout.fnmatch_lines([f"kept: mysql://{narrow.user}@*/{kept}*", f"      mysql {where}"])
+    result.stdout.no_fnmatch_line(f"*{narrow.password}*")
+    project.run(well=WELL)
+    assert there() == [kept]
+    assert Databases(narrow, project.prefix).sweep(kept=True) == [kept]
+
+
+def test_all_are_kept_where_that_is_asked_for(project: Any, there: Names) -> None:
+    project.run("--db-keep", one=WELL, two=WELL)
+    assert len(there()) == 2
 
 
 @pytest.mark.parametrize("scope", ["test", "module", "session"])
-@pytest.mark.parametrize("fails", [YIELDS, ADDS], ids=["yields", "adds"])
-def test_it_is_kept(project: Any, there: Names, scope: str, fails: str) -> None:
+def test_it_is_kept_if_tear_down_fails(project: Any, there: Names, scope: str) -> None:
     setting = f"mysql_database={scope}"
-    result = project.run("--db-keep=failed", "-o", setting, a=WELL, b=NAMES + fails)
+    result = project.run("--db-keep=failed", "-o", setting, a=WELL, b=BREAKS)
     result.assert_outcomes(passed=3, errors=1)
     assert re.findall(r"named (\S+)", result.stdout.str()) == there()
 
 
-def test_it_is_kept_by_a_worker_of_xdist(project: Any, there: Names) -> None:
-    result = project.run("-n2", "--db-keep=failed", a=WELL, b=NAMES + YIELDS)
-    result.assert_outcomes(passed=3, errors=1)
-    (kept,) = there()
-    result.stdout.fnmatch_lines([f"kept: mysql://*/{kept}*"])
-
-
 def test_it_is_dropped_after_ctrl_c(project: Any, there: Names) -> None:
-    interrupted = NAMES.replace('LookupError("of its own")', "KeyboardInterrupt") + YIELDS
+    interrupted = BREAKS.replace('LookupError("of its own")', "KeyboardInterrupt")
     result = project.spawn("--db-keep=failed", it=interrupted)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert there() == []

@@ -1,6 +1,7 @@
 """What the README promises is there, and its examples run, as a project's own tests."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from throwaway_mysql import plugin
+from throwaway_mysql.login import Login
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(__file__).with_name("examples")
+NAMES = sorted(folder.name for folder in EXAMPLES.iterdir())
 
 REVISION = """
 from alembic import op
@@ -19,19 +22,12 @@ from alembic import op
 revision, down_revision = "first", None
 
 def upgrade():
-    op.execute("CREATE TABLE shop (name VARCHAR(50))")
+    op.execute("CREATE TABLE guest (name VARCHAR(50))")
 """
 FINDS_TABLE = """
 def test_it(create_db):
     with create_db.login.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {create_db.name}.guest")
-"""
-MODELS = """
-import models
-import pytest
-from sqlalchemy import create_engine
-from throwaway_mysql import CallableSchema
-
 """
 FLASK = """
 import flask_migrate
@@ -54,12 +50,13 @@ def create_app(**config):
     return app
 
 """
-IMPORTS = "from throwaway_mysql.migration_tests import *"
 SCHEMA = """
+
 @pytest.fixture(scope="session")
 def mysql_schema():
-    return CallableSchema({})
+    return CallableSchema(upgrade)
 """
+IMPORTS = "from throwaway_mysql.migration_tests import *"
 MIGRATES = """
 import sys
 import flask_migrate
@@ -104,37 +101,27 @@ def test_no_conftest_is_needed(private_project: Any) -> None:
     private_project.run(it=block("def test_it_has_a_database")).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("tcp", [False, True])
-def test_the_first_example_passes(private_project: Any, *, tcp: bool) -> None:
+def test_the_first_example_passes(private_project: Any) -> None:
     path = private_project.pytester.path
     alembic = [sys.executable, "-m", "alembic"]
     subprocess.run([*alembic, "init", "migrations"], cwd=path, check=True, capture_output=True)
-    env = path / "migrations/env.py"
+    env, ini = path / "migrations/env.py", path / "alembic.ini"
     begin = "def run_migrations_online() -> None:\n"
     env.write_text(env.read_text().replace(begin, begin + block("context.configure")))
     (path / "migrations/versions/first.py").write_text(REVISION)
-    ini, conftest = f"mysql_tcp = {tcp}\n", block("return AlembicSchema")
-    test = FINDS_TABLE.replace("guest", "shop")
-    private_project.run(ini=ini, conftest=conftest, it=test).assert_outcomes(passed=1)
-    if tcp:  # Alembic's own command still goes where the ini says
-        file = path / "alembic.ini"
-        url = "sqlalchemy.url = sqlite:///x"
-        file.write_text(re.sub("(?m)^sqlalchemy.url = .*", url, file.read_text()))
-        subprocess.run([*alembic, "upgrade", "head"], cwd=path, check=True, capture_output=True)
-        assert (path / "x").exists()
-
-
-def test_the_example_of_models_passes(private_project: Any) -> None:
-    path = private_project.pytester.path
-    (path / "models.py").write_text((EXAMPLES / "quart_aiomysql/models.py").read_text())
-    conftest = MODELS + block("def create_all") + SCHEMA.format("create_all")
+    conftest = block("return AlembicSchema")
     private_project.run(conftest=conftest, it=FINDS_TABLE).assert_outcomes(passed=1)
+    # Alembic's own command still goes where the ini says.
+    url = "sqlalchemy.url = sqlite:///x"
+    ini.write_text(re.sub("(?m)^sqlalchemy.url = .*", url, ini.read_text()))
+    subprocess.run([*alembic, "upgrade", "head"], cwd=path, check=True, capture_output=True)
+    assert (path / "x").exists()
 
 
 def test_the_example_of_flask_migrate_passes(private_project: Any) -> None:
     pytest.importorskip("flask_migrate")
     path = private_project.pytester.path
-    conftest = FLASK + block("def upgrade") + SCHEMA.format("upgrade")
+    conftest = FLASK + block("def upgrade") + SCHEMA
     private_project.write(conftest=conftest, it=FINDS_TABLE)
     argv = [sys.executable, "-c", MIGRATES, "sqlite:///empty"]
     subprocess.run(argv, cwd=path, check=True, capture_output=True)
@@ -146,3 +133,39 @@ def test_the_tests_to_import_are_those_of_the_example() -> None:
     names: dict[str, object] = {}
     exec(IMPORTS, names)  # noqa: S102 (the README's)
     assert [name for name in names if name.startswith("test_")]
+
+
+def run_example(pytester: pytest.Pytester, name: str, *options: str) -> pytest.RunResult:
+    """Run pytest on a copy of an example, in a process of its own."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(EXAMPLES / name, pytester.path, dirs_exist_ok=True, ignore=ignored)
+    return pytester.run(sys.executable, "-m", "pytest", *options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_passes_on_a_private_server(
+    pytester: pytest.Pytester, mysql_program: str, name: str
+) -> None:
+    options = (f"--mysqld={mysql_program}", "-n", "2", "-p", "randomly")
+    result = run_example(pytester, name, *options)
+    assert result.ret == 0
+    result.stdout.re_match_lines([".*[1-9] passed"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_passes_on_a_server_of_ones_own(
+    pytester: pytest.Pytester,
+    narrow: Login,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setenv("THROWAWAY_MYSQL_URL", narrow.url())
+    assert run_example(pytester, name, "-o", f"mysql_prefix={prefix}").ret == 0
+
+
+def test_the_readme_names_every_example_and_its_recipes_are_theirs() -> None:
+    assert sorted(set(re.findall(r"\(tests/examples/(\w+)/?\)", README))) == NAMES
+    texts = [(EXAMPLES / name / "conftest.py").read_text() for name in NAMES]
+    found = [recipe for recipe in blocks("python") if any(recipe in text for text in texts)]
+    assert len(found) == 5

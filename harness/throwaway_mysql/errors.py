@@ -21,3 +21,9 @@ def one_line(what: str) -> Iterator[None]:
         reason = FULL if full else error.strerror
         where = f" ({error.filename})" if error.filename else ""
         raise ServerError(f"{what}: {reason}{where}") from None
+
+
+def wrong(fixture: str, wanted: str, value: object) -> ServerError:
+    """Return the error of a fixture that returns something else than is wanted."""
+    kind = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    return ServerError(f"the fixture {fixture} must give {wanted}, not {kind}")

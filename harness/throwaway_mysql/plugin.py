@@ -5,14 +5,13 @@ pytest loads this in every run; what only a run with databases needs is imported
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from throwaway_mysql.errors import ServerError
+from throwaway_mysql.errors import ServerError, wrong
 from throwaway_mysql.state import DROPPED, OUTPUT, State, Use
 
 if TYPE_CHECKING:
@@ -32,28 +31,17 @@ INI: tuple[tuple[str, Any, Any, str], ...] = (
     ("mysqld_flags", "args", [], "more options for a private server"),
 )  # fmt: skip
 SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
-ISOLATION = ("none", "delete")
+CHOICES = {"mysql_database": tuple(SCOPES), "mysql_isolation": ("none", "delete")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     for name, kind, default, text in INI:
         parser.addini(name, type=kind, default=default, help=text)
-    keep = "keep databases (all), or those of failed tests (failed), and tell how to look into them"
-    parser.addoption(
-        "--db-keep", nargs="?", type=_keep, const="all", metavar="{all,failed}", help=keep
-    )
+    keep = "keep databases, or those of failed tests (before a path: --db-keep=all)"
+    parser.addoption("--db-keep", nargs="?", choices=("all", "failed"), const="all", help=keep)
     private = "run the tests on a private server of this program, whatever server answers"
     parser.addoption("--mysqld", default="", metavar="PROGRAM", help=private)
-
-
-def _keep(chosen: str) -> str:
-    """Return a value of --db-keep, which is a path where one follows it without a `=`."""
-    if chosen not in ("all", "failed"):
-        raise ArgumentTypeError(
-            f"it takes all or failed, not '{chosen}': before a path write --db-keep=all"
-        )
-    return chosen
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,14 +54,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check what is set."""
-    database_scope("create_db", config)
-    if (chosen := config.getini("mysql_isolation")) not in ISOLATION:
-        raise pytest.UsageError(
-            f"mysql_isolation is '{chosen}': it must be one of {', '.join(ISOLATION)}"
-        )
-    if error := State.of(config).error:
-        raise pytest.UsageError(error)
+    """Check what is set, and keep a module's tests in one process: they share a database."""
+    for name, allowed in CHOICES.items():
+        if (chosen := config.getini(name)) not in allowed:
+            raise pytest.UsageError(f"{name} is '{chosen}': it must be one of {', '.join(allowed)}")
+    # Before pytest-xdist makes its scheduler; its workers have "no".
+    by_module = config.getini("mysql_database") == "module"
+    if by_module and config.getoption("dist", "no") == "load":
+        config.option.dist = "loadfile"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -91,16 +79,6 @@ def pytest_testnodedown(node: Any) -> None:
     State.of(node.config).take(node)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a module's tests in one process: they share a database."""
-    from throwaway_mysql.scheduler import ModuleScheduling
-
-    dist, serves = config.getoption("dist"), config.getini("mysql_database")
-    by_module = dist == "loadfile" or (dist == "load" and serves == "module")
-    return ModuleScheduling(config, log) if by_module else None
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Iterator[None]:
     """Show what is wrong with a server as the one line that it is."""
@@ -116,17 +94,25 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     Only here it is known whether one of these failed, and its database is to be kept.
     """
     __tracebackhide__ = True
-    state, session = State.of(item.config), item.session
-    restore = not (session.shouldfail or session.shouldstop)  # rows can be looked at
     try:
         with _one_line():
             result = yield
     except (Exception, pytest.fail.Exception):
-        state.lines += state.settle(session.testsfailed + 1, restore=restore)
+        State.of(item.config).lines += _settle(item.session, failing=1)
         raise
-    if problems := list(state.settle(session.testsfailed, restore=restore)):
+    if problems := _settle(item.session):
         _fail("\n".join(problems))
     return result
+
+
+def _settle(session: pytest.Session, failing: int = 0) -> list[str]:
+    """Settle databases, with so many failures that pytest has not counted yet; return errors."""
+    state = State.of(session.config)
+    restore = not (session.shouldfail or session.shouldstop)  # rows can be looked at
+    problems = list(state.settle(session.testsfailed + failing, restore=restore))
+    if state.environment and state.has_kept:
+        session.shouldstop = "a database is kept, and with mysql_env the next has its name"
+    return problems
 
 
 def _fail(line: str) -> None:
@@ -165,12 +151,7 @@ def pytest_terminal_summary(
 
 def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)
     """Return how long a database serves: the ini option `mysql_database`."""
-    chosen = config.getini("mysql_database")
-    if chosen not in SCOPES:
-        raise pytest.UsageError(
-            f"mysql_database is '{chosen}': it must be one of {', '.join(SCOPES)}"
-        )
-    return SCOPES[chosen]
+    return SCOPES[config.getini("mysql_database")]
 
 
 @pytest.fixture(scope="session")
@@ -185,50 +166,25 @@ def mysql_configured() -> Sequence[Login]:
 
 
 @pytest.fixture(scope="session")
-def mysql_wait() -> float:
-    """How many seconds a configured server on another machine may take to answer."""
-    return 30
-
-
-@pytest.fixture(scope="session")
-def mysqld() -> str:
-    """Name the program of private servers; by default the first that this machine has."""
-    return ""
-
-
-@pytest.fixture(scope="session")
-def mysql_tcp(pytestconfig: pytest.Config) -> bool:
-    """Whether a private server is to listen on a port too, not on a unix socket only."""
-    return bool(pytestconfig.getini("mysql_tcp"))
-
-
-@pytest.fixture(scope="session")
-def mysql_program(request: pytest.FixtureRequest, mysqld: str) -> str:
+def mysql_program(pytestconfig: pytest.Config) -> str:
     """Return the path of a server program for tests that start one; skip where there is none."""
     from throwaway_mysql.program import find_program
 
     try:
-        return str(find_program(request.config.getoption("--mysqld") or mysqld).path)
+        return str(find_program(pytestconfig.getoption("--mysqld")).path)
     except ServerError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
-def mysql_server(
-    request: pytest.FixtureRequest,
-    mysql_configured: Sequence[Login] | Login,
-    mysql_wait: float,
-    mysqld: str,
-    mysql_tcp: bool,  # noqa: FBT001 (a fixture)
-) -> Login:
+def mysql_server(pytestconfig: pytest.Config, mysql_configured: Sequence[Login] | Login) -> Login:
     """Return an account that may create databases.
 
     On the configured server if it answers, else on a private one that lives for the run.
     """
     from throwaway_mysql.server_choice import choose
 
-    state = State.of(request.config)
-    return choose(state, mysql_configured, mysql_wait, mysqld, tcp=mysql_tcp)
+    return choose(State.of(pytestconfig), mysql_configured)
 
 
 @pytest.fixture(scope="session")
@@ -238,40 +194,26 @@ def mysql_prefix(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def mysql_spared() -> Collection[str]:
-    """Return names of databases that are never dropped, whatever they are called."""
-    return ()
-
-
-@pytest.fixture(scope="session")
 def mysql_schema() -> Schema | None:
     """Return what makes the schema of a database: AlembicSchema or another, or nothing."""
     return None
 
 
 @pytest.fixture(scope="session")
-def mysql_run(
-    request: pytest.FixtureRequest,
-    mysql_server: Login,
-    mysql_prefix: str,
-    mysql_spared: Collection[str] | str,
-) -> Databases:
+def mysql_run(pytestconfig: pytest.Config, mysql_server: Login, mysql_prefix: str) -> Databases:
     """Begin with the databases of this process; what killed runs left is dropped first."""
     from throwaway_mysql.databases import Databases
     from throwaway_mysql.folder import sweep_folders
     from throwaway_mysql.run import RunLogin
     from throwaway_mysql.server_choice import check
 
-    state = State.of(request.config)
-    check(state, mysql_server, mysql_prefix)
+    state, prefix = State.of(pytestconfig), str(mysql_prefix)  # None is refused as a prefix
+    check(state, mysql_server, prefix)
     sweep_folders()
-    names = [mysql_spared] if isinstance(mysql_spared, str) else mysql_spared
-    spared = (*names, *filter(None, [mysql_server.database]))
-    prefix = str(mysql_prefix)  # what is no text is refused as one that is no prefix
-    databases = Databases(mysql_server, prefix, spared=spared)
+    databases = Databases(mysql_server, prefix)
     if not isinstance(mysql_server, RunLogin):
         state.lines += map(DROPPED.format, databases.sweep())
-    state.servers[mysql_server, prefix, spared] = databases
+    state.servers[mysql_server, prefix] = databases
     return databases
 
 
@@ -290,13 +232,11 @@ def _mysql_template(
     from throwaway_mysql.clone import Template
     from throwaway_mysql.schema import CallableSchema
 
-    wrong = isinstance(mysql_schema, type) or not hasattr(mysql_schema, "make")
-    if mysql_schema is not None and wrong:
-        wanted = "an AlembicSchema, SqlSchema, CallableSchema or None"
-        raise ServerError(f"the fixture mysql_schema must give {wanted}, not {kind(mysql_schema)}")
     if mysql_schema is None and request.config.getini("mysql_isolation") == "none":
         return None
     schema = mysql_schema or CallableSchema(nothing)
+    if isinstance(schema, type) or not hasattr(schema, "make"):
+        raise wrong("mysql_schema", "an AlembicSchema, SqlSchema, CallableSchema or None", schema)
     try:
         return Template.make(mysql_run, schema, State.of(request.config).owner)
     except Exception:
@@ -348,8 +288,6 @@ def _database(
 ) -> Iterator[Use]:
     """Make a database; after the block it waits for the tear-down's end to be dropped or kept."""
     state, failures = State.of(request.config), request.session.testsfailed
-    for problem in state.settle(failures, restore=False):  # a database of this name, perhaps
-        raise ServerError(problem)
     print("Creating db")
     database = databases.create(request.node.nodeid, number)
     use = Use(databases, database, failures)
@@ -365,8 +303,3 @@ def _database(
 
 def nothing(login: Login, database: str) -> None:
     """Leave a database empty."""
-
-
-def kind(value: object) -> str:
-    """Return what a message calls a value that a fixture gave."""
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from throwaway_mysql.databases import Database, Databases
-from throwaway_mysql.errors import ServerError
+from throwaway_mysql.errors import ServerError, wrong
 from throwaway_mysql.guard import now
-from throwaway_mysql.login import Answer, Login, check_allowed
+from throwaway_mysql.login import Answer, Login, LoginError, check_allowed
 from throwaway_mysql.run import RunLogin, planned_login, run_server
 from throwaway_mysql.state import State
 
 URL = "THROWAWAY_MYSQL_URL"
 FOLDER = "THROWAWAY_MYSQL_RUN"  # tells workers of pytest-xdist, before their input arrives
-WAIT = 30.0  # seconds; the fixture mysql_wait is not known yet where it is used
+WAIT = 30.0  # seconds that a server on another machine may take to answer
 
 
 def configured() -> list[Login]:
@@ -38,18 +38,12 @@ def prepare(config: pytest.Config) -> None:
     try:
         login = _plan(state, patch)
         name = Databases(login, config.getini("mysql_prefix")).name(0)
-        state.environment = Database.of(login, name)
+        there = state.environment = Database.of(login, name)
         for word in config.getini("mysql_env"):
-            variable, _, value = word.partition("=")
-            patch.setenv(variable, _value(state.environment, value))
+            variable, _, key = word.partition("=")
+            patch.setenv(variable, str(there[key]) if key in there else there.url(key))
     except ServerError as error:
-        state.error = str(error)
-
-
-def _value(database: Database, wanted: str) -> str:
-    if wanted in database:
-        return str(database[wanted])
-    return database.url(wanted)
+        raise pytest.UsageError(str(error)) from None
 
 
 def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
@@ -59,7 +53,7 @@ def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
     is_worker = "PYTEST_XDIST_WORKER" in os.environ and run == str(os.getppid())
     if not is_worker:
         program = config.known_args_namespace.mysqld
-        taken = None if program else answering(configured(), WAIT)
+        taken = None if program else answering(configured())
         folder = "" if taken else str(state.folder())
         patch.setenv(FOLDER, f"{os.getpid()}:{folder}")
     if not folder:
@@ -71,34 +65,23 @@ def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
 def check(state: State, login: Login, prefix: str) -> None:
     """Refuse what fixtures give, where it is no account or not what `mysql_env` has told."""
     if not isinstance(login, Login):
-        kind = type(login).__name__
-        raise ServerError(
-            f"the fixture mysql_server must give a Login, not {kind}: if it is a fixture of your "
-            "own, give it another name, as throwaway-mysql has one of this name"
-        )
+        raise wrong("mysql_server", "a Login (name another fixture otherwise)", login)
     there = state.environment
-    if there is not None and there.login.address != login.address:
+    if there and (login.address != there.login.address or not there.name.startswith(prefix)):
         raise ServerError(
-            f"mysql_env has named the server at {there.login.address} before the tests were "
-            f"imported, but mysql_server gives {login.address}: set {URL} instead of a fixture"
-        )
-    if there is not None and not there.name.startswith(prefix):
-        raise ServerError(
-            f"mysql_env has named the database {there.name} before the tests were imported: "
-            "set mysql_prefix in the ini file, too, to what the fixture gives"
+            f"mysql_env has named {there.name} at {there.login.address} before the tests were "
+            f"imported: set {URL}, and mysql_prefix in the ini file, instead of fixtures"
         )
 
 
-def choose(
-    state: State, accounts: Sequence[Login] | Login, wait: float, program: str, *, tcp: bool
-) -> Login:
+def choose(state: State, accounts: Sequence[Login] | Login) -> Login:
     """Return the configured server's account if one answers, else the run's private server."""
-    chosen = state.config.getoption("--mysqld")
-    tried = [] if chosen or state.planned_private else _logins(accounts)
-    if login := answering(tried, wait):
+    private = state.config.getoption("--mysqld") or state.planned_private
+    tried = [] if private else _logins(accounts)
+    if login := answering(tried):
         print(f"Using the server at {login.address}, which answered")
         return login
-    login = _private(state, tried, chosen or program, tcp=tcp)
+    login = _private(state, tried)
     print(f"Using {login.program}, private, in {login.folder}")
     return login
 
@@ -107,29 +90,28 @@ def _logins(accounts: Sequence[Login] | Login) -> list[Login]:
     many = list(accounts) if isinstance(accounts, Iterable) else [accounts]
     for login in many:
         if not isinstance(login, Login):
-            kind = type(login).__name__
-            raise ServerError(f"the fixture mysql_configured must give Logins, not {kind}")
+            raise wrong("mysql_configured", "Logins", login)
     return many
 
 
-def _private(state: State, tried: Sequence[Login], program: str, *, tcp: bool) -> RunLogin:
+def _private(state: State, tried: Sequence[Login]) -> RunLogin:
     """Return root's account on the run's private server, as none answers where `tried` says."""
     addresses = " or ".join(dict.fromkeys(login.address for login in tried))
-    flags = state.config.getini("mysqld_flags")
+    config = state.config
+    tcp, flags = config.getini("mysql_tcp"), config.getini("mysqld_flags")
     try:
-        login = run_server(state.folder(), program, tcp=tcp, flags=flags)
+        login = run_server(state.folder(), config.getoption("--mysqld"), tcp=tcp, flags=flags)
     except ServerError as error:
         if not tried:
             raise
-        reason = f"no server answers at {addresses}, and {error}"
-        raise ServerError(reason) from None
+        raise ServerError(f"no server answers at {addresses}, and {error}") from None
     if tried and login.first:
         line = f"nothing answers at {addresses}: the tests used a private {login.program}"
         state.lines.append(line)
     return login
 
 
-def answering(logins: Sequence[Login], wait: float) -> Login | None:
+def answering(logins: Sequence[Login], wait: float = WAIT) -> Login | None:
     """Return the first of `logins` that its server takes, or None where none answers.
 
     A server on another machine is one that someone named: it gets `wait` seconds. Raises
@@ -138,29 +120,21 @@ def answering(logins: Sequence[Login], wait: float) -> Login | None:
     """
     for login in logins:
         check_allowed(login)
-    far = [login for login in logins if not login.near]
     deadline = now() + wait
     while True:
-        answers = [(login, login.answer()) for login in logins]
-        for login, answer in answers:
-            if answer is Answer.SERVICE:
+        refusals, absences = [], []
+        for login in logins:
+            try:
+                login.connect().close()
+            except LoginError as error:
+                if error.answer is not Answer.NOTHING:
+                    refusals.append(error)
+                elif not login.near:
+                    absences.append(error)
+            else:
                 return login
-        there = [login for login, answer in answers if answer is not Answer.NOTHING]
-        if not there and not far:
+        if refusals or (absences and now() > deadline):
+            raise (refusals or absences)[0]
+        if not absences:
             return None
-        if there or now() > deadline:
-            return _patiently(there or far[:1])
         time.sleep(0.2)
-
-
-def _patiently(logins: Sequence[Login]) -> Login:
-    """Return the first that is taken in time; raise what the first of them meets."""
-    errors = []
-    for login in logins:
-        try:
-            login.connect().close()
-        except ServerError as error:
-            errors.append(error)
-        else:
-            return login
-    raise errors[0]

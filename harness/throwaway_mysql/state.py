@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from throwaway_mysql.databases import Database, Databases
-    from throwaway_mysql.folder import RunFolder
     from throwaway_mysql.login import Login
     from throwaway_mysql.owner import Owner
     from throwaway_mysql.restore import Rows
@@ -44,13 +43,12 @@ class State:
         self.config = config
         self.lines: list[str] = []  # for the report
         self.uses: list[Use] = []
-        # By account, prefix and spared names: a run has one, unless its fixtures have parameters.
-        self.servers: dict[tuple[Login, str, tuple[str, ...]], Databases] = {}
+        # By account and prefix: a run has one, unless its fixtures have parameters.
+        self.servers: dict[tuple[Login, str], Databases] = {}
         self.environment: Database | None = None  # that the ini option mysql_env named
         self.planned_private = False  # mysql_env has named the run's private server
-        self.error = ""  # of mysql_env, told when pytest is configured
-        self._folder: RunFolder | None = None
-        self._has_kept = False
+        self.has_kept = False
+        self._folder: Path | None = None
 
     @classmethod
     def of(cls, config: pytest.Config) -> State:
@@ -76,13 +74,13 @@ class State:
 
         from throwaway_mysql.folder import RunFolder
 
-        path = Path(self.input.get("folder", ""))
-        if path.name and path.is_dir():  # else the worker is on another machine
-            return path
-        if self._folder is None:
-            self._folder = RunFolder()
-            self.config.add_cleanup(self._folder.close)
-        return self._folder.folder
+        if self._folder is None and "folder" in self.input:
+            self._folder = Path(self.input["folder"])
+        elif self._folder is None:
+            run = RunFolder()
+            self.config.add_cleanup(run.close)
+            self._folder = run.folder
+        return self._folder
 
     def settle(self, failures: int, *, restore: bool = True) -> Iterator[str]:
         """Drop or keep databases whose use is over, put back rows in others; yield the errors."""
@@ -108,10 +106,8 @@ class State:
         from throwaway_mysql.run import RunLogin, keep_server, ways_in
 
         name, login = use.database.name, use.databases.login
-        if self.environment is not None and name == self.environment.name:
-            name = _move(use)
         use.databases.keep(name)
-        self._has_kept = True
+        self.has_kept = True
         if isinstance(login, RunLogin):
             keep_server(login)
         self.lines += ways_in(login, name)
@@ -121,49 +117,36 @@ class State:
         for use in self.uses:
             use.over = True
         self.lines += self.settle(session.testsfailed)
-        output = getattr(self.config, "workeroutput", None)
         for databases in self.servers.values():
-            self._clean(databases, is_run=output is None)
+            self._clean(databases)
             self.lines += (f"a leak: {leak}" for leak in databases.leaks)
             databases.close()
-        if output is not None:
-            output[OUTPUT] = self.lines, self._has_kept, pickle.dumps(list(self.servers))
+        if (output := getattr(self.config, "workeroutput", None)) is not None:
+            output[OUTPUT] = pickle.dumps((self.lines, self.has_kept, list(self.servers)))
 
     def take(self, node: Any) -> None:
         """Take what a worker of pytest-xdist hands over at its end, unless it crashed."""
         from throwaway_mysql.databases import Databases
 
         if output := getattr(node, "workeroutput", {}).get(OUTPUT):
-            lines, has_kept, servers = output
+            lines, has_kept, servers = pickle.loads(output)  # noqa: S301 (our own)
             self.lines += lines
-            self._has_kept |= has_kept
-            for key in pickle.loads(servers):  # noqa: S301 (our own)
-                login, prefix, spared = key
-                self.servers.setdefault(key, Databases(login, prefix, spared=spared))
+            self.has_kept |= has_kept
+            for key in servers:
+                self.servers.setdefault(key, Databases(*key))
 
-    def _clean(self, databases: Databases, *, is_run: bool) -> None:
-        """Drop this process's templates and, where it is the run, what crashed workers left."""
+    def _clean(self, databases: Databases) -> None:
+        """Drop this process's templates, and what crashed workers left."""
         from throwaway_mysql.run import RunLogin
 
-        if isinstance(databases.login, RunLogin) and not self._has_kept:
+        if isinstance(databases.login, RunLogin) and not self.has_kept:
             return  # all ends with the server
         try:
             databases.drop_all()
-            if is_run:
-                self.lines += map(DROPPED.format, databases.sweep())
+            self.lines += map(DROPPED.format, databases.sweep())
         except ServerError as error:
             self.lines.append(str(error))
 
 
 STATE = pytest.StashKey[State]()
 DROPPED = "dropped what a killed run left: {}"
-
-
-def _move(use: Use) -> str:
-    """Copy a database, as its name is to be used again; drop it, and return the copy's name."""
-    from throwaway_mysql.clone import Template
-
-    copy = use.databases.create()
-    Template(use.databases, use.database.name).copy(copy)
-    use.databases.drop(use.database.name)
-    return copy.name
