@@ -1,14 +1,12 @@
-"""Fixtures for these tests: copies of the project, and Alembic's command line."""
+"""Fixtures for these tests: copies of the project."""
 
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.project import AWKWARD_FOLDER, PROJECT, Alembic, Environ, run_alembic
-from throwaway_mysql import Database
+from tests.support.project import AWKWARD_FOLDER, PROJECT
 
 
 @pytest.fixture
@@ -29,9 +27,3 @@ def checkout(project_copy: Path) -> Path:
     for folder in (venv, pipenv):
         (project_copy / folder.name).symlink_to(folder)
     return project_copy
-
-
-@pytest.fixture
-def alembic(empty_database: Database, server_environ: Environ) -> Alembic:
-    """Return the command line of Alembic on the empty database."""
-    return partial(run_alembic, server_environ | empty_database.environ())

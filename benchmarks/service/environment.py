@@ -17,7 +17,7 @@ from redis import Redis
 
 from benchmarks.machine import PROJECT
 from benchmarks.service.contestants import CONTESTANTS, Contestant
-from tests.support.project import account_settings, run_alembic
+from tests.support.project import account_settings, run
 from tests.support.serving import free_port, serving
 from throwaway_mysql import Server
 
@@ -94,7 +94,7 @@ def environment(program: str) -> Iterator[Environment]:
         cursor = connection.cursor()
         cursor.execute("CREATE DATABASE bench")
         connection.select_db("bench")
-        run_alembic(environ, "upgrade", "head")
+        run(environ, "alembic", "upgrade", "head").check_returncode()
         for statement in TABLES:
             cursor.execute(statement)
         ports: dict[str, int] = {}

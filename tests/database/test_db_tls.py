@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import db_tls
 import settings
 from application import create_app
 from tests.support.databases import migrated_database
-from tests.support.project import PATIENT, PROGRAMS, PROJECT
+from tests.support.project import PATIENT, run
 from tests.support.tls import Certified, certify, hiding_tls
 from throwaway_mysql import Server, Tls
 from throwaway_mysql.grants import set_up
@@ -34,7 +33,7 @@ THERE = "localhost"  # whom the server's certificate is for, and 127.0.0.1 it is
 class TlsServer:
     """A server with TLS, and a migrated database there; `settings` lead to it, and trust it."""
 
-    run: Server
+    mysql: Server
     folder: Path
     ca: Certified
     settings: dict[str, Any]
@@ -42,7 +41,7 @@ class TlsServer:
 
     def ask(self, statement: str) -> None:
         """Run a statement as root."""
-        root = replace(self.run.root, tls=Tls("preferred"))
+        root = replace(self.mysql.root, tls=Tls("preferred"))
         with root.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
@@ -58,7 +57,7 @@ class TlsServer:
     def environ(self) -> dict[str, str]:
         """Return the environment of a program with these settings."""
         known = {name: str(value) for name, value in self.settings.items()}
-        return {**os.environ, **known, "MYSQL_ROOT_PASSWORD": self.run.root.password}
+        return {**os.environ, **known, "MYSQL_ROOT_PASSWORD": self.mysql.root.password}
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +72,15 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         # A loop with TLS ends only after the server's good-bye.
         loops = (asyncio.new_event_loop, uvloop.new_event_loop)
         runners = [ending.enter_context(asyncio.Runner(loop_factory=loop)) for loop in loops]
-        run = ending.enter_context(closing(Server(mysql_program, flags=flags)))
-        made = ending.enter_context(migrated_database(run.root))
-        with run.root.connect() as connection:
+        mysql = ending.enter_context(closing(Server(mysql_program, flags=flags)))
+        made = ending.enter_context(migrated_database(mysql.root))
+        with mysql.root.connect() as connection:
             set_up(connection, made["DATABASE_NAME"], USER, PASSWORD)
         config = {name: value for name, value in vars(settings).items() if name.isupper()}
         config |= {**made, "DB_HOST": THERE, "DB_WAIT": 60, "MYSQL_ROOT_PASSWORD": ""}
         config |= {"DB_USERNAME": USER, "DB_PASSWORD": PASSWORD}
         config |= {**PATIENT, "DB_TLS": "verified", "DB_TLS_CA": ca.cert}
-        yield TlsServer(run, folder, ca, config, runners)
+        yield TlsServer(mysql, folder, ca, config, runners)
 
 
 async def app_cipher(config: dict[str, Any]) -> str:
@@ -156,7 +155,7 @@ def test_a_server_may_want_tls_and_a_certificate(server: TlsServer) -> None:
 
 
 async def test_without_tls_only_preferred_goes_on_and_in_plain(server: TlsServer) -> None:
-    async with hiding_tls(server.run.root.port) as port:
+    async with hiding_tls(server.mysql.root.port) as port:
         reason = "the server offers no TLS"
         await asyncio.to_thread(check_refused, server, reason, DB_PORT=port)
         changes = {"DB_PORT": port, "DB_TLS": "preferred", "DB_TLS_CA": ""}
@@ -179,16 +178,8 @@ async def test_the_app_answers_over_tls(server: TlsServer) -> None:
 )
 def test_a_command_of_the_harness_works_with_tls(server: TlsServer, command: str) -> None:
     with server.tls_alone():
-        done = subprocess.run(
-            [PROGRAMS / command.split()[0], *command.split()[1:]],
-            cwd=PROJECT,
-            env=server.environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout
+        done = run(server.environ(), *command.split())
+    assert done.returncode == 0, done.stdout + done.stderr
     assert THERE in done.stdout  # pytest would else have made a server of its own
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import PROJECT, Alembic, Environ
+from tests.support.project import PROJECT, Environ, run
+from throwaway_mysql import Database
 
 README = (PROJECT / "README.md").read_text().partition("## Make it your own project")[2]
 SETTINGS = (PROJECT / ".quartenv").read_text()
@@ -76,15 +77,17 @@ def own(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("mysql_root")  # an account of the counter's may not make the shop's
 @pytest.mark.timeout(3600)
 def test_it_is_green_at_every_step(
-    own: Path, alembic: Alembic, server_environ: dict[str, str]
+    own: Path, server_environ: Environ, empty_database: Database
 ) -> None:
+    environ = server_environ | empty_database.environ()
+    revision = ["alembic", "revision", "--autogenerate", "-m"]
     take_over(own)
-    alembic("upgrade", "head", cwd=own)
-    alembic("revision", "--autogenerate", "-m", "create shop tables", cwd=own)
-    alembic("upgrade", "head", cwd=own)
+    succeed(own, environ, "alembic", "upgrade", "head")
+    succeed(own, environ, *revision, "create shop tables")
+    succeed(own, environ, "alembic", "upgrade", "head")
     check(own, server_environ)
     remove_the_counter(own)
-    alembic("revision", "--autogenerate", "-m", "drop the counter", cwd=own)
+    succeed(own, environ, *revision, "drop the counter")
     check(own, server_environ)
 
 
@@ -139,16 +142,14 @@ def edit(path: Path, *changes: tuple[str, str]) -> None:
     path.write_text(text)
 
 
-def check(own: Path, environ: dict[str, str]) -> None:
+def check(own: Path, environ: Environ) -> None:
     """Run what has to be green."""
     inherited = {name: environ[name] for name in environ if not name.startswith("PYTEST_")}
     for command in ("ruff format --check", "ruff check", "mypy .", "pytest -q -n 2"):
-        done = subprocess.run(
-            [sys.executable, "-m", *command.split()],
-            cwd=own,
-            env=Environ(inherited | {"DATABASE_NAME": "shop"}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (command, done.stdout[-5000:], done.stderr)
+        succeed(own, Environ(inherited | {"DATABASE_NAME": "shop"}), *command.split())
+
+
+def succeed(own: Path, environ: Environ, *command: str) -> None:
+    """Run a command there, which is to succeed."""
+    done = run(environ, sys.executable, "-m", *command, cwd=own)
+    assert done.returncode == 0, (command, done.stdout[-5000:], done.stderr)

@@ -1,11 +1,9 @@
 """Whoever followed the tutorial keeps the tests and the database that came of it."""
 
 import secrets
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.project import Environ
+from tests.support.project import Environ, run
 from throwaway_mysql import Login
 
 # The tutorial's test module. Changed for SQLAlchemy 2: create_all() takes the engine,
@@ -64,14 +62,8 @@ def test_the_tutorials_tests_pass_and_a_failure_leaves_no_database_and_shows_no_
 ) -> None:
     (project_copy / "counter/test_counter.py").write_text(TESTS + FAILS)
     name = f"tutorial_{secrets.token_hex(4)}"
-    output = subprocess.run(
-        [sys.executable, "-m", "pytest", "-s", "-q", "--showlocals"],
-        cwd=project_copy,
-        env=server_environ | {"DATABASE_NAME": name},
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    environ = server_environ | {"DATABASE_NAME": name}
+    output = run(environ, "pytest", "-s", "-q", "--showlocals", cwd=project_copy).stdout
     assert "1 failed, 2 passed" in output, output
     assert f"+ {name}_test_" in output
     assert mysql_root.password[:16] not in output

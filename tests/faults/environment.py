@@ -21,7 +21,7 @@ from pymysql.cursors import Cursor
 from counter.models import ALL_HOURS
 from tests.faults.disk import Disk
 from tests.faults.history import Evidence, History, Stored
-from tests.support.project import PROJECT, UVICORN, account_settings, run_alembic
+from tests.support.project import PROJECT, UVICORN, account_settings, run
 from tests.support.proxy import Proxy
 from tests.support.serving import free_port, serving
 from throwaway_mysql import Login, Server
@@ -144,5 +144,5 @@ def _migrate(server: Server) -> dict[str, str]:
         cursor.execute(f"GRANT ALL ON {DATABASE}.* TO {USER}@'%'")
     account = account_settings(Login(server.root.host, server.root.port, USER, PASSWORD))
     environ = {**os.environ, **account, "DB_TLS": "off", "DATABASE_NAME": DATABASE}
-    run_alembic(environ, "upgrade", "head")
+    run(environ, "alembic", "upgrade", "head").check_returncode()
     return environ

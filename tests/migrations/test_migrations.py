@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 import settings
 from tests.support.databases import connected
-from tests.support.project import ALEMBIC, PROJECT, Alembic
+from tests.support.project import ALEMBIC, PROJECT, Environ, run
 from throwaway_mysql import AlembicProject, Database, Login, ServerError
 from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects them)
     test_each_revision_goes_down_and_up_again,
@@ -57,10 +57,13 @@ def test_offline_sql_makes_the_same_database_and_needs_none(
         assert schema(connection) == schema(migrated)
 
 
-def test_two_upgrades_at_once_take_turns(alembic: Alembic, migrations: AlembicProject) -> None:
+def test_two_upgrades_at_once_take_turns(
+    server_environ: Environ, empty_database: Database, migrations: AlembicProject
+) -> None:
+    environ = server_environ | empty_database.environ()
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(alembic, "upgrade", "head") for _ in range(2)]
-        assert all(run.result().returncode == 0 for run in runs)
+        runs = [pool.submit(run, environ, "alembic", "upgrade", "head") for _ in range(2)]
+        assert [each.result().returncode for each in runs] == [0, 0]
     assert list(migrations.current()) == migrations.script.get_heads()
 
 
@@ -71,9 +74,9 @@ def test_a_newer_schema_is_told_with_what_helps(
     connection.execute(text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
     (head,) = migrations.script.get_heads()
     remedy = rf"\(revision ffffffffffff\): deploy .* `alembic downgrade {head}`"
-    for run in (migrations.upgrade, partial(migrations.downgrade, head), migrations.check):
+    for way in (migrations.upgrade, partial(migrations.downgrade, head), migrations.check):
         with pytest.raises(ServerError, match=remedy):
-            run()
+            way()
 
 
 def test_revisions_import_nothing_that_changes() -> None:

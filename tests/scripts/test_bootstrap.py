@@ -1,12 +1,11 @@
 """What script/bootstrap takes for a server program."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.project import Environ
+from tests.support.project import Environ, run
 
 
 @pytest.mark.parametrize(
@@ -31,12 +30,7 @@ def test_a_server_program_is_found_or_named_or_told_of(
     brew.chmod(0o755)
     inherited = {name: os.environ[name] for name in os.environ if name != "MYSQLD"}
     path = {"PATH": f"{brew.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [checkout / "script/bootstrap"],
-        env=Environ(inherited | path | environ),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run(Environ(inherited | path | environ), checkout / "script/bootstrap")
+    assert done.returncode == 0
     assert done.stderr.startswith(told)
     assert bool(done.stderr) == bool(told)

@@ -15,7 +15,7 @@ import pytest
 import settings
 from counter.testing import stored_count, view
 from tests.support.databases import connected
-from tests.support.project import PROGRAMS, PROJECT
+from tests.support.project import PROGRAMS, PROJECT, Environ, run
 from tests.support.serving import WITHIN, Serving, free_port, serving
 from throwaway_mysql import Database
 
@@ -32,7 +32,7 @@ Serve = Callable[[str], AbstractContextManager[Serving]]
 
 
 @pytest.fixture
-def serve(fresh_db: Database, server_environ: dict[str, str], tmp_path: Path) -> Serve:
+def serve(fresh_db: Database, server_environ: Environ, tmp_path: Path) -> Serve:
     """Return a function that serves the app by one of SERVERS."""
 
     def start(server: str) -> AbstractContextManager[Serving]:
@@ -87,18 +87,12 @@ def test_every_server_serves_the_app_and_ends_cleanly(serve: Serve, server: str)
 
 
 def test_a_taken_port_is_one_line_that_says_what_to_do(
-    fresh_db: Database, server_environ: dict[str, str]
+    fresh_db: Database, server_environ: Environ
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = subprocess.run(
-            [PROGRAMS / "quart", "run", "--host", "127.0.0.1", "--port", port],
-            cwd=PROJECT,
-            env=server_environ | fresh_db.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environ = server_environ | fresh_db.environ()
+        done = run(environ, "quart", "run", "--host", "127.0.0.1", "--port", port)
     assert done.returncode == 1
     # Another line warns of the tests' server, which does not flush.
     logged = [line for line in done.stderr.splitlines() if "innodb_flush" not in line]
@@ -108,19 +102,11 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(
 
 @pytest.mark.parametrize("server", ["quart run", "uvicorn", "hypercorn"])
 def test_a_server_without_its_database_ends_with_one_line(
-    server: str, server_environ: dict[str, str]
+    server: str, server_environ: Environ
 ) -> None:
-    port = free_port()
-    program, *arguments = SERVERS[server].format(port=port).split()
-    done = subprocess.run(
-        [PROGRAMS / program, *arguments],
-        cwd=PROJECT,
-        env=server_environ
-        | {"DB_PORT": str(free_port()), "DB_WAIT": "0", "DB_PASSWORD": "never-shown"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    nowhere = {"DB_PORT": str(free_port()), "DB_WAIT": "0", "DB_PASSWORD": "never-shown"}
+    command = SERVERS[server].format(port=free_port())
+    done = run(server_environ | nowhere, *command.split())
     lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
     assert len(lines) == 1, done.stderr
     target = f"{server_environ['DB_HOST']}:"
@@ -132,7 +118,7 @@ def test_a_server_without_its_database_ends_with_one_line(
     ("server", "number"), [("quart run", signal.SIGINT), ("uvicorn", signal.SIGTERM)]
 )
 def test_a_start_that_waits_for_its_database_can_be_ended(
-    server: str, number: signal.Signals, server_environ: dict[str, str]
+    server: str, number: signal.Signals, server_environ: Environ
 ) -> None:
     program, *arguments = SERVERS[server].format(port=free_port()).split()
     with socket.create_server(("127.0.0.1", 0)) as stranger:  # greets nobody

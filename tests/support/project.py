@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspa
 # Settings of the app with which no request fails as the machine is slow, in seconds.
 PATIENT = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 60}
 TLS = ("DB_TLS", "DB_TLS_CA", "DB_TLS_CERT", "DB_TLS_KEY")
-
-Alembic = Callable[..., subprocess.CompletedProcess[str]]  # the command line
 
 
 class Environ(dict[str, str]):
@@ -43,17 +41,15 @@ def account_settings(login: Login) -> dict[str, str]:
     }
 
 
-def run_alembic(
-    environ: Mapping[str, str], *arguments: str, cwd: Path = PROJECT, **more: str
+def run(
+    environ: Mapping[str, str], program: str | Path, *arguments: str, cwd: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line of Alembic, which is to succeed."""
-    done = subprocess.run(
-        [PROGRAMS / "alembic", *arguments],
+    """Run a program to its end: one of this environment, or that of an absolute path."""
+    return subprocess.run(
+        [PROGRAMS / program, *arguments],
         cwd=cwd,
-        env={**environ, **more},
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
