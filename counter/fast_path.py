@@ -11,7 +11,8 @@ from typing import Any
 from quart import Quart
 
 from counter.batching.batcher import Batcher
-from counter.hits import Counted, Hit
+from counter.hits import Counted, Hit, HitError
+from counter.http_errors import to_http
 from web.errors import answer_in_front
 from web.incoming import Message, Receive, Scope, Send, prepend
 
@@ -55,7 +56,8 @@ async def _answer(app: Quart, fast: FastHit, batcher: Batcher, scope: Scope, sen
         (counted,) = await batcher.count((fast.hit,), fast.within)
         status, (body, headers) = 200, fast.reply(fast.hit, counted)
     except Exception as error:  # noqa: BLE001 (nothing is lost)
-        status, headers, body = await answer_in_front(app, scope, send, error)
+        known = to_http(error) if isinstance(error, HitError) else error
+        status, headers, body = await answer_in_front(app, scope, send, known)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,6 +1,6 @@
 """HTTP errors for requests whose hits got no number."""
 
-from quart import Quart
+from quart import Quart, Response
 from werkzeug.exceptions import (
     Conflict,
     HTTPException,
@@ -17,12 +17,15 @@ from counter.hits import (
     UnavailableError,
 )
 from db import RETRY_AFTER
-from web import errors
+from web.errors import answer_in_view
 
 
 def init_app(app: Quart) -> None:
-    """Have `app` answer so."""
-    errors.translate(app, HitError, to_http)
+    """Have the views of `app` answer so."""
+
+    @app.errorhandler(HitError)
+    async def answer(error: HitError) -> Response:
+        return await answer_in_view(to_http(error))
 
 
 def to_http(error: HitError) -> HTTPException:

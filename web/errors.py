@@ -1,7 +1,7 @@
 """Answers to what goes wrong: a page for a browser, a problem document for a program."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,6 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError, UnprocessableEntity
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers and body
-Translation = Callable[[Any], HTTPException]
 
 FOR_PROGRAMS = "/api/"  # nothing below it is a page
 PROBLEM = "application/problem+json"
@@ -36,13 +35,7 @@ def printable(name: str) -> str:
 
 def init_app(app: Quart) -> None:
     """Have this module answer every error of `app`."""
-    app.extensions["error_translations"] = {}
     app.register_error_handler(Exception, answer_in_view)
-
-
-def translate(app: Quart, kind: type[Exception], translation: Translation) -> None:
-    """Let errors of a kind that knows no HTTP be answered as what the function returns."""
-    app.extensions["error_translations"][kind] = translation
 
 
 async def answer_in_view(error: Exception) -> Response:
@@ -97,10 +90,6 @@ def _to_http(app: Quart, error: Exception, where: str) -> HTTPException:
     """
     if isinstance(error, HTTPException):
         return error
-    translations: Mapping[type[Exception], Translation] = app.extensions["error_translations"]
-    for kind, translation in translations.items():
-        if isinstance(error, kind):
-            return translation(error)
     app.logger.exception("%s met an unexpected error", where, exc_info=error)
     return InternalServerError(FAULT)
 
