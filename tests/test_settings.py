@@ -153,9 +153,8 @@ def test_each_command_has_the_projects_settings(checkout: Path, command: str) ->
 
 def test_a_file_of_another_folder_which_only_quart_reads_is_refused(checkout: Path) -> None:
     (checkout.parent / ".env").write_text("DB_TIMEOUT=def\n")
-    result = run("quart run", checkout)
     line = f"DB_TIMEOUT is from {checkout.parent}/.env, which only quart reads: make"
-    assert line in result.stderr
+    assert line in run("quart run", checkout).stderr
 
 
 def test_script_server_has_no_traceback_for_a_byte_that_quart_cannot_read(checkout: Path) -> None:

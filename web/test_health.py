@@ -75,8 +75,3 @@ async def test_app_settings_masks_secrets() -> None:
     for name in secrets:
         assert shown[name] == "***"
     assert "never-shown" not in await response.get_data(as_text=True)
-
-
-async def test_app_settings_is_not_there_in_production() -> None:
-    client = create_app(QUART_ENV="production").test_client()
-    assert (await client.get("/app-settings")).status_code == HTTPStatus.NOT_FOUND

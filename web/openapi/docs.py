@@ -34,7 +34,7 @@ async def page() -> str:
         {
             **operation,
             "heading": (method.upper(), path),
-            "fields": [*_parameters(operation), *_body(operation)],
+            "fields": [*_fields(operation)],
             "curl": curl(address, path, operation),
             "example": json.dumps(example(operation["responses"]["200"]), indent=2),
         }
@@ -72,24 +72,21 @@ def example(message: dict[str, Any]) -> Any:
     return _example(message["content"][JSON]["schema"])
 
 
-def _parameters(operation: dict[str, Any]) -> Iterator[Field]:
+def _fields(operation: dict[str, Any]) -> Iterator[Field]:
     for parameter in operation["parameters"]:
         left_out = _left_out(parameter["schema"], required=parameter.get("required", False))
         yield parameter["name"], parameter["in"], parameter["description"], left_out
-
-
-def _body(operation: dict[str, Any]) -> Iterator[Field]:
     if body := operation.get("requestBody"):
-        yield from _fields(body["content"][JSON]["schema"], "")
+        yield from _fields_below(body["content"][JSON]["schema"], "")
 
 
-def _fields(schema: dict[str, Any], above: str) -> Iterator[Field]:
+def _fields_below(schema: dict[str, Any], above: str) -> Iterator[Field]:
     """Go through the fields of a schema, and into lists of others."""
     for name, field in schema["properties"].items():
         left_out = _left_out(field, required=name in schema.get("required", []))
         yield above + name, "body", field["description"], left_out
         if "items" in field:
-            yield from _fields(_resolved(field["items"]), f"{above}{name}.N.")
+            yield from _fields_below(_resolved(field["items"]), f"{above}{name}.N.")
 
 
 def _left_out(schema: dict[str, Any], *, required: bool) -> str:
