@@ -82,8 +82,8 @@ def test_many_sweeps_at_once_leave_nothing(databases: Databases, gone: Owner) ->
     for number in range(20):
         made(databases, gone, number)
     others = [Databases(databases.login, databases.prefix) for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(Databases.sweep, others))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(Databases.sweep, others * 2))  # each by two threads
     assert exist(databases.login, databases.prefix) == set()
 
 

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -87,7 +88,7 @@ class Databases:
         self.spared = tuple(spared)
         self._never = SYSTEM | {name.lower() for name in spared}
         self._connection: Connection[Cursor] | None = None
-        self._process = os.getpid()
+        self._lock, self._process = threading.RLock(), os.getpid()
         self.name(0)  # raises where the prefix is none
 
     def of(self, owner: Owner) -> Self:
@@ -170,7 +171,7 @@ class Databases:
         """Yield the connection; an error in the block is one line that begins with `what`."""
         if os.getpid() != self._process:  # after a fork the connection is the parent's
             raise ServerError(f"{what}: these are databases of process {self._process}")
-        with refused(what):
+        with self._lock, refused(what):
             yield self._connect()
 
     def _connect(self) -> "Connection[Cursor]":
