@@ -58,7 +58,9 @@ RUNS = {
     ),
     "pytest-mysql": Contestant("pytest-mysql", "pytest-mysql", PYTEST_MYSQL),
     "django": Contestant(
-        "Django's test runner, a server that runs already", "django", "manage.py test --noinput"
+        "Django's test runner, a server that runs already",
+        "django",
+        "-m django test --noinput --settings=settings",
     ),
     "utils": Contestant("SQLAlchemy-Utils and `create_all`, a server that runs already", "utils"),
 }

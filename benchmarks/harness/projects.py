@@ -35,7 +35,7 @@ def mysql_schema():
 @pytest.fixture
 def cursor(create_db):
     with create_db.login.connect() as connection:
-        connection.select_db(create_db.name)
+        connection.select_db(create_db["DATABASE_NAME"])
         yield connection.cursor()
 """
 # The last of many modules: in kB, what the kernel tells of the server.
@@ -63,31 +63,33 @@ def cursor(mysql):
     )
     return cursor
 """
-# The programs that pytest-mysql starts. The server stands in for mysqld_safe, whose option it does
-# not know, and a signal for mysqladmin: both are faster.
+# The programs that pytest-mysql starts: those of MariaDB are below USR. MySQL's server stands in
+# for mysqld_safe, one of whose options it does not know, and a signal for mysqladmin: both are
+# faster.
 MYSQLD = """\
 #!/bin/sh
+exec "$THROWAWAY_MYSQLD" --no-defaults --user=root "$@"
+"""
+MYSQLD_SAFE = """\
+#!/bin/sh
+if [ "$USR" ]; then
+  cd "$USR" && exec bin/mysqld_safe --no-defaults --basedir="$USR" --user=root "$@"
+fi
 for word do
   shift
   [ "$word" = --skip-syslog ] || set -- "$@" "$word"
 done
 exec "$THROWAWAY_MYSQLD" --no-defaults --user=root "$@"
 """
-ADMIN = """\
-#!/bin/sh
-socket=${1#--socket=}
-kill -TERM "$(cat "${socket%/*}"/mysql-server.*.pid)"
-"""
-# Debian has my_print_defaults, which has nothing to print here, in another package.
 INSTALL_DB = """\
 #!/bin/sh
-set -e
-usr=$(dirname "$(dirname "$THROWAWAY_MYSQLD")")
-mkdir -p .usr/bin
-ln -sfn "$usr/sbin" "$usr/share" "$usr/lib" .usr/
-ln -sf "$usr/bin/resolveip" .usr/bin/
-ln -sf /usr/bin/true .usr/bin/my_print_defaults
-exec "$usr/bin/mariadb-install-db" --no-defaults --basedir="$PWD/.usr" "$@"
+exec "$USR/bin/mariadb-install-db" --no-defaults --basedir="$USR" "$@"
+"""
+ADMIN = """\
+#!/bin/sh
+[ -z "$USR" ] || exec "$USR/bin/mariadb-admin" --no-defaults "$@"
+socket=${1#--socket=}
+kill -TERM "$(cat "${socket%/*}"/mysql-server.*.pid)"
 """
 UTILS = """\
 import os
@@ -114,25 +116,17 @@ def cursor():
     connection.close()
     drop_database(url)
 """
-MANAGE = """\
+SETTINGS = """\
 import os
-import sys
 
 import pymysql
-from django.conf import settings
-from django.core.management import execute_from_command_line
 
 pymysql.install_as_MySQLdb()
-database = {
-    "ENGINE": "django.db.backends.mysql",
-    "NAME": "bench",
-    "USER": "root",
-    "PASSWORD": os.environ["PASSWORD"],
-    "HOST": "127.0.0.1",
-    "PORT": os.environ["PORT"],
+INSTALLED_APPS = ["django.contrib.sites"]
+server = {"HOST": "127.0.0.1", "PORT": os.environ["PORT"], "PASSWORD": os.environ["PASSWORD"]}
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.mysql", "NAME": "bench", "USER": "root", **server}
 }
-settings.configure(DATABASES={"default": database}, INSTALLED_APPS=["django.contrib.sites"])
-execute_from_command_line(sys.argv)
 """
 DJANGO = """\
 from django.contrib.sites.models import Site
@@ -156,15 +150,20 @@ PROJECTS: Mapping[str, Mapping[str, str]] = {
         "conftest.py": PYTEST_MYSQL,
         "test_it.py": TEST,
         "bin/mysqld": MYSQLD,
-        "bin/mysqld-safe": MYSQLD,
+        "bin/mysqld-safe": MYSQLD_SAFE,
         "bin/install-db": INSTALL_DB,
         "bin/admin": ADMIN,
     },
     "utils": {"conftest.py": UTILS, "test_it.py": TEST},
-    "django": {"manage.py": MANAGE, "test_it.py": DJANGO},
+    "django": {"settings.py": SETTINGS, "test_it.py": DJANGO},
 }
 
-INI = "[alembic]\nscript_location = %(here)s/migrations\nprepend_sys_path = %(here)s\n"
+INI = """\
+[alembic]
+script_location = %(here)s/migrations
+prepend_sys_path = %(here)s
+path_separator = os
+"""
 ENV = """\
 from alembic import context
 

@@ -33,10 +33,9 @@ class Runs:
     environ: Mapping[str, str]
 
     def can(self, contestant: Contestant) -> bool:
-        """Tell whether the contestant's own programs are here: Debian's are, of any MariaDB."""
-        program = self.server.program
-        install = program.path.parents[1] / "bin/mariadb-install-db"
-        return contestant.project != "pytest-mysql" or program.family == "MySQL" or install.exists()
+        """Tell whether the programs that the contestant starts are here."""
+        mysql = self.server.program.family == "MySQL"
+        return mysql or contestant.project != "pytest-mysql" or bool(self.environ["USR"])
 
     def measure(self, contestant: Contestant) -> Measures:
         """Return what a run came to, or the milliseconds of one of many things in it."""
@@ -94,6 +93,10 @@ def runs(program: str) -> Iterator[Runs]:
         environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "SERVER_URL": server.root.url("pymysql")}
         environ |= {"PORT": str(server.root.port), "PASSWORD": server.root.password}
         environ["THROWAWAY_MYSQLD"] = str(server.program.path)
+        number = str(server.program).removeprefix("MariaDB ")
+        # What the script unpacked, if it is of the version that is measured.
+        unpacked = PROJECT.glob(f".bench/mariadb-{number}-*/usr")
+        environ["USR"] = str(next(unpacked, ""))
         yield Runs(server, folder, environ)
 
 
