@@ -116,7 +116,7 @@ def numbers_go_up(evidence: Evidence) -> Iterator[str]:
 @checker
 def answers_tell(evidence: Evidence) -> Iterator[str]:
     """Every answer was 200, or 503 and said what became of the hits."""
-    return (o.detail for o in evidence.history.operations if o.unexpected)
+    return (o.unexpected for o in evidence.history.operations if o.unexpected)
 
 
 @checker

@@ -8,6 +8,7 @@ import json
 import re
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -65,17 +66,17 @@ class Client:
         port = self.chance.choice(self.ports)
         try:
             reader, writer = await self._connect(port)
-        except OSError as error:
-            return Operation(hits, Outcome.FAIL, detail=f"not sent: {error!r}")
+        except OSError:
+            return Operation(hits, Outcome.FAIL)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 writer.write(_request(hits, self.headers))
                 answer = await _read(reader)
         except TimeoutError:
-            detail = f"no answer within {ANSWERS_WITHIN:.0f} s"
-            return Operation(hits, Outcome.INFO, detail=detail, unexpected=True)
-        except (OSError, EOFError, ValueError, LookupError) as error:
-            return Operation(hits, Outcome.INFO, detail=f"connection lost: {error!r}")
+            unexpected = f"no answer within {ANSWERS_WITHIN:.0f} s"
+            return Operation(hits, Outcome.INFO, unexpected=unexpected)
+        except (OSError, EOFError, ValueError, LookupError):  # the connection is lost
+            return Operation(hits, Outcome.INFO)
         else:
             self.connections[port] = reader, writer
             return _interpret(hits, *answer)
@@ -126,18 +127,15 @@ async def _read(reader: StreamReader) -> tuple[int, bytes]:
 
 
 def _interpret(hits: tuple[Hit, ...], status: int, body: bytes) -> Operation:
-    try:
+    with suppress(ValueError, LookupError, TypeError):
         if status == 200:
             return Operation(hits, Outcome.OK, _counts(hits, body))
         detail = json.loads(body)["detail"] if status == 503 else ""
-    except (ValueError, LookupError, TypeError):
-        detail = ""
-    if "may have been counted" in detail:
-        return Operation(hits, Outcome.INFO, detail=detail)
-    if "not counted" in detail:
-        return Operation(hits, Outcome.FAIL, detail=detail)
-    detail = f"{status} {body[:200]!r}"
-    return Operation(hits, Outcome.INFO, detail=detail, unexpected=True)
+        if "may have been counted" in detail:
+            return Operation(hits, Outcome.INFO)
+        if "not counted" in detail:
+            return Operation(hits, Outcome.FAIL)
+    return Operation(hits, Outcome.INFO, unexpected=f"{status} {body[:200]!r}")
 
 
 def _counts(hits: tuple[Hit, ...], body: bytes) -> tuple[int, ...]:

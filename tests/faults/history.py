@@ -35,8 +35,7 @@ class Operation(NamedTuple):
     hits: tuple[Hit, ...]
     outcome: Outcome
     counts: tuple[int, ...] = ()  # of each hit, if OK
-    detail: str = ""
-    unexpected: bool = False  # the app may not answer like this
+    unexpected: str = ""  # what the app may not answer
     invoked: float = 0
     completed: float = 0
 
@@ -80,7 +79,7 @@ class HitResult:
     invoked: float = inf
     completed: float = inf  # when its count was first known
     counts: set[int] = field(default_factory=set)  # at most one, if all is well
-    outcomes: set[Outcome] = field(default_factory=set)
+    outcome: Outcome = Outcome.FAIL  # the surest of its operations
 
     def add(self, operation: Operation, position: int) -> None:
         """Take in an operation that has the hit at that position."""
@@ -88,12 +87,7 @@ class HitResult:
         if operation.outcome is Outcome.OK:
             self.counts.add(operation.counts[position])
             self.completed = min(self.completed, operation.completed)
-        self.outcomes.add(operation.outcome)
-
-    @property
-    def outcome(self) -> Outcome:
-        """The surest of its operations."""
-        return next(outcome for outcome in Outcome if outcome in self.outcomes)
+        self.outcome = min(self.outcome, operation.outcome, key=list(Outcome).index)
 
 
 @dataclass

@@ -35,7 +35,7 @@ def fail(*hits: Hit, at: float = 0, seconds: float = 1) -> Operation:
     return Operation(hits, Outcome.FAIL, invoked=at, completed=at + seconds)
 
 
-def info(*hits: Hit, at: float = 0, unexpected: bool = False) -> Operation:
+def info(*hits: Hit, at: float = 0, unexpected: str = "") -> Operation:
     """Return an operation that nothing is known of."""
     return Operation(hits, Outcome.INFO, unexpected=unexpected, invoked=at, completed=at + 1)
 
@@ -87,7 +87,7 @@ BROKEN = {
     "A batch is in as a whole or not at all": left(info(*BATCH), left=1),
     "A hit that was sent later has the larger number": left(ok(2), ok(1, at=2), one=2),
     "Every answer was 200, or 503 and said what became of the hits": left(
-        info(ONE, unexpected=True)
+        info(ONE, unexpected="500")
     ),
     "Every answer came within its time": left(
         fail(VIEW, seconds=settings.DB_TIMEOUT + Evidence.leeway + 0.1)
