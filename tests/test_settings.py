@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import project
 from tests.support.project import PROGRAMS, PROJECT
 
 GOOD = {
@@ -126,15 +127,11 @@ OTHERS = ["quart mysql status", "pytest", "hypercorn manage:app"]
 
 def run(command: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the project with no more in its environment than that."""
-    path = os.pathsep.join([str(folder), str(PROGRAMS), os.environ["PATH"]])
-    return subprocess.run(
-        command.split(),
-        cwd=folder,
-        env={"PATH": path, "HOME": os.environ["HOME"], **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    path = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
+    program, *arguments = command.split()
+    there = folder / program if "/" in program else program
+    own = {"PATH": path, "HOME": os.environ["HOME"], **environ}
+    return project.run(own, there, *arguments, cwd=folder)
 
 
 @pytest.mark.parametrize(

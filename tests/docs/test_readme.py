@@ -8,11 +8,9 @@ import runpy
 import secrets
 import shlex
 import shutil
-import subprocess
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import pytest
 from quart.typing import TestClientProtocol as Client
@@ -20,7 +18,7 @@ from quart.typing import TestClientProtocol as Client
 import settings
 from application import create_app
 from counter.testing import document, view
-from tests.support.project import ALEMBIC, PROGRAMS, PROJECT, Environ
+from tests.support.project import ALEMBIC, PROJECT, Environ, run
 from tests.support.serving import free_port, serving
 from throwaway_mysql import (
     AlembicProject,
@@ -165,7 +163,6 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
 ) -> None:
     assert "script/server" in blocks("sh")[0]
     port, command = int(environ["PORT"]), [checkout / "script/server"]
-    options: Any = {"cwd": checkout, "env": environ, "check": True}
     try:
         for count in (1, 2):  # the second start finds the server and its data
             with serving(command, port, environ, checkout, tmp_path / "log") as app:
@@ -174,9 +171,9 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
                 client.close()
                 app.end()
                 assert "Traceback" not in app.log.read_text()
-            subprocess.run([PROGRAMS / "quart", "mysql", "status"], **options)
+            run(environ, "quart", "mysql", "status", cwd=checkout).check_returncode()
     finally:
-        subprocess.run([PROGRAMS / "quart", "mysql", "stop"], **options)
+        run(environ, "quart", "mysql", "stop", cwd=checkout).check_returncode()
 
 
 @pytest.mark.slow
@@ -193,12 +190,10 @@ def test_the_commands_by_hand_run(checkout: Path, environ: Environ) -> None:
         "pipenv run pytest -s",
     }
     assert endless < set(commands)
-    options: Any = {"cwd": checkout, "env": environ, "stdin": subprocess.DEVNULL, "text": True}
     try:
         for command in commands:
             if command not in endless:
-                argv = ["sh", "-c", command]
-                done = subprocess.run(argv, capture_output=True, check=False, **options)
+                done = run(environ, "/bin/sh", "-c", command, cwd=checkout)
                 assert done.returncode == 0, (command, done.stdout, done.stderr)
     finally:
-        subprocess.run([PROGRAMS / "quart", "mysql", "stop"], check=True, **options)
+        run(environ, "quart", "mysql", "stop", cwd=checkout).check_returncode()

@@ -49,6 +49,7 @@ def run(
         [PROGRAMS / program, *arguments],
         cwd=cwd,
         env=environ,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
