@@ -86,7 +86,7 @@ async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
             async with running_batcher(account) as batcher:
                 # Either "not" or "may have been": an attempt may be under way at the deadline.
                 with pytest.raises(UnavailableError, match="counted"):
-                    await batcher.hit("a/b", 1, within=0.3)
+                    await batcher.hit("a/b", within=0.3)
         finally:
             root.execute("SET GLOBAL binlog_format = ROW")
     with connected(account) as beside:

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from counter.hits import Counted, Hit
 from counter.purge import purge
-from counter.testing import COMMITTED, Query, count_of, nth_answer, running_batcher
+from counter.testing import COMMITTED, PatientBatcher, Query, count_of, nth_answer, running_batcher
 from db import url
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
@@ -56,26 +56,25 @@ async def test_what_is_a_day_old_goes_in_steps_and_the_rest_stays(
 
 
 async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
-    create_db: Database,
+    batcher: PatientBatcher,
     engine: AsyncEngine,
     other_connection: Connection,
     name: str,
     query: Query,
 ) -> None:
     keep(other_connection, f"{name}.old", OLD, 10)
-    async with running_batcher(create_db) as batcher:
-        other_connection.exec_driver_sql("BEGIN")  # as a batch under way
-        keep(other_connection, f"{name}.now", "UTC_TIMESTAMP()", 10)
-        await purge_twice(engine)
-        other_connection.exec_driver_sql("COMMIT")
-        other_connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        other_connection.exec_driver_sql("BEGIN")  # as a purge under way
-        its = f"name = '{name}.now' AND value = 'key-0'"
-        other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE {its}")
-        its = f"writer = {abs(hash(f'{name}.now'))} AND number = 0"
-        other_connection.exec_driver_sql(f"DELETE FROM receipt WHERE {its}")
-        assert await batcher.count([Hit(name, 1, "a-key")], 60) == [Counted(1, replayed=False)]
-        other_connection.exec_driver_sql("COMMIT")
+    other_connection.exec_driver_sql("BEGIN")  # as a batch under way
+    keep(other_connection, f"{name}.now", "UTC_TIMESTAMP()", 10)
+    await purge_twice(engine)
+    other_connection.exec_driver_sql("COMMIT")
+    other_connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    other_connection.exec_driver_sql("BEGIN")  # as a purge under way
+    its = f"name = '{name}.now' AND value = 'key-0'"
+    other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE {its}")
+    its = f"writer = {abs(hash(f'{name}.now'))} AND number = 0"
+    other_connection.exec_driver_sql(f"DELETE FROM receipt WHERE {its}")
+    assert await batcher.count([Hit(name, 1, "a-key")], 60) == [Counted(1, replayed=False)]
+    other_connection.exec_driver_sql("COMMIT")
     assert query(count_of(name)) == 1
     assert query(f"SELECT COUNT(*) FROM idempotency_key WHERE name = '{name}.old'") == 0
 
@@ -104,6 +103,7 @@ async def test_a_key_that_is_new_again_stays(
 
 async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
     create_db: Database,
+    proxy: Proxy,
     engine: AsyncEngine,
     other_connection: Connection,
     name: str,
@@ -125,10 +125,9 @@ async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
             await purge(engine, before)
             raise CutError
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
+    async with running_batcher(create_db, **proxy.address) as batcher:
         proxy.watch = watch
-        assert await batcher.hit(name, 1, within=60) == 1
+        assert await batcher.hit(name, within=60) == 1
         assert proxy.watch is None
     assert query(count_of(name)) == 1
     await ago.dispose()

@@ -200,7 +200,7 @@ async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of
 
 
 async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_page_may_take(
-    create_db: Database, name: str
+    create_db: Database, proxy: Proxy, name: str
 ) -> None:
     silent = False
 
@@ -210,7 +210,6 @@ async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_
             silent = True
             await asyncio.Event().wait()
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     async with proxy.open():
         times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 4}
         app = create_app(**{**create_db, **proxy.address, **times})

@@ -69,14 +69,6 @@ class Batcher:
         self._due = math.inf  # when the timer fires: the first deadline of all
         self._task = self._loop.create_task(self._run(), name="batcher")
 
-    async def hit(self, name: str, by: int, within: float) -> int:
-        """Add `by` to the counter; return its count right after that.
-
-        Raises what `count` does.
-        """
-        (counted,) = await self.count((Hit(name, by),), within)
-        return counted.count
-
     async def count(self, hits: Sequence[Hit], within: float) -> list[Counted]:
         """Count from 1 to MAX_HITS hits, all or none; return the number of each, in their order.
 

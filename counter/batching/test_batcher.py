@@ -8,42 +8,37 @@ from collections import Counter
 import pytest
 from sqlalchemy import Connection
 
-from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
 from counter.hits import UnavailableError
-from counter.testing import Query, count_of, running_batcher
+from counter.testing import WITHIN, PatientBatcher, Query, count_of, running_batcher
 from tests.support.serving import free_port
 from throwaway_mysql import Database, Login
 
-WITHIN = 60.0  # seconds
 
-
-async def hits(batcher: Batcher, name: str, number: int) -> list[int]:
+async def hits(batcher: PatientBatcher, name: str, number: int) -> list[int]:
     """Hit a counter so many times at once; return the answers."""
-    return await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for _ in range(number)))
+    return await asyncio.gather(*(batcher.hit(name) for _ in range(number)))
 
 
 async def test_hits_at_once_get_the_numbers_in_their_order(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        assert await hits(batcher, name, 100) == list(range(1, 101))
-        assert await batcher.hit(name, 1_000_000, WITHIN) == 1_000_100
-        answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (5, 1, 7)))
-        assert answers == [1_000_105, 1_000_106, 1_000_113]
+    assert await hits(batcher, name, 100) == list(range(1, 101))
+    assert await batcher.hit(name, 1_000_000) == 1_000_100
+    answers = await asyncio.gather(*(batcher.hit(name, by) for by in (5, 1, 7)))
+    assert answers == [1_000_105, 1_000_106, 1_000_113]
     assert query(count_of(name)) == 1_000_113
 
 
 async def test_hits_at_once_on_many_counters_are_one_batch_or_two(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
     names = [f"{name}.{number}" for number in range(200)]
     random.Random(1).shuffle(names)  # noqa: S311 (no secret)
     before = query("SELECT COUNT(*) FROM receipt")
-    async with running_batcher(create_db) as batcher:
-        for times in (1, 2):
-            answers = await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for name in names))
-            assert answers == [times] * len(names)
+    for times in (1, 2):
+        answers = await asyncio.gather(*(batcher.hit(name) for name in names))
+        assert answers == [times] * len(names)
     assert (
         query(f"SELECT SUM(count) FROM counter WHERE hour != {ALL} AND name LIKE '{name}.%%'")
         == 400
@@ -57,11 +52,11 @@ async def test_writers_side_by_side_give_no_number_twice(
     names = [f"{name}.{number}" for number in range(5)]
     counts: Counter[tuple[str, int]] = Counter()
 
-    async def client(batcher: Batcher, seed: int) -> None:
+    async def client(batcher: PatientBatcher, seed: int) -> None:
         choice = random.Random(seed)  # noqa: S311 (no secret)
         for _ in range(40):
             name = choice.choice(names)
-            counts[name, await batcher.hit(name, 1, WITHIN)] += 1
+            counts[name, await batcher.hit(name)] += 1
 
     async with (
         running_batcher(create_db) as one,
@@ -78,31 +73,29 @@ async def test_writers_side_by_side_give_no_number_twice(
 
 
 async def test_callers_that_have_gone_leave_no_trace(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        tasks = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(9)]
-        await asyncio.sleep(0)  # all wait, none is sent
-        for task in tasks[::2]:
-            task.cancel()
-        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    tasks = [asyncio.create_task(batcher.hit(name)) for _ in range(9)]
+    await asyncio.sleep(0)  # all wait, none is sent
+    for task in tasks[::2]:
+        task.cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert answers[1::2] == [1, 2, 3, 4]
     assert query(count_of(name)) == 4
 
 
 async def test_hits_wait_for_a_locked_row(
-    create_db: Database, other_connection: Connection, name: str, query: Query
+    batcher: PatientBatcher, other_connection: Connection, name: str, query: Query
 ) -> None:
     waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        other_connection.exec_driver_sql("BEGIN")
-        query(f"SELECT count FROM counter WHERE name = '{name}' FOR UPDATE")
-        waiting = asyncio.create_task(hits(batcher, name, 3))
-        while not query(waits):  # noqa: ASYNC110 (only the server knows)
-            await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
-        other_connection.exec_driver_sql("COMMIT")
-        assert await waiting == [2, 3, 4]
+    await batcher.hit(name)
+    other_connection.exec_driver_sql("BEGIN")
+    query(f"SELECT count FROM counter WHERE name = '{name}' FOR UPDATE")
+    waiting = asyncio.create_task(hits(batcher, name, 3))
+    while not query(waits):  # noqa: ASYNC110 (only the server knows)
+        await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
+    other_connection.exec_driver_sql("COMMIT")
+    assert await waiting == [2, 3, 4]
     assert query(count_of(name)) == 4
 
 
@@ -112,21 +105,21 @@ async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
     async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
         start = time.monotonic()
         with pytest.raises(UnavailableError, match="not counted"):
-            await batcher.hit(name, 1, within=0.3)
+            await batcher.hit(name, within=0.3)
         assert time.monotonic() - start < WITHIN / 2
     assert query(count_of(name)) is None
 
 
 async def test_too_many_waiting_hits_are_refused_at_once(create_db: Database, name: str) -> None:
     async with running_batcher(create_db, capacity=10, DB_PORT=free_port()) as batcher:
-        waiting = [asyncio.create_task(batcher.hit(name, 1, 0.5)) for _ in range(10)]
+        waiting = [asyncio.create_task(batcher.hit(name, within=0.5)) for _ in range(10)]
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="Too many"):
-            await batcher.hit(name, 1, WITHIN)
+            await batcher.hit(name)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(answer) for answer in answers} == {UnavailableError}
         with pytest.raises(UnavailableError, match="in time"):  # there is room again
-            await batcher.hit(name, 1, 0.1)
+            await batcher.hit(name, within=0.1)
 
 
 async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_line(
@@ -138,11 +131,11 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
         try:
             async with running_batcher(create_db, DATABASE_NAME=bare) as batcher:
                 answers = await asyncio.gather(
-                    *(batcher.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
+                    *(batcher.hit(name) for _ in range(3)), return_exceptions=True
                 )
                 for _ in range(3):
                     with pytest.raises(UnavailableError, match="alembic upgrade head"):
-                        await batcher.hit(name, 1, WITHIN)
+                        await batcher.hit(name)
             assert all("alembic upgrade head" in str(answer) for answer in answers)
             assert all("not counted" in str(answer) for answer in answers)
             assert caplog.text.count("hits were dropped") == 1
@@ -152,42 +145,39 @@ async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_li
 
 @pytest.mark.parametrize("broken", ["sql.statements", "batch.Batch._slot"])
 async def test_a_fault_reaches_every_waiter_and_ends_nothing(
-    create_db: Database, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
+    batcher: PatientBatcher, name: str, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        with monkeypatch.context() as patch:
-            patch.delattr(f"counter.batching.{broken}")
-            answers = await asyncio.gather(
-                *(batcher.hit(name, 1, WITHIN) for _ in range(3)), return_exceptions=True
-            )
-            assert [type(answer) for answer in answers] == [UnavailableError] * 3
-        assert await batcher.hit(name, 1, WITHIN) == 1
+    with monkeypatch.context() as patch:
+        patch.delattr(f"counter.batching.{broken}")
+        answers = await asyncio.gather(
+            *(batcher.hit(name) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [UnavailableError] * 3
+    assert await batcher.hit(name) == 1
 
 
 async def test_a_fault_after_the_commit_is_not_called_uncounted(
-    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    batcher: PatientBatcher, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        with monkeypatch.context() as patch:
-            patch.delattr("counter.batching.sql.totals")
-            with pytest.raises(UnavailableError, match="may have been counted"):
-                await batcher.hit(name, 1, within=2)
+    await batcher.hit(name)
+    with monkeypatch.context() as patch:
+        patch.delattr("counter.batching.sql.totals")
+        with pytest.raises(UnavailableError, match="may have been counted"):
+            await batcher.hit(name, within=2)
     assert query(count_of(name)) == 2
 
 
 async def test_the_end_writes_what_was_accepted_and_refuses_what_is_new(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        accepted = asyncio.create_task(hits(batcher, name, 50))
-        await asyncio.sleep(0)
-        ending = asyncio.create_task(batcher.close(within=WITHIN))
-        await asyncio.sleep(0)
-        with pytest.raises(UnavailableError, match="shutting down"):
-            await batcher.hit(name, 1, WITHIN)
-        assert await accepted == list(range(1, 51))
-        await ending
+    accepted = asyncio.create_task(hits(batcher, name, 50))
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(batcher.close(within=WITHIN))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError, match="shutting down"):
+        await batcher.hit(name)
+    assert await accepted == list(range(1, 51))
+    await ending
     assert query(count_of(name)) == 50
 
 
@@ -195,7 +185,7 @@ async def test_the_end_does_not_wait_for_a_database_that_is_gone(
     create_db: Database, name: str
 ) -> None:
     async with running_batcher(create_db, DB_PORT=free_port()) as batcher:
-        waiting = asyncio.create_task(batcher.hit(name, 1, WITHIN))
+        waiting = asyncio.create_task(batcher.hit(name))
         await asyncio.sleep(0)
         start = time.monotonic()
         await batcher.close(within=0.2)

@@ -9,7 +9,9 @@ from counter.hits import Hit, UnavailableError
 from counter.testing import (
     BATCH,
     COMMITTED,
+    WITHIN,
     LateBatch,
+    PatientBatcher,
     Query,
     count_of,
     cut_once,
@@ -19,28 +21,22 @@ from counter.testing import (
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database, Login
 
-WITHIN = 60.0  # seconds
-
 
 @pytest.mark.parametrize(
     ("counters", "packet"),
     [*((1, packet) for packet in range(COMMITTED + 1)), *((3, packet) for packet in range(10))],
 )
 async def test_a_connection_cut_at_any_packet_counts_once(
-    create_db: Database, name: str, query: Query, counters: int, packet: int
+    proxy: Proxy, proxied: PatientBatcher, name: str, query: Query, counters: int, packet: int
 ) -> None:
     names = [f"{name}.{number}" for number in range(counters)]
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        for name in names:
-            await batcher.hit(name, 1, WITHIN)
-        matches = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
-        proxy.watch = cut_once(matches, cut := asyncio.Event())
-        for count in (2, 3):
-            assert await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for name in names)) == [
-                count
-            ] * len(names)
-        assert cut.is_set()
+    for name in names:
+        await proxied.hit(name)
+    matches = nth_answer(packet) if packet else lambda data, up: up and BATCH in data
+    proxy.watch = cut_once(matches, cut := asyncio.Event())
+    for count in (2, 3):
+        assert await asyncio.gather(*(proxied.hit(name) for name in names)) == [count] * len(names)
+    assert cut.is_set()
     for name in names:
         assert query(count_of(name)) == 3
 
@@ -51,7 +47,8 @@ COMMIT = b"\x03COMMIT"  # as a query of its own
 @pytest.mark.parametrize("to_server", [True, False], ids=["COMMIT", "its answer"])
 @pytest.mark.parametrize("counters", [1, 3])
 async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
-    create_db: Database,
+    proxy: Proxy,
+    proxied: PatientBatcher,
     name: str,
     query: Query,
     monkeypatch: pytest.MonkeyPatch,
@@ -71,13 +68,11 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
             cuts += 1
             raise CutError
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        proxy.watch = watch
-        for count in (1, 2, 3):
-            hits = [Hit(name, 1, f"key.{count}") for name in names]
-            numbers = await batcher.count(hits, WITHIN)
-            assert [number.count for number in numbers] == [count] * counters
+    proxy.watch = watch
+    for count in (1, 2, 3):
+        hits = [Hit(name, 1, f"key.{count}") for name in names]
+        numbers = await proxied.count(hits)
+        assert [number.count for number in numbers] == [count] * counters
     assert cuts == counters
     assert [packet for packet in batches if BATCH in packet and b";" in packet] == []
     for name in names:
@@ -85,81 +80,74 @@ async def test_on_galera_each_statement_goes_alone_and_a_cut_commit_counts_once(
 
 
 async def test_a_batch_that_comes_in_late_is_not_counted_again(
-    create_db: Database, name: str, query: Query
+    create_db: Database, proxy: Proxy, name: str, query: Query
 ) -> None:
     first = LateBatch(answer=b"Duplicate entry")
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+    async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
         proxy.watch = first.watch
-        assert await batcher.hit(name, 1, WITHIN) == 1  # by a second connection
+        assert await batcher.hit(name) == 1  # by a second connection
         first.late.set()
         await asyncio.wait_for(first.through.wait(), WITHIN)
-        assert await batcher.hit(name, 1, WITHIN) == 2
+        assert await batcher.hit(name) == 2
     assert query(count_of(name)) == 2
 
 
 async def test_receipts_go_but_for_those_in_doubt(
-    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, proxied: PatientBatcher, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.writer.RECEIPTS", 5)
     before = query("SELECT COUNT(*) FROM receipt")
     others = query("SELECT COUNT(*) FROM receipt WHERE number = 21")
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        for count in range(1, 21):
-            assert await batcher.hit(name, 1, WITHIN) == count
-        assert query("SELECT COUNT(*) FROM receipt") - before <= 6
-        proxy.watch = cut_once(lambda data, up: up and BATCH in data)
-        for count in range(21, 41):
-            assert await batcher.hit(name, 1, WITHIN) == count
+    for count in range(1, 21):
+        assert await proxied.hit(name) == count
+    assert query("SELECT COUNT(*) FROM receipt") - before <= 6
+    proxy.watch = cut_once(lambda data, up: up and BATCH in data)
+    for count in range(21, 41):
+        assert await proxied.hit(name) == count
     assert query("SELECT COUNT(*) FROM receipt WHERE number = 21") == others + 1
     assert query("SELECT COUNT(*) FROM receipt") - before <= 12
 
 
 async def test_a_hit_without_an_answer_may_have_been_counted_and_says_so(
-    create_db: Database, name: str, query: Query
+    create_db: Database, proxy: Proxy, name: str, query: Query
 ) -> None:
     async def watch(_: bytes, to_server: bool) -> None:  # noqa: FBT001
         if not to_server:
             await asyncio.Event().wait()
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
-        await batcher.hit(name, 1, WITHIN)
+    async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
+        await batcher.hit(name)
         proxy.watch = watch
         with pytest.raises(UnavailableError, match="may have been counted"):
-            await batcher.hit(name, 1, within=2)
+            await batcher.hit(name, within=2)
         proxy.watch = None
     assert query(count_of(name)) == 2
 
 
 async def test_a_connection_that_the_server_ended_is_replaced_before_the_next_hit(
-    create_db: Database, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
+    batcher: PatientBatcher, mysql_server: Login, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        connection = batcher._writer._connection  # noqa: SLF001 (whose end is awaited)
-        with mysql_server.connect() as root, root.cursor() as cursor:
-            cursor.execute("KILL %s", (connection.thread_id(),))
-        async with asyncio.timeout(WITHIN):
-            while not connection._reader.eof_received:  # noqa: ASYNC110, SLF001
-                await asyncio.sleep(0)
-        assert await batcher.hit(name, 1, WITHIN) == 2
+    await batcher.hit(name)
+    connection = batcher._writer._connection  # noqa: SLF001 (whose end is awaited)
+    with mysql_server.connect() as root, root.cursor() as cursor:
+        cursor.execute("KILL %s", (connection.thread_id(),))
+    async with asyncio.timeout(WITHIN):
+        while not connection._reader.eof_received:  # noqa: ASYNC110, SLF001
+            await asyncio.sleep(0)
+    assert await batcher.hit(name) == 2
     assert caplog.text == ""
 
 
 async def test_an_answer_from_the_receipt_leaves_no_transaction_open(
-    create_db: Database, name: str, other_connection: Connection
+    proxy: Proxy, proxied: PatientBatcher, name: str, other_connection: Connection
 ) -> None:
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        proxy.watch = cut_once(nth_answer(COMMITTED))
-        assert await batcher.hit(name, 1, WITHIN) == 1
-        other_connection.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
+    proxy.watch = cut_once(nth_answer(COMMITTED))
+    assert await proxied.hit(name) == 1
+    other_connection.exec_driver_sql("ALTER TABLE receipt COMMENT = 'nobody holds it'")
 
 
 async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
-    create_db: Database, other_connection: Connection, name: str
+    create_db: Database, proxy: Proxy, other_connection: Connection, name: str
 ) -> None:
     gone = asyncio.Event()
 
@@ -169,13 +157,12 @@ async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
             gone.set()
             raise CutError
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     try:
-        async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-            await batcher.hit(name, 1, WITHIN)
+        async with running_batcher(create_db, **proxy.address) as batcher:
+            await batcher.hit(name)
             proxy.watch = watch
             with pytest.raises(UnavailableError, match="may have been counted"):
-                await batcher.hit(name, 1, WITHIN)
+                await batcher.hit(name)
     finally:
         if gone.is_set():
             other_connection.exec_driver_sql("RENAME TABLE receipt_elsewhere TO receipt")

@@ -7,11 +7,18 @@ from sqlalchemy import Connection
 
 from counter.batching.sql import ALL
 from counter.hits import MAX_COUNT, CountLimitError, Hit
-from counter.testing import BATCH, LateBatch, Query, count_of, cut_once, running_batcher
+from counter.testing import (
+    BATCH,
+    WITHIN,
+    LateBatch,
+    PatientBatcher,
+    Query,
+    count_of,
+    cut_once,
+    running_batcher,
+)
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
-
-WITHIN = 60.0  # seconds
 
 
 def start(connection: Connection, name: str, count: int) -> None:
@@ -21,44 +28,41 @@ def start(connection: Connection, name: str, count: int) -> None:
 
 
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
-    create_db: Database, name: str, query: Query, other_connection: Connection
+    create_db: Database, proxy: Proxy, name: str, query: Query, other_connection: Connection
 ) -> None:
     """Only the number that it came under tells that it is not to be counted."""
     keyed = Hit(f"{name}.keyed", 1, "old")
     first = LateBatch()  # whose answer says that it has locked the counters
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+    async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
         async with running_batcher(create_db) as other:
-            await other.count([keyed], WITHIN)
+            await other.count([keyed])
         proxy.watch = first.watch
         (number,), (replay,) = await asyncio.gather(
-            batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
+            batcher.count([Hit(name)]), batcher.count([keyed])
         )
         assert (number.count, replay.replayed) == (1, True)
         other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{keyed.name}'")
         first.late.set()
         await asyncio.wait_for(first.through.wait(), WITHIN)
-        assert await batcher.hit(name, 1, WITHIN) == 2
+        assert await batcher.hit(name) == 2
     assert query(count_of(keyed.name)) == 1
 
 
 async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
-    create_db: Database, name: str, other_connection: Connection
+    proxy: Proxy, proxied: PatientBatcher, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
     start(other_connection, full, MAX_COUNT)
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
-        refused, count = await asyncio.gather(
-            batcher.hit(full, 1, WITHIN), batcher.hit(name, 1, WITHIN), return_exceptions=True
-        )
+    proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
+    refused, count = await asyncio.gather(
+        proxied.hit(full), proxied.hit(name), return_exceptions=True
+    )
     assert isinstance(refused, CountLimitError)
     assert count == 1
 
 
 async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_be_now(
-    create_db: Database, name: str, query: Query, other_connection: Connection
+    create_db: Database, proxy: Proxy, name: str, query: Query, other_connection: Connection
 ) -> None:
     """The first packet comes in between the question for its receipt and the second."""
     start(other_connection, name, MAX_COUNT - 3)
@@ -74,17 +78,16 @@ async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_b
         elif not to_server and late.is_set():
             asked.set()  # what the first packet was answered
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, limit=1, **proxy.address) as batcher:
+    async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
         proxy.watch = watch
-        answers = await asyncio.gather(*(batcher.hit(name, by, WITHIN) for by in (1, 2)))
+        answers = await asyncio.gather(*(batcher.hit(name, by) for by in (1, 2)))
         assert answers == [MAX_COUNT - 2, MAX_COUNT]
     assert query(count_of(name)) == MAX_COUNT
 
 
 @pytest.mark.parametrize("cut", ["fence", "answer"])
 async def test_a_fence_that_was_cut_off_is_made_again(
-    create_db: Database, name: str, query: Query, cut: str
+    proxy: Proxy, proxied: PatientBatcher, name: str, query: Query, cut: str
 ) -> None:
     keyed = Hit(f"{name}.keyed", 1, "old")
     fence = b"ON DUPLICATE KEY UPDATE number"
@@ -95,28 +98,25 @@ async def test_a_fence_that_was_cut_off_is_made_again(
         asked, fenced = fenced, fence in packet
         return fenced if cut == "fence" else asked and not to_server
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        await batcher.count([keyed], WITHIN)
-        lost, done = asyncio.Event(), asyncio.Event()
-        cut_batch = cut_once(lambda packet, up: up and BATCH in packet, lost)
-        cut_fence = cut_once(matches, done)
+    await proxied.count([keyed])
+    lost, done = asyncio.Event(), asyncio.Event()
+    cut_batch = cut_once(lambda packet, up: up and BATCH in packet, lost)
+    cut_fence = cut_once(matches, done)
 
-        async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
-            await (cut_fence if lost.is_set() else cut_batch)(packet, to_server)
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        await (cut_fence if lost.is_set() else cut_batch)(packet, to_server)
 
-        proxy.watch = watch
-        (number,), (replay,) = await asyncio.gather(
-            batcher.count([Hit(name)], WITHIN), batcher.count([keyed], WITHIN)
-        )
-        assert done.is_set()
+    proxy.watch = watch
+    (number,), (replay,) = await asyncio.gather(proxied.count([Hit(name)]), proxied.count([keyed]))
+    assert done.is_set()
     assert (number.count, replay.count, replay.replayed) == (1, 1, True)
     assert query(count_of(name)) == query(count_of(keyed.name)) == 1
 
 
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_once(
-    create_db: Database,
+    proxy: Proxy,
+    proxied: PatientBatcher,
     name: str,
     query: Query,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,20 +124,18 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
 ) -> None:
     """A server that breaks off what is under way to start anew may have other settings then."""
     names = [f"{name}.{number}" for number in range(20)]
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        await batcher.hit(name, 1, WITHIN)
+    await proxied.hit(name)
 
-        async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
-            if committed and not to_server:
-                while query(count_of(names[-1])) != 1:  # noqa: ASYNC110
-                    await asyncio.sleep(0)
-            if not to_server or (BATCH in packet and not committed):
-                proxy.watch = None
-                monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
-                raise CutError
+    async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
+        if committed and not to_server:
+            while query(count_of(names[-1])) != 1:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        if not to_server or (BATCH in packet and not committed):
+            proxy.watch = None
+            monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
+            raise CutError
 
-        proxy.watch = watch
-        counts = await asyncio.gather(*(batcher.hit(each, 1, WITHIN) for each in names))
+    proxy.watch = watch
+    counts = await asyncio.gather(*(proxied.hit(each) for each in names))
     assert counts == [1] * len(names)
     assert [query(count_of(each)) for each in names] == counts

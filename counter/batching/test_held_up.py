@@ -7,15 +7,12 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection
 
-from counter.batching.batch import Batch
 from counter.batching.sql import ADD, ALL, HOUR, NOW
-from counter.batching.writer import LockedError, Writer
 from counter.hits import MAX_HITS, Hit, RefusedHitError, TooManyHitsError, UnavailableError
-from counter.testing import Query, count_of, running_batcher
+from counter.testing import PatientBatcher, Query, count_of, running_batcher
 from tests.support.serving import free_port
 from throwaway_mysql import Database
 
-WITHIN = 60.0  # seconds
 ROUNDS = 40
 
 LOCKS = {
@@ -28,7 +25,7 @@ LOCKS = {
 
 @pytest.mark.parametrize("lock", LOCKS)
 async def test_a_locked_counter_holds_up_no_other(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     query: Query,
     other_connection: Connection,
@@ -38,21 +35,20 @@ async def test_a_locked_counter_holds_up_no_other(
     monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.5)
     locked = f"{name}.locked"
     before = 0 if lock == "new" else 1
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        if before:
-            await batcher.hit(locked, 1, WITHIN)
-        other_connection.exec_driver_sql("BEGIN")
-        statement = LOCKS[lock].format(ALL=ALL, HOUR=HOUR, NOW=NOW, name=locked)
-        other_connection.exec_driver_sql(statement.replace("%", "%%"))
-        waiting = []
-        for count in range(2, ROUNDS + 2):  # had each a second to wait, the first would be late
-            waiting.append(asyncio.create_task(batcher.hit(locked, 1, WITHIN)))
-            assert await batcher.hit(name, 1, WITHIN) == count
-        assert not any(task.done() for task in waiting)
-        other_connection.exec_driver_sql("ROLLBACK")
-        counts = await asyncio.gather(*waiting)
-        assert sorted(counts) == list(range(before + 1, before + ROUNDS + 1))
+    await batcher.hit(name)
+    if before:
+        await batcher.hit(locked)
+    other_connection.exec_driver_sql("BEGIN")
+    statement = LOCKS[lock].format(ALL=ALL, HOUR=HOUR, NOW=NOW, name=locked)
+    other_connection.exec_driver_sql(statement.replace("%", "%%"))
+    waiting = []
+    for count in range(2, ROUNDS + 2):  # had each a second to wait, the first would be late
+        waiting.append(asyncio.create_task(batcher.hit(locked)))
+        assert await batcher.hit(name) == count
+    assert not any(task.done() for task in waiting)
+    other_connection.exec_driver_sql("ROLLBACK")
+    counts = await asyncio.gather(*waiting)
+    assert sorted(counts) == list(range(before + 1, before + ROUNDS + 1))
     assert query(count_of(name)) == ROUNDS + 1
     assert query(count_of(locked)) == before + ROUNDS
 
@@ -62,45 +58,17 @@ async def test_a_locked_counter_holds_up_no_other_where_an_attempt_is_shorter_th
 ) -> None:
     locked = f"{name}.locked"
     async with running_batcher(create_db, limit=0.7) as batcher:
-        await batcher.hit(locked, 1, WITHIN)
+        await batcher.hit(locked)
         other_connection.exec_driver_sql("BEGIN")
         other_connection.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
         both = [Hit(locked), Hit(name)]
-        waiting = [asyncio.create_task(batcher.count(both, WITHIN))]
+        waiting = [asyncio.create_task(batcher.count(both))]
         for count in range(1, 11):
-            waiting.append(asyncio.create_task(batcher.count(both, WITHIN)))
-            assert await batcher.hit(name, 1, WITHIN) == count
+            waiting.append(asyncio.create_task(batcher.count(both)))
+            assert await batcher.hit(name) == count
         other_connection.exec_driver_sql("ROLLBACK")
         answers = await asyncio.gather(*waiting)
     assert sorted(first.count for first, _ in answers) == list(range(2, 13))
-
-
-async def test_a_request_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
-    create_db: Database, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.1)
-    blocked: list[int] = []  # how many requests each batch had that waited for a lock
-    write = Writer.write
-
-    async def watched(writer: Writer, batch: Batch) -> dict[str, int]:
-        try:
-            return await write(writer, batch)
-        except LockedError:
-            blocked.append(len(batch.requests))
-            raise
-
-    monkeypatch.setattr(Writer, "write", watched)
-    new = f"{name}.new"
-    async with running_batcher(create_db) as batcher:
-        other_connection.exec_driver_sql("BEGIN")
-        other_connection.exec_driver_sql(LOCKS["new"].format(ALL=ALL, NOW=NOW, name=new))
-        waiting = asyncio.create_task(batcher.hit(new, 1, WITHIN))
-        async with asyncio.timeout(WITHIN):
-            while blocked[-2:] != [1, 1]:
-                await asyncio.gather(*(batcher.hit(name, 1, WITHIN) for _ in range(2)))
-        other_connection.exec_driver_sql("ROLLBACK")
-        assert await waiting == 1
-    assert set(blocked[blocked.index(1) :]) == {1}
 
 
 async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_room(
@@ -108,18 +76,18 @@ async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_r
 ) -> None:
     locked = f"{name}.locked"
     async with running_batcher(create_db, capacity=30) as batcher:
-        await batcher.hit(locked, 1, WITHIN)
+        await batcher.hit(locked)
         other_connection.exec_driver_sql("BEGIN")
         other_connection.exec_driver_sql(LOCKS["its count"].format(ALL=ALL, name=locked))
-        first = asyncio.create_task(batcher.hit(locked, 1, 0.1))
-        assert await batcher.hit(name, 1, WITHIN) == 1
+        first = asyncio.create_task(batcher.hit(locked, within=0.1))
+        assert await batcher.hit(name) == 1
         with pytest.raises(UnavailableError, match=r"counted\."):
             await first
-        waiting = [asyncio.create_task(batcher.hit(locked, 1, WITHIN)) for _ in range(30)]
-        assert await batcher.hit(name, 1, WITHIN) == 2
+        waiting = [asyncio.create_task(batcher.hit(locked)) for _ in range(30)]
+        assert await batcher.hit(name) == 2
         with pytest.raises(UnavailableError, match="Too many"):
-            await batcher.hit(locked, 1, WITHIN)
-        late = [asyncio.create_task(batcher.hit(name, 1, WITHIN)) for _ in range(20)]
+            await batcher.hit(locked)
+        late = [asyncio.create_task(batcher.hit(name)) for _ in range(20)]
         await asyncio.gather(*late)
         other_connection.exec_driver_sql("ROLLBACK")
         await asyncio.gather(*waiting)
@@ -141,50 +109,45 @@ def trigger(connection: Connection, event: str, condition: str) -> Iterator[None
 
 
 async def test_what_a_trigger_refuses_fails_at_once_and_alone(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     query: Query,
     other_connection: Connection,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refused = f"{name}.refused"
-    async with running_batcher(create_db) as batcher:
-        with trigger(other_connection, "INSERT", f"NEW.name = '{refused}'"):
-            answers = await asyncio.gather(
-                *(
-                    batcher.hit(refused if number % 5 == 0 else name, 1, WITHIN)
-                    for number in range(50)
-                ),
-                return_exceptions=True,
-            )
-            for count in range(41, 61):
-                assert await batcher.hit(name, 1, WITHIN) == count
-                with pytest.raises(RefusedHitError, match="refuses"):
-                    await batcher.hit(refused, 1, WITHIN)
-            connection = batcher._writer._connection  # noqa: SLF001 (it stays, though under a
-            assert await batcher.hit(name, 1, WITHIN) == 61  # trigger no statement brings a count)
-            assert batcher._writer._connection is connection  # noqa: SLF001
-        assert sum(isinstance(answer, RefusedHitError) for answer in answers) == 10
-        assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
-        assert await batcher.hit(refused, 1, WITHIN) == 1  # as soon as it is let
-        before = query("SELECT COUNT(*) FROM receipt")
-        await asyncio.gather(*(batcher.hit(refused, 1, WITHIN) for _ in range(20)))
-        assert query("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
+    with trigger(other_connection, "INSERT", f"NEW.name = '{refused}'"):
+        answers = await asyncio.gather(
+            *(batcher.hit(refused if number % 5 == 0 else name) for number in range(50)),
+            return_exceptions=True,
+        )
+        for count in range(41, 61):
+            assert await batcher.hit(name) == count
+            with pytest.raises(RefusedHitError, match="refuses"):
+                await batcher.hit(refused)
+        connection = batcher._writer._connection  # noqa: SLF001 (it stays, though under a
+        assert await batcher.hit(name) == 61  # trigger no statement brings a count)
+        assert batcher._writer._connection is connection  # noqa: SLF001
+    assert sum(isinstance(answer, RefusedHitError) for answer in answers) == 10
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
+    assert await batcher.hit(refused) == 1  # as soon as it is let
+    before = query("SELECT COUNT(*) FROM receipt")
+    await asyncio.gather(*(batcher.hit(refused) for _ in range(20)))
+    assert query("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
     assert query(count_of(name)) == 61
     assert caplog.text.count("not that one") == 1
 
 
 async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone(
-    create_db: Database, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
+    batcher: PatientBatcher, name: str, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 16384")
     long = [Hit(f"{name}.{number}", 1, f"key-{number}") for number in range(MAX_HITS)]
-    async with running_batcher(create_db) as batcher:
-        refused, *counts = await asyncio.gather(
-            batcher.count(long, WITHIN),
-            *(batcher.hit(f"{name}.few.{number}", 1, WITHIN) for number in range(300)),
-            return_exceptions=True,
-        )
+    refused, *counts = await asyncio.gather(
+        batcher.count(long),
+        *(batcher.hit(f"{name}.few.{number}") for number in range(300)),
+        return_exceptions=True,
+    )
     assert isinstance(refused, TooManyHitsError)
     assert counts == [1] * 300  # though they, too, are too long together
     assert query(f"SELECT COUNT(*) FROM counter WHERE name = '{name}.1'") == 0
@@ -198,7 +161,7 @@ async def test_a_flood_of_large_requests_leaves_single_hits_their_room(
         waiting = [asyncio.create_task(batcher.count(large, 1)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="Too many"):
-            await batcher.count(large, WITHIN)
-        single = asyncio.create_task(batcher.hit(name, 1, 1))
+            await batcher.count(large)
+        single = asyncio.create_task(batcher.hit(name, within=1))
         answers = await asyncio.gather(*waiting, single, return_exceptions=True)
     assert all("in time" in str(answer) for answer in answers)

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import Connection
 
 from counter.batching.batch import Batch
-from counter.batching.batcher import Batcher
 from counter.batching.sql import ALL
 from counter.batching.writer import Writer
 from counter.hits import (
@@ -18,55 +17,51 @@ from counter.hits import (
     ReusedKeyError,
     UnavailableError,
 )
-from counter.testing import BATCH, Query, count_of, running_batcher
+from counter.testing import BATCH, PatientBatcher, Query, count_of, running_batcher
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
 
-WITHIN = 60.0  # seconds
 EVERY_SIGN = "".join(map(chr, range(0x21, 0x7F)))
 
 
-async def keyed(batcher: Batcher, name: str, key: str, by: int = 1) -> Counted:
+async def keyed(batcher: PatientBatcher, name: str, key: str, by: int = 1) -> Counted:
     """Hit a counter with a key."""
-    (number,) = await batcher.count([Hit(name, by, key)], WITHIN)
+    (number,) = await batcher.count([Hit(name, by, key)])
     return number
 
 
 async def test_a_repeat_is_answered_the_same_and_counts_nothing(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        assert await keyed(batcher, name, "a", 5) == Counted(5, replayed=False)
-        assert await keyed(batcher, name, "b", 2) == Counted(7, replayed=False)
-        assert await batcher.hit(name, 1, WITHIN) == 8
-        assert await keyed(batcher, name, "a", 5) == Counted(5, replayed=True)
-        assert await keyed(batcher, name, "b", 2) == Counted(7, replayed=True)
-        assert await keyed(batcher, f"{name}.other", "a") == Counted(1, replayed=False)
+    assert await keyed(batcher, name, "a", 5) == Counted(5, replayed=False)
+    assert await keyed(batcher, name, "b", 2) == Counted(7, replayed=False)
+    assert await batcher.hit(name) == 8
+    assert await keyed(batcher, name, "a", 5) == Counted(5, replayed=True)
+    assert await keyed(batcher, name, "b", 2) == Counted(7, replayed=True)
+    assert await keyed(batcher, f"{name}.other", "a") == Counted(1, replayed=False)
     assert query(count_of(name)) == 8
 
 
 async def test_keys_may_have_every_visible_sign_and_differ_by_case(
-    create_db: Database, name: str
+    batcher: PatientBatcher, name: str
 ) -> None:
     keys = [EVERY_SIGN[:64], EVERY_SIGN[-64:], "'", "\\", "\\'", "a", "A", "a;b", "%s", "--"]
-    async with running_batcher(create_db) as batcher:
-        for replayed in (False, True):
-            for count, key in enumerate(keys, 1):
-                assert await keyed(batcher, name, key) == Counted(count, replayed)
+    for replayed in (False, True):
+        for count, key in enumerate(keys, 1):
+            assert await keyed(batcher, name, key) == Counted(count, replayed)
 
 
 async def test_a_key_with_another_by_is_refused_alone(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
-    async with running_batcher(create_db) as batcher:
-        await keyed(batcher, name, "a", 5)
-        answers = await asyncio.gather(
-            keyed(batcher, name, "a", 6),  # known to the database
-            keyed(batcher, name, "b", 1),
-            keyed(batcher, name, "b", 2),  # known to the batch
-            batcher.hit(name, 1, WITHIN),
-            return_exceptions=True,
-        )
+    await keyed(batcher, name, "a", 5)
+    answers = await asyncio.gather(
+        keyed(batcher, name, "a", 6),  # known to the database
+        keyed(batcher, name, "b", 1),
+        keyed(batcher, name, "b", 2),  # known to the batch
+        batcher.hit(name),
+        return_exceptions=True,
+    )
     assert isinstance(answers[0], ReusedKeyError)
     assert isinstance(answers[2], ReusedKeyError)
     assert answers[1] == Counted(6, replayed=False)
@@ -95,7 +90,7 @@ async def test_repeats_at_once_count_once(create_db: Database, name: str, query:
 
 
 async def test_repeats_at_once_are_known_in_few_batches(
-    create_db: Database, name: str, monkeypatch: pytest.MonkeyPatch
+    batcher: PatientBatcher, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[Batch] = []
     write = Writer.write
@@ -105,38 +100,36 @@ async def test_repeats_at_once_are_known_in_few_batches(
         return await write(writer, batch)
 
     monkeypatch.setattr(Writer, "write", watch)
-    async with running_batcher(create_db) as batcher:
-        hits = [[Hit(name, 1, f"key-{number}")] for number in range(500)]
-        first = await asyncio.gather(*(batcher.count(hit, WITHIN) for hit in hits))
-        batches.clear()
-        for _ in range(2):
-            again = await asyncio.gather(*(batcher.count(hit, WITHIN) for hit in hits))
-            assert [number.count for (number,) in again] == [n.count for (n,) in first]
+    hits = [[Hit(name, 1, f"key-{number}")] for number in range(500)]
+    first = await asyncio.gather(*(batcher.count(hit) for hit in hits))
+    batches.clear()
+    for _ in range(2):
+        again = await asyncio.gather(*(batcher.count(hit) for hit in hits))
+        assert [number.count for (number,) in again] == [n.count for (n,) in first]
     assert len(batches) == 2
 
 
-async def test_new_hits_do_not_wait_for_a_storm_of_repeats(create_db: Database, name: str) -> None:
-    async with running_batcher(create_db) as batcher:
-        await asyncio.gather(*(keyed(batcher, name, f"old-{number}") for number in range(20)))
-        over = asyncio.Event()
+async def test_new_hits_do_not_wait_for_a_storm_of_repeats(
+    batcher: PatientBatcher, name: str
+) -> None:
+    await asyncio.gather(*(keyed(batcher, name, f"old-{number}") for number in range(20)))
+    over = asyncio.Event()
 
-        async def repeat(number: int) -> None:
-            while not over.is_set():
-                assert (await keyed(batcher, name, f"old-{number}")).replayed
+    async def repeat(number: int) -> None:
+        while not over.is_set():
+            assert (await keyed(batcher, name, f"old-{number}")).replayed
 
-        storm = [asyncio.create_task(repeat(number)) for number in range(20)]
-        for number in range(1, 51):
-            assert await keyed(batcher, name, f"new-{number}") == Counted(
-                20 + number, replayed=False
-            )
-        over.set()
-        await asyncio.gather(*storm)
+    storm = [asyncio.create_task(repeat(number)) for number in range(20)]
+    for number in range(1, 51):
+        assert await keyed(batcher, name, f"new-{number}") == Counted(20 + number, replayed=False)
+    over.set()
+    await asyncio.gather(*storm)
 
 
 @pytest.mark.parametrize("counters", [1, 3])
 @pytest.mark.parametrize("at", ["packet", "answer"])
 async def test_a_key_counts_once_over_a_lost_connection(
-    create_db: Database, name: str, query: Query, counters: int, at: str
+    proxy: Proxy, proxied: PatientBatcher, name: str, query: Query, counters: int, at: str
 ) -> None:
     sent = cut = False
 
@@ -148,19 +141,17 @@ async def test_a_key_counts_once_over_a_lost_connection(
             raise CutError
 
     names = [f"{name}.{number}" for number in range(counters)]
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        proxy.watch = watch
-        hits = [Hit(name, 3, "key") for name in names]
-        assert [number.count for number in await batcher.count(hits, WITHIN)] == [3] * counters
-        assert cut
-        assert await batcher.count(hits, WITHIN) == [Counted(3, replayed=True)] * counters
+    proxy.watch = watch
+    hits = [Hit(name, 3, "key") for name in names]
+    assert [number.count for number in await proxied.count(hits)] == [3] * counters
+    assert cut
+    assert await proxied.count(hits) == [Counted(3, replayed=True)] * counters
     for name in names:
         assert query(count_of(name)) == 3
 
 
 async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
-    create_db: Database, name: str, query: Query
+    create_db: Database, proxy: Proxy, name: str, query: Query
 ) -> None:
     """The first packet never comes; before the second, somebody else counts the key."""
     lost, theirs = asyncio.Event(), asyncio.Event()
@@ -172,14 +163,12 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
         if lost.is_set():
             await theirs.wait()
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
     async with (
-        proxy.open(),
         running_batcher(create_db, **proxy.address) as ours,
         running_batcher(create_db) as other,
     ):
         proxy.watch = watch
-        waiting = asyncio.gather(keyed(ours, name, "key", 4), ours.hit(name, 1, WITHIN))
+        waiting = asyncio.gather(keyed(ours, name, "key", 4), ours.hit(name))
         await lost.wait()
         assert await keyed(other, name, "key", 4) == Counted(4, replayed=False)
         theirs.set()
@@ -190,25 +179,24 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
 
 
 async def test_a_request_is_counted_whole_or_not_at_all(
-    create_db: Database, name: str, query: Query, other_connection: Connection
+    batcher: PatientBatcher, name: str, query: Query, other_connection: Connection
 ) -> None:
     full = MAX_COUNT
     other_connection.exec_driver_sql(
         f"INSERT INTO counter VALUES ({ALL}, '{name}.full', {full}, {full}, NOW(), NOW())"
     )
-    async with running_batcher(create_db) as batcher:
-        await keyed(batcher, name, "a", 5)
-        for bad in (Hit(f"{name}.full"), Hit(name, 6, "a")):
-            answers = await asyncio.gather(
-                batcher.count([Hit(name), Hit(name, 2, "c"), bad], WITHIN),
-                batcher.hit(f"{name}.beside", 1, WITHIN),
-                return_exceptions=True,
-            )
-            assert isinstance(answers[0], CountLimitError | ReusedKeyError)
-            assert isinstance(answers[1], int)
-        request = [Hit(name), Hit(name, 5, "a"), Hit(name, 2, "c"), Hit(f"{name}.new", 9)]
-        assert await batcher.count(request, WITHIN) == results((6, 0), (5, 1), (8, 0), (9, 0))
-        assert await batcher.count(request, WITHIN) == results((9, 0), (5, 1), (8, 1), (18, 0))
+    await keyed(batcher, name, "a", 5)
+    for bad in (Hit(f"{name}.full"), Hit(name, 6, "a")):
+        answers = await asyncio.gather(
+            batcher.count([Hit(name), Hit(name, 2, "c"), bad]),
+            batcher.hit(f"{name}.beside"),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[0], CountLimitError | ReusedKeyError)
+        assert isinstance(answers[1], int)
+    request = [Hit(name), Hit(name, 5, "a"), Hit(name, 2, "c"), Hit(f"{name}.new", 9)]
+    assert await batcher.count(request) == results((6, 0), (5, 1), (8, 0), (9, 0))
+    assert await batcher.count(request) == results((9, 0), (5, 1), (8, 1), (18, 0))
     assert query(count_of(name)) == 9
 
 
@@ -218,20 +206,19 @@ def results(*pairs: tuple[int, int]) -> Sequence[Counted]:
 
 
 async def test_a_request_of_the_most_hits_is_one_batch(
-    create_db: Database, name: str, query: Query
+    batcher: PatientBatcher, name: str, query: Query
 ) -> None:
     request = [Hit(f"{name}.{number:03}.{'x' * 30}", 1, f"{number:064}") for number in range(1000)]
-    async with running_batcher(create_db) as batcher:
-        before = query("SELECT COUNT(*) FROM receipt")
-        for replayed in (False, True):
-            assert await batcher.count(request, WITHIN) == [Counted(1, replayed)] * 1000
-        assert query("SELECT COUNT(*) FROM receipt") == before + 1
-        with pytest.raises(ValueError, match="from 1 to 1000 hits"):
-            await batcher.count([*request, Hit(name)], WITHIN)
-        with pytest.raises(ValueError, match="from 1 to 1000 hits"):
-            await batcher.count([], WITHIN)
-        with pytest.raises(ValueError, match="each key once"):
-            await batcher.count([Hit(name, 1, "a"), Hit(name, 1, "a")], WITHIN)
+    before = query("SELECT COUNT(*) FROM receipt")
+    for replayed in (False, True):
+        assert await batcher.count(request) == [Counted(1, replayed)] * 1000
+    assert query("SELECT COUNT(*) FROM receipt") == before + 1
+    with pytest.raises(ValueError, match="from 1 to 1000 hits"):
+        await batcher.count([*request, Hit(name)])
+    with pytest.raises(ValueError, match="from 1 to 1000 hits"):
+        await batcher.count([])
+    with pytest.raises(ValueError, match="each key once"):
+        await batcher.count([Hit(name, 1, "a"), Hit(name, 1, "a")])
     assert (
         query(f"SELECT COUNT(*) FROM counter WHERE hour = {ALL} AND name LIKE '{name}.%%'") == 1000
     )
@@ -242,8 +229,8 @@ async def test_the_capacity_counts_the_hits_of_requests(create_db: Database, nam
         waiting = asyncio.create_task(batcher.count([Hit(name)] * 9, 0.3))
         await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="Too many"):
-            await batcher.count([Hit(name)] * 2, WITHIN)
+            await batcher.count([Hit(name)] * 2)
         with pytest.raises(UnavailableError, match="in time"):
-            await batcher.hit(name, 1, 0.1)
+            await batcher.hit(name, within=0.1)
         with pytest.raises(UnavailableError, match="in time"):
             await waiting

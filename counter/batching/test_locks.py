@@ -12,12 +12,10 @@ from counter.batching.locks import LockState
 from counter.batching.sql import ADD, ALL, NOW
 from counter.batching.writer import LockedError, Writer
 from counter.hits import Hit
-from counter.testing import running_batcher
+from counter.testing import WITHIN, PatientBatcher
 from tests.support.databases import connected
 from tests.support.proxy import Proxy
 from throwaway_mysql import Database
-
-WITHIN = 60.0  # seconds
 
 HeldUp = asyncio.Queue[tuple[set[str], set[str]]]
 
@@ -61,32 +59,31 @@ def lock_new(connection: Connection, name: str) -> None:
 
 
 async def test_a_counter_that_others_count_on_is_tried_again_though_it_is_always_locked(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     other_connection: Connection,
     rival: Connection,
     held_up: HeldUp,
 ) -> None:
     """Many processes hold it by turns, each for a moment: to wait helps, to look does not."""
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        lock(other_connection, name)
-        waiting = asyncio.create_task(batcher.hit(name, 1, WITHIN))
-        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({name}, {name})
-        other_connection.exec_driver_sql("COMMIT")
-        lock(rival, name)
-        tried = asyncio.create_task(held_up.get())
-        done, _ = await asyncio.wait(
-            [tried, waiting], timeout=WITHIN, return_when=asyncio.FIRST_COMPLETED
-        )
-        assert done
-        rival.exec_driver_sql("ROLLBACK")
-        assert await waiting == 3
-        tried.cancel()
+    await batcher.hit(name)
+    lock(other_connection, name)
+    waiting = asyncio.create_task(batcher.hit(name))
+    assert await asyncio.wait_for(held_up.get(), WITHIN) == ({name}, {name})
+    other_connection.exec_driver_sql("COMMIT")
+    lock(rival, name)
+    tried = asyncio.create_task(held_up.get())
+    done, _ = await asyncio.wait(
+        [tried, waiting], timeout=WITHIN, return_when=asyncio.FIRST_COMPLETED
+    )
+    assert done
+    rival.exec_driver_sql("ROLLBACK")
+    assert await waiting == 3
+    tried.cancel()
 
 
 async def test_a_counter_that_others_count_on_meanwhile_is_not_taken_for_locked(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     other_connection: Connection,
     rival: Connection,
@@ -103,21 +100,20 @@ async def test_a_counter_that_others_count_on_meanwhile_is_not_taken_for_locked(
         return state
 
     monkeypatch.setattr(Writer, "_probe", probe_then_lock)
-    async with running_batcher(create_db) as batcher:
-        for each in (name, busy):
-            await batcher.hit(each, 1, WITHIN)
-        lock(rival, name)
-        lock(other_connection, busy)
-        waiting = [asyncio.create_task(batcher.hit(each, 1, WITHIN)) for each in (name, busy)]
-        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({name, busy}, {name})
-        monkeypatch.undo()
-        other_connection.exec_driver_sql("ROLLBACK")
-        rival.exec_driver_sql("ROLLBACK")
-        await asyncio.gather(*waiting)
+    for each in (name, busy):
+        await batcher.hit(each)
+    lock(rival, name)
+    lock(other_connection, busy)
+    waiting = [asyncio.create_task(batcher.hit(each)) for each in (name, busy)]
+    assert await asyncio.wait_for(held_up.get(), WITHIN) == ({name, busy}, {name})
+    monkeypatch.undo()
+    other_connection.exec_driver_sql("ROLLBACK")
+    rival.exec_driver_sql("ROLLBACK")
+    await asyncio.gather(*waiting)
 
 
 async def test_a_lock_that_is_not_seen_keeps_no_other_counter_waiting(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     other_connection: Connection,
     rival: Connection,
@@ -126,22 +122,21 @@ async def test_a_lock_that_is_not_seen_keeps_no_other_counter_waiting(
 ) -> None:
     monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 1000)
     new = f"{name}.new"
-    async with running_batcher(create_db) as batcher:
-        await batcher.hit(name, 1, WITHIN)
-        lock(other_connection, name)
-        lock_new(rival, new)
-        waiting = []
-        for each in (name, new):
-            waiting.append(asyncio.create_task(batcher.hit(each, 1, WITHIN)))
-            assert (await asyncio.wait_for(held_up.get(), WITHIN))[0] == {each}
-        other_connection.exec_driver_sql("ROLLBACK")
-        assert await waiting[0] == 2
-        rival.exec_driver_sql("ROLLBACK")
-        waiting[1].cancel()
+    await batcher.hit(name)
+    lock(other_connection, name)
+    lock_new(rival, new)
+    waiting = []
+    for each in (name, new):
+        waiting.append(asyncio.create_task(batcher.hit(each)))
+        assert (await asyncio.wait_for(held_up.get(), WITHIN))[0] == {each}
+    other_connection.exec_driver_sql("ROLLBACK")
+    assert await waiting[0] == 2
+    rival.exec_driver_sql("ROLLBACK")
+    waiting[1].cancel()
 
 
 async def test_a_request_whose_lock_is_not_seen_waits_without_the_others_on_its_counters(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     rival: Connection,
     held_up: HeldUp,
@@ -149,18 +144,39 @@ async def test_a_request_whose_lock_is_not_seen_waits_without_the_others_on_its_
 ) -> None:
     monkeypatch.setattr("counter.batching.queue.BLIND_INTERVAL", 0.5)
     both = f"{name}.a", f"{name}.b"  # both are new
-    async with running_batcher(create_db) as batcher:
-        lock_new(rival, both[0])
-        waiting = asyncio.create_task(batcher.count([Hit(each) for each in both], WITHIN))
-        for _ in range(2):
-            assert await asyncio.wait_for(held_up.get(), WITHIN) == ({*both}, set())
-        assert await batcher.hit(both[1], 1, WITHIN) == 1
-        rival.exec_driver_sql("ROLLBACK")
-        assert [number.count for number in await waiting] == [1, 2]
+    lock_new(rival, both[0])
+    waiting = asyncio.create_task(batcher.count([Hit(each) for each in both]))
+    for _ in range(2):
+        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({*both}, set())
+    assert await batcher.hit(both[1]) == 1
+    rival.exec_driver_sql("ROLLBACK")
+    assert [number.count for number in await waiting] == [1, 2]
+
+
+async def test_a_request_whose_lock_cannot_be_seen_is_tried_alone_from_then_on(
+    batcher: PatientBatcher,
+    name: str,
+    rival: Connection,
+    held_up: HeldUp,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.1)
+    new = f"{name}.new"
+    lock_new(rival, new)
+    waiting = asyncio.create_task(batcher.hit(new))
+    batches: list[set[str]] = []
+    async with asyncio.timeout(WITHIN):
+        while batches[-2:] != [{new}, {new}]:
+            await asyncio.gather(*(batcher.hit(name) for _ in range(2)))
+            while not held_up.empty():
+                batches.append(held_up.get_nowait()[0])
+    rival.exec_driver_sql("ROLLBACK")
+    assert await waiting == 1
+    assert {name, new} not in batches[batches.index({new}) :]
 
 
 async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_lock_is_seen(
-    create_db: Database,
+    batcher: PatientBatcher,
     name: str,
     rival: Connection,
     held_up: HeldUp,
@@ -168,15 +184,14 @@ async def test_among_others_a_counter_that_lacks_a_row_is_tried_first_where_no_l
 ) -> None:
     monkeypatch.setattr("counter.batching.locks.BLIND_INTERVAL", 0.5)
     new, others = f"{name}.new", [f"{name}.{number}" for number in range(20)]
-    async with running_batcher(create_db) as batcher:
-        await asyncio.gather(*(batcher.hit(other, 1, WITHIN) for other in others))
-        lock_new(rival, new)
-        waiting = [asyncio.create_task(batcher.hit(each, 1, WITHIN)) for each in (*others, new)]
-        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({*others, new}, set())
-        assert await asyncio.gather(*waiting[:-1]) == [2] * len(others)
-        assert await asyncio.wait_for(held_up.get(), WITHIN) == ({new}, set())
-        rival.exec_driver_sql("ROLLBACK")
-        assert await waiting[-1] == 1
+    await asyncio.gather(*(batcher.hit(other) for other in others))
+    lock_new(rival, new)
+    waiting = [asyncio.create_task(batcher.hit(each)) for each in (*others, new)]
+    assert await asyncio.wait_for(held_up.get(), WITHIN) == ({*others, new}, set())
+    assert await asyncio.gather(*waiting[:-1]) == [2] * len(others)
+    assert await asyncio.wait_for(held_up.get(), WITHIN) == ({new}, set())
+    rival.exec_driver_sql("ROLLBACK")
+    assert await waiting[-1] == 1
 
 
 async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short(
@@ -187,15 +202,19 @@ async def test_an_attempt_is_long_enough_to_find_a_lock_where_requests_are_short
     async with app.test_app():
         batcher = app.extensions["batcher"]
         lock_new(rival, new)
-        waiting = asyncio.create_task(batcher.hit(new, 1, WITHIN))
+        waiting = asyncio.create_task(batcher.count([Hit(new)], WITHIN))
         assert await asyncio.wait_for(held_up.get(), WITHIN) == ({new}, set())
-        assert await batcher.hit(name, 1, WITHIN) == 1
+        await batcher.count([Hit(name)], WITHIN)
         rival.exec_driver_sql("ROLLBACK")
         waiting.cancel()
 
 
 async def test_a_probe_of_many_counters_goes_in_packets_that_the_server_takes(
-    create_db: Database, name: str, other_connection: Connection, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy,
+    proxied: PatientBatcher,
+    name: str,
+    other_connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("counter.batching.sql.LARGEST_PACKET", "SELECT 4096")
     names = [f"{name}.{number:032}" for number in range(50)]
@@ -205,13 +224,11 @@ async def test_a_probe_of_many_counters_goes_in_packets_that_the_server_takes(
         if to_server:
             lengths.append(len(packet))
 
-    proxy = Proxy(create_db["DB_HOST"], create_db["DB_PORT"])
-    async with proxy.open(), running_batcher(create_db, **proxy.address) as batcher:
-        await asyncio.gather(*(batcher.hit(each, 1, WITHIN) for each in names))
-        proxy.watch = watch
-        lock(other_connection, *names[1:])
-        state = await batcher._writer.probe([*names, f"{name}.new"])  # noqa: SLF001
-        other_connection.exec_driver_sql("ROLLBACK")
+    await asyncio.gather(*(proxied.hit(each) for each in names))
+    proxy.watch = watch
+    lock(other_connection, *names[1:])
+    state = await proxied._writer.probe([*names, f"{name}.new"])  # noqa: SLF001
+    other_connection.exec_driver_sql("ROLLBACK")
     assert sorted(state.locked) == names[1:]
     assert state.new == {f"{name}.new"}
     assert max(lengths) <= 4096
