@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
 from counter.api.schemas import HitBody, HitsBody
-from counter.testing import JSON, Query, count_of, document, refusals
+from counter.testing import JSON, document, refusals
 from web.errors import Invalid
 from web.openapi.bodies import LARGEST_BODY, read_body
 from web.openapi.models import Model
@@ -173,18 +172,6 @@ def test_what_is_not_json_is_told_so(read: Read, body: Callable[[str], bytes], b
 def test_json_is_utf8(encoding: str) -> None:
     with pytest.raises(BadRequest):
         read_one('{"by": 1}'.encode(encoding))
-
-
-@pytest.mark.parametrize(("body", "path"), [(as_one, "counters/{}/hits"), (as_many, "hits")])
-async def test_a_field_twice_is_a_problem_and_counts_nothing(
-    create_test_client: Client, name: str, query: Query, body: Callable[[str], bytes], path: str
-) -> None:
-    response = await create_test_client.post(
-        f"/api/v1/{path.format(name)}", data=body('"by": 1, "by": 7'), headers=JSON
-    )
-    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert (await response.get_json())["errors"] == [{"field": "by", "problem": ONCE}]
-    assert query(count_of(name)) is None
 
 
 def filled(unit: Callable[[int], str], before: str, after: str) -> bytes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import time
 from http import HTTPStatus
 
@@ -51,26 +50,21 @@ async def test_the_answer_to_a_hit_has_these_headers_and_no_others(
 @pytest.mark.parametrize(
     ("body", "field", "problem"),
     [
-        ({"by": 0}, "by", FROM_1),
-        ({"by": -1}, "by", FROM_1),
-        ({"by": 1_000_001}, "by", FROM_1),
-        ({"by": 10**30}, "by", FROM_1),
-        ({"by": 1.5}, "by", FROM_1),
-        ({"by": "1"}, "by", FROM_1),
-        ({"by": True}, "by", FROM_1),
-        ({"by": None}, "by", FROM_1),
-        ({"by": {"by": 1}}, "by", FROM_1),
-        ({"add": 1}, "add", "is no field here: there is by"),
-        ({"x" * 500: 1}, "x" * 100, "is no field here: there is by"),
-        ([], "body", "must be an object"),
-        (None, "body", "must be an object"),
+        ('{"by": 0}', "by", FROM_1),
+        ('{"by": 1, "by": 7}', "by", "must be given once"),
+        (f'{{"by": {10**30}}}', "by", FROM_1),
+        ('{"by": true}', "by", FROM_1),
+        ('{"add": 1}', "add", "is no field here: there is by"),
+        (f'{{"{"x" * 500}": 1}}', "x" * 100, "is no field here: there is by"),
+        ("[]", "body", "must be an object"),
+        ("null", "body", "must be an object"),
     ],
 )
 async def test_a_body_that_is_no_hit_is_refused_and_counts_nothing(
-    create_test_client: Client, name: str, query: Query, body: object, field: str, problem: str
+    create_test_client: Client, name: str, query: Query, body: str, field: str, problem: str
 ) -> None:
     path = f"counters/{name}/hits"
-    problems = await refusals(create_test_client, path, data=json.dumps(body), headers=JSON)
+    problems = await refusals(create_test_client, path, data=body, headers=JSON)
     assert problems == {field: problem}
     assert query(count_of(name)) is None
 
@@ -114,11 +108,7 @@ async def test_an_idempotency_key_that_is_not_valid_is_refused(
     [
         (b"{", JSON, HTTPStatus.BAD_REQUEST),
         (b" ", JSON, HTTPStatus.BAD_REQUEST),
-        (b'{"by": NaN}', JSON, HTTPStatus.BAD_REQUEST),
         (b'{"by": "\xff"}', JSON, HTTPStatus.BAD_REQUEST),
-        ('{"by": 1}'.encode("utf-16"), JSON, HTTPStatus.BAD_REQUEST),
-        (b'{"by": ' + b"9" * 10_000 + b"}", JSON, HTTPStatus.BAD_REQUEST),
-        (b'{"by": ' + b"[" * 100_000, JSON, HTTPStatus.BAD_REQUEST),
         (b'{"by": 1}', {}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         (b"by=1", {"Content-Type": FORM}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         (b'{"by": 1}', {"Content-Type": "text/json"}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from counter.api.schemas import KEY_RULE
 from counter.batching.sql import ALL
 from counter.hits import MAX_COUNT
-from counter.testing import JSON, Query, count_of, hit, refusals
+from counter.testing import JSON, Query, count_of, get_json, hit, refusals
 from web.openapi.bodies import LARGEST_BODY
 
 NAMES = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
@@ -146,6 +146,7 @@ async def test_a_hit_beyond_the_largest_count_keeps_all_from_being_counted(
     assert query(count_of(name)) is None
     count = query(f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{full}'")
     assert count == MAX_COUNT - 1
-    path = f"/api/v1/counters/{full}/hits"
-    responses = [await create_test_client.post(path) for _ in range(2)]
+    path = f"/api/v1/counters/{full}"
+    responses = [await create_test_client.post(f"{path}/hits") for _ in range(2)]
     assert [r.status_code for r in responses] == [HTTPStatus.OK, HTTPStatus.CONFLICT]
+    assert (await get_json(create_test_client, path))["count"] == MAX_COUNT

@@ -11,8 +11,6 @@ from sqlalchemy import Connection
 
 from counter.api.reading import LONGEST
 from counter.api.schemas import FIRST, HoursQuery
-from counter.batching.sql import ALL
-from counter.hits import MAX_COUNT
 from counter.models import counter_table
 from counter.testing import document, get_json, hit
 from web.errors import Invalid
@@ -38,16 +36,6 @@ async def test_a_counter_is_shown_with_its_times(create_test_client: Client, nam
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", created)
     times = [before, *map(datetime.fromisoformat, (created, updated)), datetime.now(UTC)]
     assert times == sorted(times)
-
-
-async def test_the_largest_count_is_a_whole_number(
-    create_test_client: Client, name: str, other_connection: Connection
-) -> None:
-    await hit(create_test_client, name)
-    other_connection.exec_driver_sql(
-        f"UPDATE counter SET count = {MAX_COUNT} WHERE hour = {ALL} AND name = '{name}'"
-    )
-    assert (await get_json(create_test_client, f"/api/v1/counters/{name}"))["count"] == MAX_COUNT
 
 
 @pytest.mark.parametrize("path", ["", "/hours"])
@@ -80,13 +68,7 @@ async def test_head_is_get_without_the_body_and_a_post_is_not_allowed(
         ("/a%20b/c/hours", {"namespace": NAMES}),
         ("/a/b?fields=count", {"fields": f"{UNKNOWN} none"}),
         ("/a/b/hours?since=0", {"since": f"{UNKNOWN} from, to"}),
-        ("/a/b/hours?from=2026-11-21", {"from": MOMENT}),
-        ("/a/b/hours?from=1795262400", {"from": MOMENT}),
-        ("/a/b/hours?from=2026-11-21T12:00:00", {"from": MOMENT}),
         ("/a/b/hours?from=2026-11-21T12:00:00+01:00", {"from": MOMENT}),
-        ("/a/b/hours?from=2026-02-30T12:00:00Z", {"from": MOMENT}),
-        ("/a/b/hours?to=9999-12-31T23:59:59-01:00", {"to": MOMENT}),
-        ("/a/b/hours?to=0001-01-01T00:00:00Z", {"to": MOMENT}),
         ("/a/b/hours?to=", {"to": MOMENT}),
         (
             "/a/b/hours?from=2026-11-21T12:00:00Z&to=2026-11-21T13:00:00%2B01:00",
@@ -198,6 +180,9 @@ def document_takes(time: str) -> bool:
         ("2026-02-29T12:00:00Z", None),
         ("2026-13-01T12:00:00Z", None),
         ("2026-W47-6T12:00:00Z", None),
+        ("2026-11-21", None),
+        ("2026-11-21T12:00:00", None),
+        ("1795262400", None),
         ("20261121T120000Z", None),
         ("+2026-11-21T12:00:00Z", None),
         ("2026-11-21T12:00:00Z\n", None),

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 
 import pytest
-from sqlalchemy import Connection
 
 from counter.batching.sql import ALL
 from counter.hits import UnavailableError
@@ -84,21 +83,6 @@ async def test_callers_that_have_gone_leave_no_trace(
     assert query(count_of(name)) == 4
 
 
-async def test_hits_wait_for_a_locked_row(
-    batcher: PatientBatcher, other_connection: Connection, name: str, query: Query
-) -> None:
-    waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-    await batcher.hit(name)
-    other_connection.exec_driver_sql("BEGIN")
-    query(f"SELECT count FROM counter WHERE name = '{name}' FOR UPDATE")
-    waiting = asyncio.create_task(hits(batcher, name, 3))
-    while not query(waits):  # noqa: ASYNC110 (only the server knows)
-        await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
-    other_connection.exec_driver_sql("COMMIT")
-    assert await waiting == [2, 3, 4]
-    assert query(count_of(name)) == 4
-
-
 async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
     create_db: Database, name: str, query: Query
 ) -> None:
@@ -108,18 +92,6 @@ async def test_a_hit_that_cannot_be_sent_is_withdrawn_at_its_deadline(
             await batcher.hit(name, within=0.3)
         assert time.monotonic() - start < WITHIN / 2
     assert query(count_of(name)) is None
-
-
-async def test_too_many_waiting_hits_are_refused_at_once(create_db: Database, name: str) -> None:
-    async with running_batcher(create_db, capacity=10, DB_PORT=free_port()) as batcher:
-        waiting = [asyncio.create_task(batcher.hit(name, within=0.5)) for _ in range(10)]
-        await asyncio.sleep(0)
-        with pytest.raises(UnavailableError, match="Too many"):
-            await batcher.hit(name)
-        answers = await asyncio.gather(*waiting, return_exceptions=True)
-        assert {type(answer) for answer in answers} == {UnavailableError}
-        with pytest.raises(UnavailableError, match="in time"):  # there is room again
-            await batcher.hit(name, within=0.1)
 
 
 async def test_without_tables_each_hit_is_told_what_to_do_and_the_log_has_one_line(
