@@ -10,6 +10,7 @@ from quart import Quart
 from counter.fast_path import FastHit
 from counter.fast_path import _answer as answer
 from counter.hits import (
+    CountLimitError,
     HitError,
     RefusedHitError,
     ReusedKeyError,
@@ -122,6 +123,7 @@ JSON, HTML = b"application/problem+json", b"text/html; charset=utf-8"
 BROWSER = [(b"accept", b"text/html,*/*;q=0.8")]
 FAILURES: dict[int, list[Exception]] = {
     503: [UnavailableError("The <database> is away."), RefusedHitError("It is \u00fcbel.")],
+    409: [CountLimitError()],
     413: [TooManyHitsError("Send fewer.")],
     422: [ReusedKeyError()],
     500: [LookupError("no such thing")],

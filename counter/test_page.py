@@ -7,7 +7,6 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 from sqlalchemy import Connection
 
-from counter.hits import MAX_COUNT
 from counter.models import counter_table
 from counter.testing import stored_count
 
@@ -66,14 +65,3 @@ async def test_an_emptied_table_counts_from_one(
     assert response.status_code == HTTPStatus.OK
     assert response.headers["Cache-Control"] == "no-store"
     assert [await view(create_test_client) for _ in range(2)] == [1, 2]
-
-
-async def test_the_page_counts_up_to_the_largest_count(
-    create_test_client: Client, other_connection: Connection
-) -> None:
-    await view(create_test_client)
-    other_connection.execute(counter_table.update().values(count=MAX_COUNT - 1))
-    assert await view(create_test_client) == MAX_COUNT
-    response = await create_test_client.get("/", headers={"Accept": "text/html"})
-    assert response.status_code == HTTPStatus.CONFLICT
-    assert "Nothing was counted." in await response.get_data(as_text=True)
