@@ -9,14 +9,13 @@ and a person have there has to be untouched. Prints one line of figures; else th
 import argparse
 import os
 import random
-import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ from pathlib import Path
 
 from throwaway_mysql import folder
 
-folder.TMPFS = Path(os.environ["STORM_PLACE"])
+folder.TMPFS = Path(os.environ["TMPDIR"])
 
 def make(login, database):
     execute(login, database, "CREATE TABLE a (n INT)", "CREATE VIEW b AS SELECT n FROM a")
@@ -64,46 +63,32 @@ def test_it_is_left_alone(run_sql):
         assert run_sql("SELECT n FROM b") == ((1,),)
         time.sleep(0.05)
 """
-LATE = 0.75  # of the runs are killed when they have a server: without, most are at imports
 MODULES = ("test_a.py", "test_b.py", "test_c.py")
+# pytest; its process group, with xdist's workers; it and its guard; and all that it has started,
+# as at the end of a container.
+KINDS = ("alone", "group", "with its guard", "with all")
 
 
-def alone(pid: int) -> list[int]:
-    """Kill pytest."""
-    return [pid]
-
-
-def group(pid: int) -> list[int]:
-    """Kill its process group, with the workers of xdist."""
-    return [-pid]
-
-
-def with_guard(pid: int) -> list[int]:
-    """Kill pytest and the guards of its servers."""
-    return [pid, *(one.pid for one in everyone() if one.parent == pid and "guard" in one.command)]
-
-
-def all_of_it(pid: int) -> list[int]:
-    """Kill all that it has started, as the end of a container does."""
-    found, processes = [pid], list(everyone())
-    for number in found:
-        found += [one.pid for one in processes if one.parent == number]
-    return found
-
-
-KINDS: tuple[Callable[[int], Sequence[int]], ...] = (alone, group, with_guard, all_of_it)
+def victims(pid: int, kind: str) -> list[int]:
+    """Return what os.kill() takes, to kill a run in that way."""
+    found, running = [pid], list(everyone())
+    if kind == "with its guard":
+        found += [one.pid for one in running if one.parent == pid and "guard" in one.command]
+    if kind == "with all":
+        for parent in found:
+            found += [one.pid for one in running if one.parent == parent]
+    return [-pid] if kind == "group" else found
 
 
 class Project:
     """A small project whose runs are killed."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self.folder, self.place = folder / "project", folder / "place"
-        for path in (self.folder, self.place):
+        self.folder, self._parent = folder / "project", folder / "runs"
+        for path in (self.folder, self._parent):
             path.mkdir()
-        cache = folder / "cache"
-        places = {"STORM_PLACE": str(self.place), "TMPDIR": str(self.place)}
-        self._environ = os.environ | environ | places | {"XDG_CACHE_HOME": str(cache)}
+        places = {"TMPDIR": str(self._parent), "XDG_CACHE_HOME": str(folder / "cache")}
+        self._environ = os.environ | environ | places
         (self.folder / "pytest.ini").write_text(f"[pytest]\nmysql_prefix = {PREFIX}\n")
         (self.folder / "conftest.py").write_text(RUN_SQL + CONFTEST)
         for name in MODULES:
@@ -114,7 +99,7 @@ class Project:
         """Start pytest, as the leader of a process group."""
         plain = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio")
         return subprocess.Popen(
-            [sys.executable, "-u", "-m", "pytest", "-q", "-s", *plain, *words],
+            [sys.executable, "-m", "pytest", "-q", *plain, *words],
             cwd=self.folder,
             env=self._environ,
             stdout=subprocess.PIPE,
@@ -123,43 +108,19 @@ class Project:
             start_new_session=True,
         )
 
-    def run(self) -> None:
-        """Run pytest to its end."""
-        finish(self.start(*MODULES))
-
-    def is_killed(
-        self, kind: Callable[[int], Sequence[int]], delay: float, *words: str, late: bool
-    ) -> bool:
-        """Begin a run and kill it after so many seconds; tell whether it had not ended before.
-
-        If `late`, they count from when it has a server, else from its start.
-        """
-        process = self.start(*words, *MODULES)
-        for line in process.stdout or () if late else ():
-            if "Using " in line:
-                break
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            for pid in kind(process.pid):
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.kill(pid, signal.SIGKILL)
-        if process.wait() == -signal.SIGKILL:
-            process.stdout.close()  # type: ignore[union-attr]  # a PIPE
-            return True
-        finish(process)
+    def run(self, *words: str, kind: str = "", within: float | None = None) -> bool:
+        """Run pytest, and kill it after so many seconds; tell whether it had not ended before."""
+        with self.start(*words, *MODULES) as process:
+            try:
+                process.wait(within)
+            except subprocess.TimeoutExpired:
+                for pid in victims(process.pid, kind):
+                    with suppress(ProcessLookupError):  # it has just ended
+                        os.kill(pid, signal.SIGKILL)
+            if process.wait() == -signal.SIGKILL:
+                return True
+            finish(process)
         return False
-
-    def processes(self) -> Iterator[int]:
-        """Find the processes that work in its folder: pytest, and workers of xdist."""
-        for one in everyone():
-            with suppress(OSError):
-                if Path(f"/proc/{one.pid}/cwd").readlink() == self.folder:
-                    yield one.pid
-
-    def left(self) -> list[str]:
-        """Return what is left of its private servers: processes, and files."""
-        return [*processes(self.place), *map(str, self.place.glob(f"{BEGIN}*"))]
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -172,6 +133,19 @@ class Project:
             finish(process)
         finally:
             process.kill()
+
+    def workers(self) -> list[int]:
+        """Return the processes that work in its folder: pytest, and workers of xdist."""
+        found = []
+        for one in everyone():
+            with suppress(OSError):
+                if Path(f"/proc/{one.pid}/cwd").readlink() == self.folder:
+                    found.append(one.pid)
+        return found
+
+    def left(self) -> list[str]:
+        """Return what is left of its private servers: processes, and files."""
+        return [*processes(self._parent), *map(str, self._parent.glob(f"{BEGIN}*"))]
 
 
 def finish(process: "subprocess.Popen[str]") -> None:
@@ -187,9 +161,9 @@ class Foreign:
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
         theirs = Owner.me()._replace(machine="00000000")
-        self.names = {f"{PREFIX}mine", theirs.name(PREFIX, 1)}
+        self._names = {f"{PREFIX}mine", theirs.name(PREFIX, 1)}
         with databases.login.connect() as connection, connection.cursor() as cursor:
-            for name in self.names:
+            for name in self._names:
                 cursor.execute(f"CREATE DATABASE {name}")
                 cursor.execute(f"CREATE TABLE {name}.t SELECT 7 AS n")
 
@@ -198,48 +172,37 @@ class Foreign:
         with self._databases.login.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"SHOW DATABASES LIKE '{PREFIX}%'")
             found = {name for (name,) in cursor.fetchall()}
-            if found != self.names:
-                raise AssertionError(f"left: {found - self.names}, lost: {self.names - found}")
-            for name in self.names:
+            if found != self._names:
+                raise AssertionError(f"left: {found - self._names}, lost: {self._names - found}")
+            for name in self._names:
                 cursor.execute(f"CHECK TABLE {name}.t")
                 if cursor.fetchall()[0][-1] != "OK":
                     raise AssertionError(f"{name} was touched")
 
 
-class Storm:
-    """Runs killed, several at once, until the number is reached or the time is over."""
+def kill_runs(
+    project: Project, databases: Databases | None, runs: int, at_once: int
+) -> tuple[Counter[str], set[str]]:
+    """Kill so many runs; return how many in which way, and the databases seen that they left."""
+    kinds: Counter[str] = Counter()
+    left: set[str] = set()
+    began = time.monotonic()
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(lambda _: project.run(), range(at_once)))
+        longest = time.monotonic() - began
 
-    def __init__(self, project: Project, databases: Databases | None, seconds: float) -> None:
-        self.project, self._databases, self._longest = project, databases, seconds
-        self.kinds: Counter[str] = Counter()
-        self.left: set[str] = set()
-        self._end = time.monotonic() + seconds
+        def kill_one(number: int) -> None:
+            words = ("-n", "2") if number % 8 == 0 else ()
+            kind, killed = random.choice(KINDS), False  # noqa: S311 (no secret)
+            while not killed:  # most late, when there is a server
+                within = longest * random.random() ** 0.5  # noqa: S311 (as above)
+                killed = project.run(*words, kind=kind, within=within)
+            kinds[kind] += 1
+            if databases:
+                left.update(one.name for one in databases.survey() if one.state.name == "LEFT")
 
-    def kill(self, number: int, at_once: int) -> None:
-        """Kill so many runs within the time that a whole one takes."""
-        seed = secrets.randbits(32)
-        print("seed", seed, flush=True)
-        began = time.monotonic()
-        with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(lambda _: self.project.run(), range(at_once)))
-            self._longest = time.monotonic() - began
-            list(pool.map(lambda which: self._kill_one(f"{seed} {which}", which), range(number)))
-
-    def _kill_one(self, seed: str, which: int) -> None:
-        rng = random.Random(seed)  # noqa: S311 (no secret)
-        words = ("-n", "2") if which % 8 == 0 else ()
-        while time.monotonic() < self._end:
-            kind, late = rng.choice(KINDS), not words and rng.random() < LATE
-            delay = rng.random() * (self._longest / 3 if late else self._longest)
-            if self.project.is_killed(kind, delay, *words, late=late):
-                self.kinds[kind.__name__] += 1
-                self._look()
-                return
-
-    def _look(self) -> None:
-        if self._databases:
-            found = self._databases.survey()
-            self.left |= {one.name for one in found if one.state.name == "LEFT"}
+        list(pool.map(kill_one, range(runs)))
+    return kinds, left
 
 
 def storm(options: argparse.Namespace, stack: ExitStack) -> str:
@@ -256,10 +219,9 @@ def storm(options: argparse.Namespace, stack: ExitStack) -> str:
         databases = Databases(user, PREFIX)
         foreign = Foreign(databases)
     project, began = Project(folder, environ), time.monotonic()
-    storm = Storm(project, databases, options.seconds)
     with project.live():
-        storm.kill(options.runs, options.at_once)
-    wait_until(lambda: not list(project.processes()))  # workers notice that they are alone
+        kinds, left = kill_runs(project, databases, options.runs, options.at_once)
+    wait_until(lambda: not project.workers())  # they notice that they are alone
     project.run()
     if foreign:
         foreign.check()
@@ -267,10 +229,10 @@ def storm(options: argparse.Namespace, stack: ExitStack) -> str:
         wait_until(lambda: not project.left())
     except TimeoutError:
         raise AssertionError(f"left: {project.left()}") from None
-    kinds = ", ".join(f"{name} {number}" for name, number in sorted(storm.kinds.items()))
+    ways = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
     return (
-        f"{storm.kinds.total()} runs killed on a {options.server} server ({kinds}) in "
-        f"{time.monotonic() - began:.0f} s: {len(storm.left)} databases seen that were left, "
+        f"{kinds.total()} runs killed on a {options.server} server ({ways}) in "
+        f"{time.monotonic() - began:.0f} s: {len(left)} databases seen that were left, "
         "nothing is left, nothing else was touched"
     )
 
@@ -282,10 +244,8 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--server", choices=["configured", "private"], default="configured")
     parser.add_argument("--mysqld", default="", help="the server program")
-    parser.add_argument("--seconds", type=float, default=3600, help="stop after so long")
-    options = parser.parse_args()
     with ExitStack() as stack:
-        print(storm(options, stack))
+        print(storm(parser.parse_args(), stack))
 
 
 if __name__ == "__main__":
