@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.databases import exist
 from support.processes import collect_garbage, processes, wait_until
 
 from throwaway_mysql import migrations  # noqa: F401 (SQLAlchemy cannot be imported once more)
@@ -27,15 +28,10 @@ QUIET = ("-s", "-p", "no:cacheprovider", "-p", "no:randomly")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _same_environment_everywhere(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+def _same_environment_everywhere() -> Iterator[None]:
     """Keep what these tests leave in a cache out of the user's; templates last for further runs."""
-    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # -p no:cacheprovider
-    try:
-        home = cache.mkdir(f"home-{os.geteuid()}") if cache else tmp_path_factory.mktemp("home")
-    except OSError:  # the project's folder may not be written
-        home = tmp_path_factory.mktemp("home")
+    home = Path(tempfile.gettempdir(), f"throwaway-mysql-tests-{os.geteuid()}")
+    home.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home))
         for name in OF_OUTPUT:
@@ -57,7 +53,7 @@ def prefix(mysql_root: Login) -> Iterator[str]:
     prefix = f"p{secrets.token_hex(4)}_test_"
     yield prefix
     with mysql_root.connect() as connection, connection.cursor() as cursor:
-        for name in names(mysql_root, prefix):
+        for name in exist(mysql_root, prefix):
             cursor.execute(f"DROP DATABASE {identifier(name)}")
 
 
@@ -76,20 +72,7 @@ def narrow(mysql_root: Login, prefix: str) -> Iterator[Login]:
 @pytest.fixture
 def there(mysql_root: Login, prefix: str) -> Callable[[], list[str]]:
     """Return a function that lists the databases with the test's prefix."""
-    return lambda: sorted(names(mysql_root, prefix))
-
-
-@pytest.fixture
-def run_sql(mysql_root: Login) -> Callable[..., object]:
-    """Return a function that executes statements as root; it returns the last one's rows."""
-
-    def run(*statements: str) -> object:
-        with mysql_root.connect() as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return cursor.fetchall()
-
-    return run
+    return lambda: sorted(exist(mysql_root, prefix))
 
 
 class Project:
@@ -179,13 +162,6 @@ def _connections_are_closed() -> Iterator[None]:
         yield
     for databases in made:
         databases.close()
-
-
-def names(login: Login, prefix: str = "") -> list[str]:
-    """Return the databases with a prefix that an account sees."""
-    with login.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SHOW DATABASES")
-        return [name for (name,) in cursor.fetchall() if name.startswith(prefix)]
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.sql import run
+
+from throwaway_mysql.login import Login
 
 Names = Callable[[], list[str]]
 
@@ -87,7 +90,7 @@ def test_usefixtures_makes_it_for_tests_that_know_nothing_of_it(project: Any) ->
 
 @pytest.mark.parametrize("options", [(), ("-n1",)], ids=["", "xdist"])
 def test_a_run_stops_at_the_database_that_it_keeps(
-    project: Any, there: Names, run_sql: Any, options: tuple[str, ...]
+    project: Any, there: Names, narrow: Login, options: tuple[str, ...]
 ) -> None:
     project.pytester.makepyfile(app=APP)
     fails = TESTS + "    assert False\n"
@@ -96,7 +99,7 @@ def test_a_run_stops_at_the_database_that_it_keeps(
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*a database is kept, and with mysql_env the next has its name*"])
     (name,) = there()
-    assert run_sql(f"SELECT n FROM {name}.t") == ((1,),)
+    assert run(narrow, name, "SELECT n FROM t") == [(1,)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from support.projects import RUN_SQL
+from support.sql import run
+
+from throwaway_mysql.login import Login
 
 Names = Callable[[], list[str]]
 
@@ -82,10 +85,10 @@ def test_rows_stay_where_nothing_is_set(project: Any) -> None:
     project.run(conftest=RUN_SQL, it=WITHOUT_SCHEMA).assert_outcomes(passed=1, failed=1)
 
 
-def test_rows_of_a_failed_test_can_be_looked_at(project: Any, there: Names, run_sql: Any) -> None:
+def test_rows_of_a_failed_test_can_be_looked_at(project: Any, there: Names, narrow: Login) -> None:
     project.run(*DELETE, "--db-keep=failed", "-x", conftest=RUN_SQL + SCHEMA, it=TESTS)
     (kept,) = there()
-    assert run_sql(f"SELECT n FROM {kept}.t") == ((1,),)
+    assert run(narrow, kept, "SELECT n FROM t") == [(1,)]
 
 
 def test_who_keeps_locks_is_a_leak_of_its_module(project: Any) -> None:
