@@ -27,9 +27,10 @@ def room_of(name: str) -> str | None:
 
 def modules() -> Iterator[Path]:
     """Yield the app's modules."""
-    for path in (*PROJECT.glob("*.py"), *PROJECT.glob("[cmw]*/**/*.py")):
-        if not path.stem.startswith("test_") and path.stem not in TESTING:
-            yield path.relative_to(PROJECT)
+    for top in {room.partition(".")[0] for room in FLOORS}:
+        for path in (PROJECT / f"{top}.py", *(PROJECT / top).rglob("*.py")):
+            if path.exists() and not path.stem.startswith("test_") and path.stem not in TESTING:
+                yield path.relative_to(PROJECT)
 
 
 def imported(path: Path) -> Iterator[str]:
