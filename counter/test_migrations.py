@@ -15,7 +15,7 @@ from counter.models import metadata
 from db import TABLE
 from throwaway_mysql import AlembicProject
 
-# In their order; those that a project of one's own adds come after them.
+# In their order. A revision that is added here is also tried cut short at each statement.
 REVISIONS = [
     "base",
     "2abbbb3287d2",
@@ -36,8 +36,9 @@ def counters(connection: Connection) -> list[tuple[str, int, int]]:
 
 def add(connection: Connection, name: str, count: int) -> None:
     """Add a counter."""
-    values = f"{ALL}, '{name}', {count}, 0, NOW(), NOW()"
-    connection.execute(text(f"INSERT INTO counter VALUES ({values})"))
+    values = f"{ALL}, '{name}', {count}, NOW(), NOW()"
+    columns = "hour, name, count, created, updated"
+    connection.execute(text(f"INSERT INTO counter ({columns}) VALUES ({values})"))
 
 
 def test_down_and_up_again_keeps_the_count(
@@ -149,7 +150,7 @@ def state(connection: Connection) -> tuple[object, object]:
 @pytest.mark.parametrize(
     "statement",
     [
-        f"INSERT INTO counter VALUES ({ALL}, 'a/b', 5, 0, NOW(), NOW())",
+        "INSERT INTO counter SELECT * FROM counter WHERE name = 'a/b'",
         "UPDATE counter SET count = NULL",
         "UPDATE counter SET count = -1",
         f"UPDATE counter SET count = {MAX_COUNT + 1}",
@@ -172,7 +173,7 @@ def test_the_schema_is_the_same_whatever_the_database_and_its_tables_had(
 ) -> None:
     """Let them have what another server's default may have been."""
     connection.execute(text("ALTER DATABASE CHARACTER SET latin1"))
-    migrations.upgrade(REVISIONS[-3])
+    migrations.upgrade("f60c2e94a1d3")  # the one before it says them
     connection.execute(text("ALTER TABLE counter DEFAULT COLLATE utf8mb4_general_ci"))
     connection.execute(text("ALTER TABLE receipt DEFAULT COLLATE utf8mb4_bin"))
     migrations.upgrade(HEAD)

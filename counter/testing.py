@@ -65,6 +65,13 @@ class PatientBatcher(Batcher):
         return counted.count
 
 
+def start_counter(connection: Connection, name: str, count: int) -> None:
+    """Make a counter that starts with a count."""
+    values = f"({ALL}, '{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
+    columns = "hour, name, count, start, created, updated"
+    connection.exec_driver_sql(f"INSERT INTO counter ({columns}) VALUES {values}")
+
+
 @asynccontextmanager
 async def running_batcher(
     coordinates: Database, *, limit: float = 30, capacity: int = CAPACITY, **changes: object

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from sqlalchemy import Connection
 
-from counter.batching.sql import ALL
 from counter.hits import MAX_COUNT, CountLimitError, Hit
 from counter.testing import (
     BATCH,
@@ -16,15 +15,10 @@ from counter.testing import (
     count_of,
     cut_once,
     running_batcher,
+    start_counter,
 )
 from tests.support.proxy import CutError, Proxy
 from throwaway_mysql import Database
-
-
-def start(connection: Connection, name: str, count: int) -> None:
-    """Make a counter that starts so high."""
-    values = f"({ALL}, '{name}', {count}, {count}, UTC_TIMESTAMP(), UTC_TIMESTAMP())"
-    connection.exec_driver_sql(f"INSERT INTO counter VALUES {values}")
 
 
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
@@ -52,7 +46,7 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
     proxy: Proxy, proxied: PatientBatcher, name: str, other_connection: Connection
 ) -> None:
     full = f"{name}.full"
-    start(other_connection, full, MAX_COUNT)
+    start_counter(other_connection, full, MAX_COUNT)
     proxy.watch = cut_once(lambda packet, to_server: to_server and BATCH in packet)
     refused, count = await asyncio.gather(
         proxied.hit(full), proxied.hit(name), return_exceptions=True
@@ -65,7 +59,7 @@ async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_b
     create_db: Database, proxy: Proxy, name: str, query: Query, other_connection: Connection
 ) -> None:
     """The first packet comes in between the question for its receipt and the second."""
-    start(other_connection, name, MAX_COUNT - 3)
+    start_counter(other_connection, name, MAX_COUNT - 3)
     held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001

@@ -17,7 +17,14 @@ from counter.hits import (
     ReusedKeyError,
     UnavailableError,
 )
-from counter.testing import BATCH, PatientBatcher, Query, count_of, running_batcher
+from counter.testing import (
+    BATCH,
+    PatientBatcher,
+    Query,
+    count_of,
+    running_batcher,
+    start_counter,
+)
 from tests.support.proxy import CutError, Proxy
 from tests.support.serving import free_port
 from throwaway_mysql import Database
@@ -170,10 +177,7 @@ async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
 async def test_a_request_is_counted_whole_or_not_at_all(
     batcher: PatientBatcher, name: str, query: Query, other_connection: Connection
 ) -> None:
-    full = MAX_COUNT
-    other_connection.exec_driver_sql(
-        f"INSERT INTO counter VALUES ({ALL}, '{name}.full', {full}, {full}, NOW(), NOW())"
-    )
+    start_counter(other_connection, f"{name}.full", MAX_COUNT)
     await keyed(batcher, name, "a", 5)
     for bad in (Hit(f"{name}.full"), Hit(name, 6, "a")):
         answers = await asyncio.gather(

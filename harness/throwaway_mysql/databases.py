@@ -230,11 +230,13 @@ def throwaway_database(
 ) -> Iterator[Database]:
     """Make an empty database, and drop it after the block, whatever uses it then."""
     databases = Databases(login, prefix)
-    database = databases.create(purpose)
     try:
-        yield database
+        database = databases.create(purpose)
+        try:
+            yield database
+        finally:
+            databases.drop(database.name)
     finally:
-        databases.drop(database.name)
         databases.close()
         for leak in databases.leaks:
             log.warning("a leak: %s", leak)
