@@ -14,7 +14,7 @@ from web import errors, files, health, incoming, lifecycle, pages
 
 
 def create_app(**config_overrides: Any) -> Quart:
-    """Return the app with the settings, each overridable by its name, as tests do."""
+    """Return the app with its settings; tests override some by name."""
     app = Quart(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.from_object("settings")
     app.config.update(config_overrides)

@@ -1,7 +1,7 @@
-"""`quart mysql`: the private server of development, and the accounts on one's own.
+"""`quart mysql`: a private server for development, and accounts on a server of your own.
 
-Every start of the app imports this module; throwaway_mysql only a command that needs it, as
-production lacks it.
+Every start of the app imports this module. Only commands import throwaway_mysql, which is not
+installed in production.
 """
 
 from collections.abc import Iterator
@@ -39,14 +39,14 @@ def start() -> None:
 
 @mysql.command()
 def stop() -> None:
-    """Stop the private server; its data stay."""
+    """Stop the private server; keep its data."""
     with one_line_errors():
         click.echo(private_server().stop())
 
 
 @mysql.command()
 def status() -> None:
-    """Tell what answers at DB_HOST and DB_PORT; exit with 3 where nothing usable does."""
+    """Show what answers at DB_HOST and DB_PORT; exit with 3 if nothing usable does."""
     with one_line_errors():
         answers, line = private_server().status()
     click.echo(line)
@@ -56,7 +56,7 @@ def status() -> None:
 
 @mysql.command()
 def setup() -> None:
-    """Create the database and its user on a server that runs, as root."""
+    """Create the database and its user on a running server, as root."""
     from throwaway_mysql.grants import set_up
 
     root, user = logins()
@@ -86,7 +86,7 @@ def logins() -> "tuple[Login, Login]":
 
 
 def private_server() -> "DevServer":
-    """Return the private server that serves the configured coordinates."""
+    """Return the private server for the configured address and accounts."""
     from throwaway_mysql.dev import DevServer
 
     root, user = logins()
@@ -95,7 +95,7 @@ def private_server() -> "DevServer":
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn a server's trouble into one line on stderr and exit status 1."""
+    """Turn a ServerError into one line on stderr and exit status 1."""
     from throwaway_mysql import ServerError
 
     try:

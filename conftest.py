@@ -1,4 +1,4 @@
-"""The project's fixtures: a throwaway database, the app on it, and a client, each a module's."""
+"""The project's fixtures: a throwaway database, the app on it, and a client, one per module."""
 
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,13 +19,13 @@ from tests.support.databases import connected, migrated_database
 from tests.support.project import ALEMBIC, PATIENT, Environ, account_settings
 from throwaway_mysql import AlembicProject, AlembicSchema, Database, Login, Tls, throwaway_prefix
 
-if settings.MYSQLD:  # the program of private servers, as `quart mysql start` has it
+if settings.MYSQLD:  # the program for private servers, as for `quart mysql start`
     os.environ["THROWAWAY_MYSQLD"] = settings.MYSQLD
 
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
-    """Return the app's user, after root if that has a password: each may make test databases."""
+    """Return root, if it has a password, and the app's user: each may create test databases."""
     address = settings.DB_HOST, settings.DB_PORT
     tls = Tls(settings.DB_TLS, settings.DB_TLS_CA, settings.DB_TLS_CERT, settings.DB_TLS_KEY)
     user = Login(*address, settings.DB_USERNAME, settings.DB_PASSWORD, tls=tls)
@@ -35,7 +35,7 @@ def mysql_configured() -> Sequence[Login]:
 
 @pytest.fixture(scope="session")
 def mysql_prefix() -> str:
-    """Name databases as the app's user may create them."""
+    """Return the prefix of databases that the app's user may create."""
     return throwaway_prefix(settings.DATABASE_NAME)
 
 
@@ -47,13 +47,13 @@ def mysql_schema() -> AlembicSchema:
 
 @pytest.fixture(scope="session")
 def mysql_server(mysql_server: Login) -> Login:
-    """Let what the tests send mean the same as what the app sends."""
+    """Give the tests' sessions the same settings as the app's."""
     return replace(mysql_server, init_command=session())
 
 
 @pytest.fixture(scope="session")
 def mysql_root(mysql_server: Login) -> Login:
-    """Return root's account, which may create others; skip where the tests have another."""
+    """Return root's account, which may create others; skip if the tests use another account."""
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
     return mysql_server
@@ -61,20 +61,20 @@ def mysql_root(mysql_server: Login) -> Login:
 
 @pytest.fixture(scope="session")
 def server_environ(mysql_server: Login) -> Environ:
-    """Return the environment of a program that is to use the tests' server."""
+    """Return the environment for a program that uses the tests' server."""
     patient = {name: str(value) for name, value in PATIENT.items()}
     return Environ(os.environ | patient | account_settings(mysql_server))
 
 
 @pytest.fixture(scope="module")
 def create_db(create_db: Database) -> Database:
-    """Return the settings that lead to a migrated database of the module's own."""
+    """Return settings for a migrated database of the module's own."""
     return Database(create_db, TESTING=True, **PATIENT)
 
 
 @pytest.fixture(scope="module")
 def db_engine(create_db: Database) -> AsyncEngine:
-    """Return an engine beside the app's, whose sessions mean the same; each statement commits."""
+    """Return a second engine with the app's session settings, in autocommit mode."""
     return create_async_engine(
         db.url(create_db),
         async_creator=lambda: db.connect(create_db),
@@ -85,7 +85,7 @@ def db_engine(create_db: Database) -> AsyncEngine:
 
 @pytest.fixture(scope="module")
 async def create_test_app(create_db: Database, db_engine: AsyncEngine) -> AsyncIterator[Quart]:
-    """Start the app on that database; `sac` is a connection with which tests look into tables."""
+    """Start the app on that database; `sac` is a connection for tests to read tables with."""
     app = create_app(**create_db)
     print("Starting app")
     async with app.test_app(), db_engine.connect() as app.sac:  # type: ignore[attr-defined]
@@ -102,7 +102,7 @@ def create_test_client(create_test_app: Quart) -> Client:
 
 @pytest.fixture
 def fresh_db(mysql_server: Login) -> Iterator[Database]:
-    """Make a migrated database for one test."""
+    """Create a migrated database for one test."""
     with migrated_database(mysql_server) as database:
         yield database
 
@@ -116,5 +116,5 @@ def connection(empty_database: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def migrations(mysql_server: Login, empty_database: Database) -> AlembicProject:
-    """Return the migrations, to run on the empty database in this process."""
+    """Return the migrations, for running on the empty database in this process."""
     return AlembicProject(ALEMBIC, mysql_server, empty_database["DATABASE_NAME"])

@@ -1,4 +1,4 @@
-"""The database: its URL, the engine between start-up and shut-down, and the transaction."""
+"""The database: its URL, the engine from start-up to shutdown, and transactions."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -18,7 +18,7 @@ import db_tls
 from db_connection import Connection
 from db_errors import Kind
 
-# What each table says of itself, as servers' defaults differ.
+# Every table sets these options, as servers' defaults differ.
 TABLE: Any = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
@@ -31,7 +31,7 @@ NOT_MIGRATED = (
     "older, or deploy the newer program."
 )
 NOT_STARTED = "The app is not started: in a test, use create_test_app."
-RETRY_AFTER = 2  # seconds: about what a database needs to start again
+RETRY_AFTER = 2  # seconds: about what a database needs to restart
 DETAILS = {
     Kind.OUTAGE: "The database is unavailable.",
     Kind.CONFLICT: "Another transaction was in the way: try again.",
@@ -41,11 +41,11 @@ DETAILS = {
 
 
 def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
-    """Return the URL of the configured database; any sign may stand in the password."""
+    """Return the URL of the configured database; the password may have any character."""
     return URL.create(
         driver,
         username=config["DB_USERNAME"],
-        # Both drivers encode a password as latin-1, and the servers hash UTF-8.
+        # Both drivers encode a password as latin-1, but the servers hash UTF-8.
         password=config["DB_PASSWORD"].encode().decode("latin-1"),
         host=config["DB_HOST"],
         port=config["DB_PORT"],
@@ -55,7 +55,7 @@ def url(config: Mapping[str, Any], driver: str = "mysql+aiomysql") -> URL:
 
 
 def sync_engine(config: Mapping[str, Any]) -> Engine:
-    """Return an engine for what is no request, such as migrations: nothing in it has a limit."""
+    """Return an engine without time limits, for work outside requests, such as migrations."""
     return create_engine(
         url(config, "mysql+pymysql"),
         poolclass=NullPool,
@@ -64,7 +64,7 @@ def sync_engine(config: Mapping[str, Any]) -> Engine:
 
 
 def init_app(app: Quart) -> None:
-    """Open the engine when `app` starts to serve, and close it when it ends."""
+    """Open the engine when `app` starts serving, and close it when it stops."""
 
     @app.while_serving
     async def engine() -> AsyncGenerator[None]:
@@ -77,7 +77,7 @@ def init_app(app: Quart) -> None:
             max_overflow=0,
             pool_timeout=None,  # DB_TIMEOUT covers it
             pool_pre_ping=True,
-            pool_reset_on_return=None,  # transaction() ends each one itself: a round trip less
+            pool_reset_on_return=None,  # transaction() ends each one itself: saves a round trip
         )
         _keep_uuids_as_text(app.extensions["engine"].sync_engine)
         yield
@@ -85,18 +85,18 @@ def init_app(app: Quart) -> None:
 
 
 def _keep_uuids_as_text(engine: Engine) -> None:
-    """Make Uuid mean CHAR(32) on MariaDB, too, as on MySQL and in SQL made offline."""
+    """Map Uuid to CHAR(32) on MariaDB too, as on MySQL and in offline SQL."""
     dialect = engine.dialect
     event.listen(engine, "connect", lambda *_: setattr(dialect, "supports_native_uuid", False))
 
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[AsyncConnection]:
-    """Give the block a connection of its own; commit at its end, roll back on an error.
+    """Give the block its own connection; commit at its end, roll back on an error.
 
-    Raises ServiceUnavailable where the database is away or refuses, another transaction is in
-    the way, a table is missing, or all of the block takes longer than DB_TIMEOUT seconds. Other
-    errors are the block's own.
+    Raises ServiceUnavailable if the database is away or refuses, another transaction is in the
+    way, a table is missing, or the block takes longer than DB_TIMEOUT seconds. Other errors are
+    the block's own.
     """
     try:
         engine: AsyncEngine = current_app.extensions["engine"]
@@ -108,7 +108,7 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
             try:
                 yield connection
             except asyncio.CancelledError:
-                await connection.invalidate()  # no ROLLBACK, which a server that hangs delays
+                await connection.invalidate()  # no ROLLBACK: a hung server would delay it
                 raise
     except (DBAPIError, TimeoutError) as error:
         kind = db_errors.kind(error)
@@ -124,5 +124,5 @@ async def connect(
     within: float | None = None,
     slots: asyncio.Semaphore | None = None,
 ) -> Connection:
-    """Make a connection of the app's: see db_connection."""
+    """Open a connection with the app's session settings: see db_connection."""
     return await db_connection.connect(url(config), db_tls.context(config), within, slots)

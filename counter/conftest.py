@@ -1,4 +1,4 @@
-"""Fixtures for the counter's tests: a counter of their own, queries, a batcher."""
+"""Fixtures for the counter's tests: a counter for each test, queries, a batcher."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,20 +13,20 @@ from throwaway_mysql import Database
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
-    """Return a counter that no other test has."""
+    """Return the name of a counter that no other test uses."""
     return f"test/{abs(hash(request.node.nodeid))}"
 
 
 @pytest.fixture
 def other_connection(create_db: Database) -> Iterator[Connection]:
-    """Connect to the database, not through the batcher."""
+    """Connect to the database directly, not through the batcher."""
     with connected(create_db) as connection:
         yield connection
 
 
 @pytest.fixture
 def query(other_connection: Connection) -> Query:
-    """Return a function that asks the database for one value."""
+    """Return a function that queries the database for one value."""
     return lambda query: other_connection.exec_driver_sql(query).scalar()
 
 

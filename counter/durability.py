@@ -1,4 +1,4 @@
-"""A warning at start-up where the server may lose what it has committed."""
+"""A warning at start-up if the server may lose committed transactions."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ BINARY_LOG = "hits that were answered may be lost where the server's machine goe
 class Flushing:
     """When the server flushes commits to disk.
 
-    `redo_log` is its `innodb_flush_log_at_trx_commit`, and `binary_log` its `sync_binlog`, or
-    None where it writes no binary log.
+    `redo_log` is its `innodb_flush_log_at_trx_commit`; `binary_log` is its `sync_binlog`, or
+    None if it writes no binary log.
     """
 
     redo_log: int
@@ -29,19 +29,19 @@ class Flushing:
 
 
 def init_app(app: Quart) -> None:
-    """Look at the server's settings when `app` starts."""
+    """Check the server's settings when `app` starts."""
     lifecycle.check_at_start(app, warnings)
 
 
 async def warnings(connection: AsyncConnection) -> list[str]:
-    """Return what to tell at start-up."""
+    """Return the warnings to log at start-up."""
     return [f"{risk}. {SEE}" for risk in risks(await _read_flushing(connection))]
 
 
 def risks(flushing: Flushing) -> list[str]:
-    """Return a line for each setting by which an answered hit may be lost."""
+    """Return a line for each setting that may lose an answered hit."""
     lines = []
-    if risk := REDO_LOG.get(flushing.redo_log):  # 3, which MariaDB has, flushes more often than 1
+    if risk := REDO_LOG.get(flushing.redo_log):  # MariaDB's 3 flushes more often than 1
         lines.append(f"innodb_flush_log_at_trx_commit is {flushing.redo_log}, not 1: {risk}")
     if flushing.binary_log not in (None, 1):
         lines.append(f"sync_binlog is {flushing.binary_log}, not 1: {BINARY_LOG}")
@@ -49,7 +49,7 @@ def risks(flushing: Flushing) -> list[str]:
 
 
 async def _read_flushing(connection: AsyncConnection) -> Flushing:
-    """Return the server's settings, which every account may read."""
+    """Read the server's settings; every account may."""
     query = text(
         "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.log_bin, @@GLOBAL.sync_binlog"
     )

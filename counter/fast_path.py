@@ -1,7 +1,7 @@
-"""Answer plain hits in front of Quart, which costs more than the counting.
+"""Answer plain hits in front of Quart, which costs more than counting does.
 
-The modules whose views count say which requests are plain, and how they are answered. All else
-is Quart's to answer. What a caller gets is the same by either way, errors too.
+The modules whose views count decide which requests are plain and how to answer them. Quart answers
+all others. Either way the caller gets the same answer, errors included.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
 @dataclass(slots=True)
 class FastHit:
-    """What is to be done for a plain request, if it has no body."""
+    """A plain request's hit and how to answer it, if the request has no body."""
 
     hit: Hit
     within: float  # seconds
@@ -31,7 +31,7 @@ class FastHit:
 
 
 def init_app(app: Quart, *matchers: Callable[[Quart, Scope], FastHit | None]) -> None:
-    """Let `app`, while it serves, answer by the fast path what a matcher takes."""
+    """Have `app` answer on the fast path each request that a matcher accepts, while it serves."""
     quart: Any = app.asgi_app
 
     async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +51,7 @@ def init_app(app: Quart, *matchers: Callable[[Quart, Scope], FastHit | None]) ->
 
 
 async def _answer(app: Quart, fast: FastHit, batcher: Batcher, scope: Scope, send: Send) -> None:
-    """Count, and answer with the number or with what went wrong."""
+    """Count, and answer with the number or the error."""
     try:
         (counted,) = await batcher.count((fast.hit,), fast.within)
         status, (body, headers) = 200, fast.reply(fast.hit, counted)
@@ -63,11 +63,11 @@ async def _answer(app: Quart, fast: FastHit, batcher: Batcher, scope: Scope, sen
 
 
 def _announces_a_body(scope: Scope) -> bool:
-    """Tell whether a request's body may be waited for, which is Quart's to limit."""
+    """Tell whether a request may have a body, whose size and time Quart limits."""
     return any(name in OF_A_BODY and value != b"0" for name, value in scope["headers"])
 
 
 def _is_empty(first: Message) -> bool:
-    """Tell whether the first message of a request says that it has no body."""
+    """Tell whether a request's first message shows that it has no body."""
     whole = first["type"] == "http.request" and not first.get("more_body")
     return whole and not first.get("body")

@@ -1,29 +1,29 @@
-"""Hits, and what they are answered: a number, or an error that says what became of them."""
+"""Hits, and their answers: a number, or an error that says whether they were counted."""
 
 import re
 from dataclasses import dataclass
 
 SIGN = "[A-Za-z0-9_.-]"
-# A namespace or a key: 1 to 64 signs, but not `.` or `..`, which clients and proxies resolve in the
-# path of a URL. Spelled without a lookahead, which many regex engines lack, pydantic's for one.
+# A namespace or a key: 1 to 64 characters, but not `.` or `..`, which clients and proxies resolve
+# in a URL's path. There is no lookahead, as many regex engines lack it, pydantic's among them.
 PART = rf"(?:[A-Za-z0-9_-]{SIGN}{{0,63}}|\.[A-Za-z0-9_-]{SIGN}{{0,62}}|\.\.{SIGN}{{1,62}})"
 NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,64}", re.ASCII)  # visible ASCII
-MAX_BY = 1_000_000  # that one hit adds
-MAX_COUNT = 2**53 - 1  # the largest whole number that is exact in JavaScript
-MAX_HITS = 1000  # hits of a batch, so of a request
+MAX_BY = 1_000_000  # added by one hit
+MAX_COUNT = 2**53 - 1  # JavaScript's largest exact integer
+MAX_HITS = 1000  # hits in a batch, and so in a request
 
 set_once = object.__setattr__
 
-CounterKey = tuple[str, str]  # a counter's name and an idempotency key of it
+CounterKey = tuple[str, str]  # a counter's name and one of its idempotency keys
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Hit:
-    """Something to count: `by` on the counter `name`, once for each idempotency key.
+    """A hit: adds `by` to the counter `name`, once for each idempotency key.
 
-    Each that exists is valid, and nobody looks again, though its parts go into SQL: a name that
-    is none, a number or a key beyond its limits raises ValueError here.
+    Every Hit is valid: a bad name, `by` or key raises ValueError here. Its parts go into SQL
+    without another check.
     """
 
     name: str  # namespace/key
@@ -31,7 +31,7 @@ class Hit:
     key: str | None
 
     def __init__(self, name: str, by: int = 1, key: str | None = None) -> None:
-        # These types and no others: what a subclass has in it may not be what it shows in a text.
+        # Exactly these types: a subclass may format itself as something else.
         if not (
             type(name) is str
             and type(by) is int
@@ -40,7 +40,7 @@ class Hit:
             and (key is None or (type(key) is str and KEY.fullmatch(key)))
         ):
             raise ValueError(f"not a hit: {name!r}, {by!r}, {key!r}")
-        # By hand, as what a frozen dataclass does by itself takes twice as long.
+        # By hand: the __init__ that a frozen dataclass generates takes twice as long.
         set_once(self, "name", name)
         set_once(self, "by", by)
         set_once(self, "key", key)
@@ -48,7 +48,7 @@ class Hit:
 
 @dataclass(slots=True)
 class Counted:
-    """What a hit is answered: the count right after it, and whether its key was known."""
+    """A hit's answer: the count right after it, and whether its key was known."""
 
     count: int
     replayed: bool
@@ -56,7 +56,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What is kept for a key: the count that its hit was answered, and the `by` of that."""
+    """What is stored for a key: its hit's `by`, and the count in the answer."""
 
     by: int
     count: int
@@ -67,11 +67,11 @@ class HitError(Exception):
 
 
 class UnavailableError(HitError):
-    """The database is away or too slow: later the hits may be counted."""
+    """The database is away or too slow: the hits may succeed later."""
 
 
 class RefusedHitError(HitError):
-    """The database refuses one of the hits, and would again."""
+    """The database refuses one of the hits, and would refuse it again."""
 
 
 class CountLimitError(HitError):
@@ -82,11 +82,11 @@ class CountLimitError(HitError):
 
 
 class TooManyHitsError(HitError):
-    """The database takes fewer hits at a time."""
+    """The hits are too many for one packet to the database."""
 
 
 class ReusedKeyError(HitError):
-    """An idempotency key came with another `by` before."""
+    """An idempotency key was used with another `by` before."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -21,7 +21,7 @@ from web.errors import answer_in_view
 
 
 def init_app(app: Quart) -> None:
-    """Have the views of `app` answer so."""
+    """Have the views of `app` answer a HitError with its HTTP error."""
 
     @app.errorhandler(HitError)
     async def answer(error: HitError) -> Response:
@@ -29,7 +29,7 @@ def init_app(app: Quart) -> None:
 
 
 def to_http(error: HitError) -> HTTPException:
-    """Return the error as HTTP has it; what the database refuses is no fault of the caller."""
+    """Return the HTTP error; what the database refuses is not the caller's fault."""
     match error:
         case ReusedKeyError():
             return UnprocessableEntity(str(error))

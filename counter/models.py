@@ -1,4 +1,4 @@
-"""The counters' tables, and one function a query, connection first."""
+"""The counters' tables, and a function for each query, which takes the connection first."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -34,36 +34,36 @@ NAME_TYPE = VARCHAR(129, charset="ascii", collation="ascii_bin")  # namespace/ke
 COUNT_TYPE = BIGINT(unsigned=True)
 MOMENT_TYPE = DATETIME(fsp=6)  # all times are UTC
 
-# A counter is its row of the hour ALL_HOURS, which has the count; each other row has what came in
-# one hour. In one table, one statement adds to both.
-ALL_HOURS = datetime(1000, 1, 1)  # noqa: DTZ001 (all times are UTC; it is the first of MySQL)
+# A counter's row for the hour ALL_HOURS has its count; each of its other rows has the hits of one
+# hour. Both are in one table, so that one statement adds to both.
+ALL_HOURS = datetime(1000, 1, 1)  # noqa: DTZ001 (all times are UTC; MySQL's first)
 counter_table = Table(
     "counter",
     metadata,
     Column("hour", DateTime, primary_key=True),
     Column("name", NAME_TYPE, primary_key=True),
     Column("count", COUNT_TYPE, nullable=False),
-    Column("start", COUNT_TYPE, nullable=False, server_default="0"),  # what no hour has
+    Column("start", COUNT_TYPE, nullable=False, server_default="0"),  # from before it had hours
     Column("created", MOMENT_TYPE, nullable=False),
     Column("updated", MOMENT_TYPE, nullable=False),
     Index(None, "name", "hour"),
     CheckConstraint(f"count <= {MAX_COUNT}", "limit"),
     **TABLE,
 )
-LIMIT = "ck_counter_limit"  # as the servers name what a hit violates
+LIMIT = "ck_counter_limit"  # as the servers' error names it
 
-# What a writer was told when its batch of that number was committed: see counter/batching/sql.py.
+# The counts after each committed batch: see counter/batching/sql.py.
 receipt_table = Table(
     "receipt",
     metadata,
     Column("writer", COUNT_TYPE, primary_key=True, autoincrement=False),
     Column("number", COUNT_TYPE, primary_key=True, autoincrement=False),
     Column("counts", LONGTEXT(charset="ascii", collation="ascii_bin"), nullable=False),
-    Column("made", DateTime, nullable=False),  # without an index, which each batch would pay for
+    Column("made", DateTime, nullable=False),  # no index: each batch would pay for it
     **TABLE,
 )
 
-# What a hit with an idempotency key was answered. Each key is kept for a day at least.
+# The answer to each hit with an idempotency key. A key is kept for at least a day.
 idempotency_key_table = Table(
     "idempotency_key",
     metadata,
@@ -101,7 +101,7 @@ async def read_counter(connection: AsyncConnection, name: str) -> Counter | None
 async def read_counters(
     connection: AsyncConnection, namespace: str | None, after: str, limit: int
 ) -> list[Counter]:
-    """Return the first counters behind the name `after`, of one namespace or of all."""
+    """Return the first counters after the name `after`, in one namespace or in all."""
     name = counter_table.c.name
     query = COUNTER.where(name > after).order_by(name).limit(limit)
     if namespace:
@@ -113,7 +113,7 @@ async def read_counters(
 async def read_hours(
     connection: AsyncConnection, name: str, start: datetime, end: datetime
 ) -> list[tuple[datetime, int]]:
-    """Return the hours with hits that begin from `start` on and before `end`, and their counts."""
+    """Return the hours with hits that begin in `start` <= hour < `end`, and their counts."""
     c = counter_table.c
     query = select(c.hour, c.count).where(c.name == name, c.hour >= start, c.hour < end)
     query = query.where(c.hour != ALL_HOURS).order_by(c.hour)
@@ -123,14 +123,15 @@ async def read_hours(
 async def remove_older(
     connection: AsyncConnection, table: Table, made_before: datetime, limit: int
 ) -> int:
-    """Remove up to `limit` rows that were made before then; return how many."""
+    """Remove up to `limit` rows made before `made_before`; return how many."""
     key = list(table.primary_key)
     query = select(*(column.label(f"of_{column.name}") for column in key))
     query = query.where(table.c.made < made_before).order_by(table.c.made).limit(limit)
     old = (await connection.execute(query)).all()
     if old:
-        # One by one: a DELETE of many may go through the table, and would wait for rows that
-        # batches under way have locked. Another purge may have been first, and the key be new.
+        # One by one: a DELETE of many rows may scan the table, and wait for rows that running
+        # batches have locked. `made` is checked again: another purge may have removed the key, and
+        # a new hit used it.
         each = delete(table).where(*(column == bindparam(f"of_{column.name}") for column in key))
         each = each.where(table.c.made < made_before)
         await connection.execute(each, [row._asdict() for row in old])
@@ -138,6 +139,6 @@ async def remove_older(
 
 
 async def read_clock(connection: AsyncConnection) -> datetime:
-    """Return the server's time, which is UTC."""
+    """Return the server's time, in UTC."""
     now: datetime = (await connection.execute(select(func.utc_timestamp(6)))).scalar_one()
     return now

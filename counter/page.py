@@ -19,12 +19,12 @@ PERSONAL = LOADING_AHEAD | {b"cookie"}
 
 @counter_app.get("/")
 async def home() -> str:
-    """Count a view and show which one it was; HEAD only looks."""
+    """Count a view and show its number; HEAD only reads the count."""
     headers = request.scope["headers"]
     if any(name in LOADING_AHEAD and b"prefetch" in value.lower() for name, value in headers):
-        # Refused, a browser asks again when the person really comes, and that is counted.
+        # A refused browser asks again when the user visits, and that view is counted.
         abort(503, "This page counts its views, so it cannot be prefetched. It was not counted.")
-    page = await _template()  # before counting: who is counted is shown the number
+    page = await _template()  # before counting: if this fails, nothing is counted
     if request.method == "HEAD":
         async with transaction() as connection:
             counter = await read_counter(connection, HOME.name)
@@ -37,7 +37,7 @@ async def home() -> str:
 
 
 def fast_view(app: Quart, scope: Scope) -> FastHit | None:
-    """Match a view of the rendered page, by somebody without a cookie."""
+    """Match a view without a cookie of a page that is rendered already."""
     if scope["path"] != "/" or scope["method"] != "GET" or scope["query_string"]:
         return None
     html = app.extensions.get("counter_page", {}).get("")  # at the root
@@ -56,9 +56,9 @@ def fast_view(app: Quart, scope: Scope) -> FastHit | None:
 
 
 async def _template() -> str:
-    """Render the page once: that takes longer than to count, and only the number changes.
+    """Render the page once: rendering takes longer than counting, and only the number changes.
 
-    Its links begin with the root path, which is the server's, or a proxy's in front of it.
+    Its links begin with the root path, set by the server or by a proxy in front of it.
     """
     rendered: dict[str, str] = current_app.extensions.setdefault("counter_page", {})
     at = request.root_path

@@ -1,4 +1,4 @@
-"""The purge of old receipts and idempotency keys, a few at a time."""
+"""The purge of old receipts and idempotency keys, in small steps."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from counter.models import idempotency_key_table, read_clock, receipt_table, rem
 
 EVERY = 60.0  # seconds, at least
 RETENTION = timedelta(days=1)
-STEADY = 60.0  # seconds that the clock may be set by
-STEP = 100  # rows, each a round trip: some milliseconds beside the database
+STEADY = 60.0  # seconds; a larger change of the clock puts the purge off
+STEP = 100  # rows, one round trip each: some milliseconds near the database
 WITHIN = 10.0  # seconds that a step may take
 REST = 0.02  # seconds between steps
 
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 def init_app(app: Quart) -> None:
-    """Purge now and then while `app` serves."""
+    """Purge periodically while `app` serves."""
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None]:
-        # No batch is in doubt for longer.
+        # No batch is in doubt for longer than this.
         pause = max(EVERY, app.config["HIT_TIMEOUT"], app.config["DB_TIMEOUT"])
         task = asyncio.create_task(_run(app.extensions["engine"], pause), name="purge")
         yield
@@ -37,12 +37,12 @@ def init_app(app: Quart) -> None:
 
 
 async def purge(engine: AsyncEngine, ahead_before: float | None) -> float:
-    """Remove what is older than a day, in steps, if the server's clock goes as ours does.
+    """Remove what is older than a day, in steps, unless the server's clock has jumped.
 
-    Returns how many seconds it is ahead of ours, to be given the next time, when no batch waits
-    that waits now. After a jump, the receipt of a batch in doubt may seem a day old.
+    After a jump, the receipt of a batch in doubt may seem a day old. Returns by how many seconds
+    that clock is ahead of ours: pass it next time, when every batch that waits now is settled.
     """
-    calm = engine.execution_options(isolation_level="READ COMMITTED")  # no locks on gaps
+    calm = engine.execution_options(isolation_level="READ COMMITTED")  # no gap locks
     async with asyncio.timeout(WITHIN), calm.connect() as connection:
         clock = await read_clock(connection)
     ahead = clock.replace(tzinfo=UTC).timestamp() - time.monotonic()
@@ -64,12 +64,12 @@ async def _run(engine: AsyncEngine, pause: float) -> None:
     ahead: float | None = None
     well = True
     while True:
-        # Not all workers at once.
+        # A random pause keeps workers from purging all at once.
         await asyncio.sleep(random.uniform(1, 2) * pause)  # noqa: S311 (no secret)
         try:
             ahead = await purge(engine, ahead)
             well = True
-        except Exception as error:  # noqa: BLE001 (a database that is away makes any)
+        except Exception as error:  # noqa: BLE001 (an outage may raise any)
             if well:  # one line for each outage
                 log.warning("old receipts and idempotency keys were not removed: %r", error)
             well = False

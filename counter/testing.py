@@ -21,12 +21,12 @@ from db import connect
 from tests.support.proxy import CutError
 from throwaway_mysql import Database
 
-BATCH = b"INSERT INTO receipt"  # is in the packet of a batch only
-COMMITTED = 3  # the number of the packet that answers COMMIT, where there is one counter
+BATCH = b"INSERT INTO receipt"  # only a batch's packet has it
+COMMITTED = 3  # which packet of the answer is COMMIT's, for a batch of one counter
 WITHIN = 60.0  # seconds
 JSON = {"Content-Type": "application/json"}
 
-Query = Callable[[str], Any]  # asks the database for one value
+Query = Callable[[str], Any]  # queries the database for one value
 
 
 def view(client: http.client.HTTPConnection) -> int:
@@ -40,12 +40,12 @@ def view(client: http.client.HTTPConnection) -> int:
 
 
 def stored_count(connection: Connection) -> int:
-    """Return what the counter's table says."""
+    """Return the page's count from the table."""
     return connection.scalar(text(f"SELECT count FROM counter WHERE hour = {ALL}")) or 0
 
 
 def count_of(name: str) -> str:
-    """Return the query for a counter's count, which finds it where the hours agree."""
+    """Return the query for a counter's count; it finds a row only if the hours add up to it."""
     return (
         f"SELECT count FROM counter WHERE hour = {ALL} AND name = '{name}' AND count - start ="
         f" (SELECT SUM(count) FROM counter WHERE hour != {ALL} AND name = '{name}')"
@@ -53,10 +53,10 @@ def count_of(name: str) -> str:
 
 
 class PatientBatcher(Batcher):
-    """A batcher that a slow machine gives time enough."""
+    """A batcher with deadlines long enough for a slow machine."""
 
     async def count(self, hits: Sequence[Hit], within: float = WITHIN) -> list[Counted]:
-        """Count as any batcher."""
+        """Count, with a long deadline by default."""
         return await super().count(hits, within)
 
     async def hit(self, name: str, by: int = 1, within: float = WITHIN) -> int:
@@ -92,7 +92,7 @@ async def hit(client: Client, name: str, by: int = 1) -> None:
 
 
 async def get_json(client: Client, path: str, **query: Any) -> Any:
-    """Return what the API shows."""
+    """Return the JSON that the API answers at a path."""
     response = await client.get(path, query_string=query or None)
     assert response.status_code == HTTPStatus.OK, await response.get_data(as_text=True)
     assert response.content_type == "application/json"
@@ -101,14 +101,14 @@ async def get_json(client: Client, path: str, **query: Any) -> Any:
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the API's document."""
+    """Return the OpenAPI document."""
     app = create_app()  # quart-schema holds no reference to it
     made: dict[str, Any] = app.extensions["QUART_SCHEMA"].openapi_provider.schema()
     return made
 
 
 async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
-    """Send what is not valid; return what is told of each field."""
+    """Send an invalid request; return the problem of each field."""
     response = await client.post(f"/api/v1/{path}", **sent)
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert response.content_type == "application/problem+json"
@@ -121,7 +121,7 @@ async def refusals(client: Client, path: str, **sent: Any) -> dict[str, str]:
 def cut_once(
     matches: Callable[[bytes, bool], bool], done: asyncio.Event | None = None
 ) -> Callable[[bytes, bool], Awaitable[None]]:
-    """Return what cuts the connection at the first packet that `matches` takes; it sets `done`."""
+    """Return a watcher that cuts the connection at the first matching packet, and sets `done`."""
     done = done or asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
@@ -133,7 +133,7 @@ def cut_once(
 
 
 def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
-    """Take the packet of that number among those that answer a batch, from 1."""
+    """Match the packet of this number, from 1, among those that answer a batch."""
     answers: list[bytes] | None = None
 
     def matches(packet: bytes, to_server: bool) -> bool:  # noqa: FBT001 (as it is called)
@@ -148,14 +148,14 @@ def nth_answer(number: int) -> Callable[[bytes, bool], bool]:
 
 
 class LateBatch:
-    """Holds the first packet of a batch until `late` is set; `through` is set by its answer."""
+    """Holds a batch's first packet until `late` is set; the answer then sets `through`."""
 
     def __init__(self, answer: bytes = b"") -> None:
         self.late, self.through = asyncio.Event(), asyncio.Event()
         self._answer, self._held = answer, False
 
     async def watch(self, packet: bytes, to_server: bool) -> None:  # noqa: FBT001 (as it is called)
-        """Watch a proxy."""
+        """Watch the packets of a proxy."""
         if to_server and BATCH in packet and not self._held:
             self._held = True
             await self.late.wait()

@@ -1,1 +1,1 @@
-"""The parts that any app needs: the base page, errors, HTTP, health, JSON APIs."""
+"""What any app needs: the base page, errors, HTTP, health checks, JSON APIs."""

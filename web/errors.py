@@ -1,4 +1,4 @@
-"""Answers to what goes wrong: a page for a browser, a problem document for a program."""
+"""Error responses: a page for a browser, a problem document for a program."""
 
 import json
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from werkzeug.exceptions import HTTPException, InternalServerError, Unprocessabl
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers and body
 
-FOR_PROGRAMS = "/api/"  # nothing below it is a page
+FOR_PROGRAMS = "/api/"  # there are no pages below it
 PROBLEM = "application/problem+json"
 FAULT = "Something went wrong here. It has been written to the log."
-MAX_ERRORS = 100  # errors of one request
-MAX_NAME = 100  # characters of a field's name that an error shows
+MAX_ERRORS = 100  # reported for one request
+MAX_NAME = 100  # characters of a field's name shown in an error
 
 
 class Invalid(UnprocessableEntity):
-    """What was sent is not valid: the first of its `errors`, each a field and what is wrong."""
+    """The request is not valid; each of `errors` is a field and its problem."""
 
     def __init__(self, errors: Sequence[tuple[str, str]], number: int = 1) -> None:
         self.errors = errors[:MAX_ERRORS]
@@ -29,17 +29,17 @@ class Invalid(UnprocessableEntity):
 
 
 def printable(name: str) -> str:
-    """Return a field's name as errors show it: shortened, and encodable in UTF-8."""
+    """Return a field's name for an error: shortened, and encodable in UTF-8."""
     return name[:MAX_NAME].encode(errors="backslashreplace").decode()
 
 
 def init_app(app: Quart) -> None:
-    """Have this module answer every error of `app`."""
+    """Answer every error of `app` in this module."""
     app.register_error_handler(Exception, answer_in_view)
 
 
 async def answer_in_view(error: Exception) -> Response:
-    """Answer an unknown page, a database that is away, a fault of the program, and the like."""
+    """Answer any error: an unknown page, a missing database, a bug and so on."""
     where = f"{request.method} {request.path}" if has_request_context() else "a WebSocket"
     http_error = _to_http(current_app, error, where)
     code = http_error.code or 500
@@ -55,9 +55,9 @@ async def answer_in_view(error: Exception) -> Response:
 
 
 async def answer_in_front(app: Quart, scope: Any, send: Any, error: Exception) -> Answer:
-    """Return what a view would answer to an error, for a request that Quart does not see.
+    """Return a view's answer to an error, for a request that Quart does not see.
 
-    A problem document takes no request of Quart's, and so a thirtieth of the time.
+    A problem document needs no Quart request, and so takes a thirtieth of the time.
     """
     if not scope["path"].startswith(FOR_PROGRAMS):
         return await _answer_in_context(app, scope, send, error)
@@ -71,7 +71,7 @@ async def answer_in_front(app: Quart, scope: Any, send: Any, error: Exception) -
 
 
 def problem(error: HTTPException) -> str:
-    """Return the problem document of an error: RFC 9457, Problem Details for HTTP APIs."""
+    """Return an error's problem document (RFC 9457, Problem Details for HTTP APIs)."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(error.code or 500).phrase,
@@ -84,9 +84,9 @@ def problem(error: HTTPException) -> str:
 
 
 def _to_http(app: Quart, error: Exception, where: str) -> HTTPException:
-    """Return the HTTP error that tells of an error; the log has what nobody expects.
+    """Return the HTTP error for an error; log an unexpected one.
 
-    Quart's own page for that would show variables, and secrets with them.
+    Quart's own page for an unexpected error would show variables, secrets among them.
     """
     if isinstance(error, HTTPException):
         return error
@@ -95,7 +95,7 @@ def _to_http(app: Quart, error: Exception, where: str) -> HTTPException:
 
 
 async def _answer_in_context(app: Quart, scope: Any, send: Any, error: Exception) -> Answer:
-    """Answer with a page, which has links, or with a problem, as the request wants it."""
+    """Answer with a page or a problem document, as the request prefers; a page has links."""
     connection: Any = app.asgi_http_class(app, scope)
     request = connection._create_request_from_scope(send)  # noqa: SLF001 (as it does by itself)
     async with app.request_context(request) as context:
@@ -109,7 +109,7 @@ def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 
 def _wants_page() -> bool:
-    # A WebSocket's handshake is no request.
+    # A WebSocket handshake has no request context.
     if not has_request_context() or request.path.startswith(FOR_PROGRAMS):
         return False
     kinds = ["text/html", "application/json", PROBLEM]

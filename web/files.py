@@ -1,4 +1,4 @@
-"""Static files: a name that is too long for a file is no file's."""
+"""Static files: a file name that is too long is not found."""
 
 import errno
 from typing import Any
@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 
 def init_app(app: Quart) -> None:
-    """Serve the files of `app`."""
+    """Serve the static files of `app`."""
     files: Any = app.view_functions["static"]
 
     async def static(filename: str) -> Response:

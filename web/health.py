@@ -1,4 +1,4 @@
-"""The app's health, and in development its settings, for those who run it."""
+"""Health checks, and in development the active settings."""
 
 from functools import cache
 from pathlib import Path
@@ -23,9 +23,9 @@ health = Blueprint("health", __name__, url_prefix="/health")
 
 
 def init_app(app: Quart, *needed: MetaData) -> None:
-    """Register the views, and have what is missing said at start-up.
+    """Register the views, and warn at start-up of what is missing.
 
-    `needed` has the tables without which the app is not ready.
+    `needed` has the tables that the app needs to be ready.
     """
     app.register_blueprint(health)
     app.extensions["needed"] = needed
@@ -36,20 +36,20 @@ def init_app(app: Quart, *needed: MetaData) -> None:
 
 @health.get("/live")
 async def live() -> dict[str, str]:
-    """Answer while the process does, whatever the database does."""
+    """Answer as long as the process does, whatever the state of the database."""
     return {"status": "live"}
 
 
 @health.get("/ready")
 async def ready() -> dict[str, str]:
-    """Answer while requests can be served: the database answers and its schema is the newest.
+    """Answer if requests can be served: the database answers, and its schema is the newest.
 
-    The revision alone does not tell: someone may have taken a column away, or a privilege.
+    The revision is not enough: somebody may have dropped a column or revoked a privilege.
     """
     try:
         async with transaction() as connection:
             lacking = await missing(connection)
-    except DBAPIError as error:  # of a number that nobody knows: these statements have no fault
+    except DBAPIError as error:  # an unknown error: these statements are correct
         current_app.logger.warning("database: %s", db_errors.reason(error))
         raise ServiceUnavailable(DETAILS[Kind.OUTAGE], retry_after=RETRY_AFTER) from error
     if lacking:
@@ -58,9 +58,9 @@ async def ready() -> dict[str, str]:
 
 
 async def missing(connection: AsyncConnection) -> list[str]:
-    """Return what to do where the schema has another revision than this program.
+    """Return what to do if the schema's revision is not this program's.
 
-    Raises what the database does where a table or a column is not there.
+    Raises the database's error if a table or a column is missing.
     """
     at = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
     if lacking := advice(at, _script()):
@@ -72,7 +72,7 @@ async def missing(connection: AsyncConnection) -> list[str]:
 
 
 async def app_settings() -> dict[str, Any]:
-    """Show the active settings, the secret ones masked."""
+    """Show the active settings, with secrets masked."""
     names = [name for name in vars(settings) if name.isupper()]
     secret = ("KEY", "PASSWORD")
     return {name: "***" if name.endswith(secret) else current_app.config[name] for name in names}

@@ -1,8 +1,8 @@
 """HTTP/1.1 under uvicorn: `uvicorn --http web.http1:Protocol manage:app`.
 
-This is uvicorn's protocol on httptools with two things mended. A request with `Connection:
-Upgrade` keeps its body, which httptools skips. And a connection has limits: of the size of a
-head, of the time that it takes, of the requests that are under way at once.
+This is uvicorn's httptools protocol with two fixes. A request with `Connection: Upgrade` keeps its
+body, which httptools skips. And a connection has limits: on the size of a head, on the time that
+it takes, and on the number of requests in progress.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from werkzeug.exceptions import (
 from web.errors import PROBLEM, problem
 
 MAX_HEAD = 32 * 1024  # bytes; also of trailers and chunk extensions
-MAX_FIELDS = 100  # in a head that is longer than a part
+MAX_FIELDS = 100  # in a head that is longer than PART
 PART = 4 * 1024  # bytes of a head, or of chunks, that are parsed at once
-TIMEOUT = 30.0  # seconds, for a head, and for the rest of a body after its answer
+TIMEOUT = 30.0  # seconds, for a head, and for the rest of a body once it is answered
 BLANK_LINE = b"\r\n\r\n"  # ends a head, and a body in chunks
 TOO_LARGE = f"The head of a request may have {MAX_FIELDS} fields and {MAX_HEAD:,} bytes."
 TOO_SLOW = f"A request must come within {TIMEOUT:.0f} seconds."
@@ -36,11 +36,11 @@ HANDSHAKE = {b"sec-websocket-key", b"sec-websocket-version", b"host"}
 class Protocol(HttpToolsProtocol):
     """A connection, whose requests are parsed and answered one at a time.
 
-    `cycle` is uvicorn's name for the newest request whose head is complete. What arrives before
-    that is answered is buffered as bytes, and reading is paused.
+    `cycle` is uvicorn's name for the newest request whose head is complete. Until that is
+    answered, what arrives is buffered as bytes, and reading is paused.
 
-    Speed matters here: each hit passes. So uvicorn's callbacks that every request runs through
-    are left alone, but for a cheaper on_message_complete.
+    Speed matters here: every hit passes through. So of the uvicorn callbacks that every request
+    runs, only on_message_complete is overridden, by a cheaper one.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -48,7 +48,7 @@ class Protocol(HttpToolsProtocol):
         self._buffered = b""
         self._deadline: asyncio.TimerHandle | None = None  # set while a request is incomplete
         self._body_size = 0  # bytes of its body so far
-        self._overhead = 0  # bytes of it since the last part of a body
+        self._overhead = 0  # bytes parsed since the last part of a body
         self._last_answer: bytes | None = None  # set when nothing more is read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -68,7 +68,7 @@ class Protocol(HttpToolsProtocol):
         if not alone or data.find(BLANK_LINE, 0, PART) + 4 != len(data):
             self._read(data)
             return
-        # Usually it is one head and nothing else. Then this is _parse, inlined for speed.
+        # Usually one head arrives and nothing else. For it, this is _parse, inlined for speed.
         try:
             self.parser.feed_data(data)
         except STOPS as stop:
@@ -94,7 +94,7 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def _should_upgrade(self) -> bool:
-        # uvicorn skips a request for which this is true. Each upgrade is dealt with in _on_stop.
+        # If this is true, uvicorn skips the request. _on_stop handles every upgrade.
         return any(name == b"upgrade" for name, _ in self.headers)
 
     def _is_handshake(self) -> bool:
@@ -109,12 +109,12 @@ class Protocol(HttpToolsProtocol):
         )
 
     def _is_answering(self) -> bool:
-        """Tell whether the newest request is complete and not answered."""
+        """Tell whether the newest request is complete but not yet answered."""
         cycle = self.cycle
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def _is_in_head(self) -> bool:
-        """Tell whether the next request's head is incomplete, or none has arrived."""
+        """Tell whether the next request's head is incomplete or has not begun to arrive."""
         return self.cycle is None or self.cycle.scope is not self.scope
 
     def _is_in_body(self) -> bool:
@@ -131,11 +131,11 @@ class Protocol(HttpToolsProtocol):
         return None
 
     def _end_of_part(self, data: bytes, start: int) -> int:
-        """Return where to stop parsing, so that no more than one request ends before it."""
+        """Return where to stop parsing, so that at most one request ends before there."""
         if self._is_in_body() and (length := dict(self.headers).get(b"content-length")):
             return start + int(length) - self._body_size
         if start == 0 and self._deadline:
-            return 3  # the blank line may have begun in the data before
+            return 3  # the blank line may have begun in the previous data
         found = data.find(BLANK_LINE, max(start - 3, 0), start + PART)
         return found + 4 if found >= 0 else start + PART
 
@@ -193,7 +193,7 @@ class Protocol(HttpToolsProtocol):
             self.data_received(held)
 
     def _check_limits(self) -> None:
-        """Limit the size and the time of an incomplete request."""
+        """Limit the size and duration of an incomplete request."""
         if self._last_answer is not None or not (self._is_in_head() or self.cycle.more_body):
             self._cancel_deadline()
             return
@@ -219,7 +219,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: HTTPException) -> None:
-        """Read no more, and answer with the error once earlier requests are answered."""
+        """Stop reading, and send the error once earlier requests are answered."""
         self.logger.warning(error.description)
         self._cancel_deadline()
         self._last_answer = self._answer(error)
@@ -227,11 +227,11 @@ class Protocol(HttpToolsProtocol):
             self.cycle.on_response = self._resume
             return
         if self._is_in_body() and not self._withdraw():
-            self._last_answer = b""  # the app may have acted on it: no status would be true
+            self._last_answer = b""  # the app may have acted on it: any status might be wrong
         self._end()
 
     def _withdraw(self) -> bool:
-        """Cancel the newest request if the app has not begun with it; tell whether that worked."""
+        """Cancel the newest request if the app has not started on it; tell whether it worked."""
         for task in self.tasks:
             run: Any = task.get_coro()
             if inspect.getcoroutinelocals(run).get("self") is self.cycle:

@@ -1,7 +1,7 @@
-"""Requests that Quart cannot handle are answered with ordinary errors.
+"""Give ordinary errors to requests that Quart cannot handle.
 
-A server program hands on whatever is HTTP; Quart fails on some of it before an error handler can
-answer. Here it is made sound, and the error is kept in its scope for a handler.
+A server program passes on any HTTP request; Quart fails on some before an error handler can
+answer. This module repairs such a request, and stores the error in its scope for a handler.
 """
 
 import asyncio
@@ -27,25 +27,25 @@ BODY_WITHIN = 30  # seconds
 LABEL = "[a-z0-9_-]{1,63}"
 HOST = re.compile(rf"(({LABEL}\.)*{LABEL}\.?|\[[0-9a-f:.]+\])?(:[0-9]{{0,5}})?", re.A | re.I)
 BAD_HOST = "The Host header must be given once: a name or an address, and a port if need be."
-ORIGIN = re.compile("https?://[^/]*", re.A | re.I)  # before the path, where the target is a URL
+ORIGIN = re.compile("https?://[^/]*", re.A | re.I)  # before the path, if the target is a URL
 NO_TARGET = "The target must be a path, or the URL of one."
 LAST_BYTES = re.compile(rb"\s*bytes\s*=\s*-", re.I)
 
 
 class CutShortError(BadRequest):
-    """The body that was announced did not come: httptools takes that of an upgrade for none."""
+    """The announced body did not arrive: httptools skips the body of an upgrade."""
 
     description = "The body that this request announced did not arrive. Nothing was done."
 
     def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
-        """Have the connection closed, where the body would be taken for another request."""
+        """Close the connection: it might take the body for another request."""
         return [*super().get_headers(*arguments, **options), ("Connection", "close")]
 
 
 def init_app(app: Quart) -> None:
-    """Let nothing but sound requests come to `app`, and no error out of it."""
+    """Pass only valid requests to `app`, and let no error out of it."""
     app.config["BODY_TIMEOUT"] = BODY_WITHIN
-    app.url_map.merge_slashes = False  # it redirects, to whatever host was sent
+    app.url_map.merge_slashes = False  # it redirects to whatever host was sent
     app.before_request(check_request)
     app.before_websocket(check_websocket)
     app.handle_request = _sealed(app, app.handle_request)  # type: ignore[method-assign]
@@ -71,7 +71,7 @@ def init_app(app: Quart) -> None:
 
 
 async def check_request() -> None:
-    """Raise what is wrong with the request; have a redirect stay on the host that answers."""
+    """Raise the request's error, if any; keep a redirect on this host."""
     _raise_error(request.scope)
     redirect = request.routing_exception
     if isinstance(redirect, RequestRedirect):
@@ -80,12 +80,12 @@ async def check_request() -> None:
 
 
 async def check_websocket() -> None:
-    """Raise what is wrong with the handshake."""
+    """Raise the handshake's error, if any."""
     _raise_error(websocket.scope)
 
 
 def prepend(first: Message, receive: Receive) -> Receive:
-    """Return what receives the first message once more, and then the others."""
+    """Return a `receive` that yields the first message again, and then the others."""
     rest = [first]
 
     async def receive_prepended() -> Message:
@@ -100,8 +100,8 @@ def _raise_error(scope: Mapping[str, Any]) -> None:
 
 
 def _sound(scope: Scope) -> Scope:
-    """Return a scope that Quart can make a request of, with the error where it was none."""
-    # A range of the last bytes (`bytes=-5`) would fail in Quart; any range may be ignored.
+    """Return a scope that Quart can handle, with the error if the request was invalid."""
+    # Quart fails on a range of the last bytes (`bytes=-5`); any range may be ignored.
     headers = [
         (name, value)
         for name, value in scope["headers"]
@@ -120,14 +120,14 @@ def _sound(scope: Scope) -> Scope:
 
 
 def _may_be_cut_short(scope: Scope) -> bool:
-    """Tell whether a request announces a body, and the upgrade that some servers skip it for."""
+    """Tell whether a request announces a body and an upgrade, for which some servers skip it."""
     headers = dict(scope["headers"])
     has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
     return has_body and b"upgrade" in headers
 
 
 async def _first_body_message(receive: Receive) -> Message:
-    """Return the first message with a part of a body, or the last where there is none."""
+    """Return the first message with a part of the body, or the last one if there is no body."""
     message = await receive()
     while not message.get("body") and message.get("more_body"):
         message = await receive()
@@ -135,7 +135,7 @@ async def _first_body_message(receive: Receive) -> Message:
 
 
 def _sealed(app: Quart, handle: Any) -> Any:
-    """Return what handles a request, but raises nothing: Quart's page would show variables."""
+    """Return a handler that raises nothing: Quart's error page would show variables."""
 
     async def handle_sealed(made: BaseRequestWebsocket) -> Any:
         try:

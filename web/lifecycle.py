@@ -1,4 +1,4 @@
-"""The start of the app: it waits for its database, and logs a line for each thing amiss."""
+"""Start-up: wait for the database, and log a warning for each problem."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ PROGRESS_EVERY = 5  # seconds
 
 
 def init_app(app: Quart) -> None:
-    """Start with the database only, warn of what is amiss there, and serve without long pauses."""
+    """Start only with a database, warn of its problems, and serve without long pauses."""
     app.extensions["startup_checks"] = []
     _exit_if_startup_fails(app)
     _exit_if_address_taken(app)
@@ -36,19 +36,19 @@ def init_app(app: Quart) -> None:
     async def start() -> AsyncGenerator[None]:
         async def log_in() -> None:
             async with app.extensions["engine"].connect():
-                pass  # the checks go on with this connection
+                pass  # the checks reuse this connection
 
         await wait(app.config, log_in, by_signal=app.extensions.get("by_signal", False))
         await _warn(app)
-        # A full garbage collection goes through all that the start has made, which is never
-        # garbage: requests stood still for 0.09 s. Tests start apps again and again.
+        # A full garbage collection scans all objects made at start-up, which are never garbage:
+        # it held up requests for 0.09 s. Not in tests, which start many apps.
         if not app.testing:
             gc.freeze()
         yield
 
 
 def check_at_start(app: Quart, check: Check) -> None:
-    """Have `app` warn, when it starts, of each line that the function returns."""
+    """Have `app` log a warning at start-up for each line that `check` returns."""
     app.extensions["startup_checks"].append(check)
 
 
@@ -58,10 +58,10 @@ async def wait(
     *,
     by_signal: bool = False,
 ) -> None:
-    """Return once the database takes a login.
+    """Return once the database accepts a login.
 
-    Ends the program with one line where it refuses one, or stays away for DB_WAIT seconds;
-    with `by_signal` at Ctrl-C and SIGTERM too, which servers only note until a start is over.
+    Ends the program with one line if it refuses the login or stays away for DB_WAIT seconds. With
+    `by_signal`, Ctrl-C and SIGTERM end it too, which servers defer until start-up is over.
     """
     target = "database {DATABASE_NAME} at {DB_HOST}:{DB_PORT} as {DB_USERNAME}".format_map(config)
     start = shown = time.monotonic()
@@ -70,7 +70,7 @@ async def wait(
             stack.callback(signal.signal, number, signal.signal(number, signal.SIG_DFL))
         while True:
             try:
-                # A login that takes longer than a request may is of no use.
+                # A login that takes longer than a request may take is useless.
                 async with asyncio.timeout(config["DB_TIMEOUT"]):
                     return await (log_in() if log_in else _log_in(config))
             except (MySQLError, DBAPIError, TimeoutError) as error:
@@ -92,7 +92,7 @@ async def _log_in(config: Mapping[str, Any]) -> None:
 
 
 async def _warn(app: Quart) -> None:
-    """Run the checks, and serve all the same, also if the database has gone again."""
+    """Run the checks; serve whatever they find, even if the database has gone away again."""
     try:
         async with db.transaction() as connection:
             for check in app.extensions["startup_checks"]:
@@ -105,10 +105,10 @@ async def _warn(app: Quart) -> None:
 
 
 def _exit_if_startup_fails(app: Quart) -> None:
-    """Make a start-up that gives up end the process, with its line as the last word.
+    """End the process if start-up gives up, with its line as the last output.
 
-    Raised through the servers, SystemExit becomes pages of traceback in hypercorn, and
-    uvicorn takes it for an app without start-up and serves. Nothing is open yet.
+    If SystemExit reached the servers, hypercorn would print pages of traceback, and uvicorn would
+    take the app for one without lifespan and serve it. Nothing is open yet.
     """
     asgi_app = app.asgi_app
 
@@ -126,7 +126,7 @@ def _exit_if_startup_fails(app: Quart) -> None:
 
 
 def _exit_if_address_taken(app: Quart) -> None:
-    """Do what hypercorn does not, whose word for a taken address is a traceback."""
+    """Report a taken address in one line: hypercorn shows a traceback."""
     serve = app.run
 
     def run(host: str, port: int, **options: Any) -> None:
@@ -135,6 +135,6 @@ def _exit_if_address_taken(app: Quart) -> None:
         except OSError as error:
             hint = "stop what listens there, or set HOST or PORT"
             print(f"{host}:{port}: {error.strerror}: {hint}", file=sys.stderr, flush=True)
-            os._exit(1)  # connections were opened, whose loop is closed by now
+            os._exit(1)  # open connections belong to a loop that is closed by now
 
     app.run = run  # type: ignore[method-assign, assignment]

@@ -1,4 +1,4 @@
-"""Where a database stands among the revisions of this program, and what helps."""
+"""How a database's revision compares to this program's, and what helps."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ NEWER = (
 
 
 def advice(there: Collection[str], script: ScriptDirectory) -> str:
-    """Return what helps a database at the revisions `there`; empty where it is at the newest."""
+    """Return what helps a database at the revisions `there`; empty if they are the newest."""
     newest = script.get_heads()
     if set(there) == set(newest):
         return ""

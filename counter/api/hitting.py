@@ -28,9 +28,9 @@ BEFORE_NAME, AFTER_NAME = "/api/v1/counters/", "/hits"  # in the path of a hit
 KEY_HEADER = b"idempotency-key"
 ERRORS = {
     "409": "A count would exceed 2^53 - 1. Nothing was counted.",
-    "413": f"The body is larger than {LARGEST_BODY:,} bytes, or its hits are more than the database"
+    "413": f"The body is larger than {LARGEST_BODY:,} bytes, or has more hits than the database"
     " accepts at a time. Nothing was counted.",
-    "422": "What was sent is not valid, or an idempotency key was used with another `by`. Nothing"
+    "422": "The request is not valid, or an idempotency key was used with another `by`. Nothing"
     " was counted.",
     "503": "The database is unavailable or refuses the hits, or too many are waiting. `detail`"
     " says whether hits were counted. Hits with idempotency keys can always be sent again.",
@@ -43,8 +43,8 @@ ERRORS = {
 async def hit(path: CounterPath, headers: HitHeaders, body: HitBody) -> Response:
     """Count a hit.
 
-    Adds `by` to the counter, which its first hit creates, and returns its count right after that.
-    Every hit gets a count of its own. With an Idempotency-Key, the request can safely be sent
+    Adds `by` to the counter, which its first hit creates, and returns the count right after the
+    hit. No two hits get the same count. With an Idempotency-Key, the request can safely be sent
     again: for at least a day, it gets the same count and is not counted again.
     """
     hit = Hit(path.name, body.by, headers.idempotency_key)
@@ -59,9 +59,9 @@ async def hit(path: CounterPath, headers: HitHeaders, body: HitBody) -> Response
 async def hits(body: HitsBody) -> Response:
     """Count many hits.
 
-    Counts all hits, or none of them, and answers them in their order. Each may have an
-    `idempotency_key`; `replayed` tells of those that were counted before. An Idempotency-Key for
-    the whole request is refused.
+    Counts all hits or none, and answers them in the order sent. Each may have an
+    `idempotency_key`; `replayed` is true for those that were counted before. An Idempotency-Key
+    header, for the whole request, is refused.
     """
     if "Idempotency-Key" in request.headers:
         problem = "is for a single hit: give each of these its idempotency_key instead"
@@ -78,7 +78,7 @@ async def hits(body: HitsBody) -> Response:
 
 
 def fast_hit(app: Quart, scope: Scope) -> FastHit | None:
-    """Match a hit without a query, with an Idempotency-Key or without one."""
+    """Match a hit without a query; it may have an Idempotency-Key."""
     if scope["method"] != "POST" or scope["query_string"]:
         return None
     path = scope["path"]
@@ -100,9 +100,9 @@ def fast_hit(app: Quart, scope: Scope) -> FastHit | None:
 
 
 def one_reply(hit: Hit, counted: Counted) -> Reply:
-    """Return the response to one hit; a header tells of one that had been counted before."""
+    """Return the response to one hit; a header marks one that was counted before."""
     namespace, _, key = hit.name.partition("/")
-    # A HitResponse, written by hand: the model takes longer than all else here.
+    # A HitResponse, written by hand: the model takes longer than everything else here.
     body = f'{{"namespace":"{namespace}","key":"{key}","count":{counted.count}}}'.encode()
     return body, [
         (b"content-type", b"application/json"),
@@ -117,7 +117,7 @@ async def _count(hits: list[Hit]) -> list[Counted]:
 
 
 def _refuse_repeated_keys(hits: list[Hit]) -> None:
-    first: dict[tuple[str, str], int] = {}  # where each counter's key stands first
+    first: dict[tuple[str, str], int] = {}  # the first position of each counter's key
     repeated = [
         n for n, hit in enumerate(hits) if hit.key and first.setdefault((hit.name, hit.key), n) != n
     ]

@@ -1,4 +1,4 @@
-"""The JSON API's reads of counters, which count nothing."""
+"""The JSON API's reads of counters."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +24,7 @@ from web.openapi.validation import validate
 reading = Blueprint("reading", __name__, url_prefix="/api/v1")
 
 NEVER_HIT = "There is no such counter: the first hit creates it."
-BACK = timedelta(days=7)  # where `from` is not given
+BACK = timedelta(days=7)  # if `from` is not given
 LONGEST = timedelta(days=366)
 
 
@@ -49,9 +49,9 @@ async def counter(path: CounterPath) -> Response:
 async def hours(path: CounterPath, query: HoursQuery) -> Response:
     """Read a counter's hours.
 
-    Returns the hours in UTC that have hits and begin at or after `from` and before `to`. `from`
-    is rounded down to its hour. By default, `to` is now and `from` 7 days before it. They may be
-    at most 366 days apart.
+    Returns the UTC hours that have hits and begin at or after `from` and before `to`. `from` is
+    rounded down to the hour. By default, `to` is now and `from` is 7 days earlier. They may be at
+    most 366 days apart.
     """
     start, end = _span(query)
     async with transaction() as connection:
@@ -71,11 +71,11 @@ async def counters(query: CountersQuery) -> Response:
     """List counters.
 
     Returns a page of the counters, of one namespace or all, in the ASCII order of
-    `namespace/key`. `next` is the URL of the next page, or null on the last one. If a counter is
-    added meanwhile, no other appears twice or goes missing.
+    `namespace/key`. `next` is the URL of the next page, or null on the last one. Counters that are
+    added meanwhile make no other appear twice or go missing.
     """
     async with transaction() as connection:
-        # One more than the page has tells whether there is another page.
+        # One row beyond the page tells whether there is another page.
         rows = await read_counters(connection, query.namespace, query.after or "", query.limit + 1)
     shown = rows[: query.limit]
     following = None
@@ -86,7 +86,7 @@ async def counters(query: CountersQuery) -> Response:
 
 
 def _span(asked: HoursQuery) -> tuple[datetime, datetime]:
-    """Return the first hour and the end; raise Invalid if that is no span, or too long a one."""
+    """Return the first hour and the end; raise Invalid if the span is empty or too long."""
     end = asked.end or datetime.now(UTC)
     start = asked.start or max(end - BACK, FIRST)
     if asked.start and start >= end:

@@ -1,4 +1,4 @@
-"""What callers of the API send and get; a field's description says what it may be."""
+"""The API's requests and responses; a field's description says what it may be."""
 
 import re
 from datetime import UTC, datetime
@@ -25,19 +25,19 @@ FIRST = datetime(1000, 1, 1, tzinfo=UTC)  # of MySQL's
 
 
 def _integer(number: Any) -> Any:
-    """Take 2.0 and 1e3 for the integers that they are in JSON Schema."""
+    """Accept 2.0 and 1e3, which are integers in JSON Schema."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _digits(text: Any) -> int:
-    """Read a parameter of a URL; int() alone would take 1_0 and digits of any script."""
+    """Read a URL parameter; int() alone would accept 1_0 and digits of any script."""
     if not (isinstance(text, str) and text.isascii() and text.isdecimal()):
         raise ValueError
     return int(text)
 
 
 def _moment(text: Any) -> datetime:
-    """Read a time; fromisoformat() alone would take much else."""
+    """Read a time; fromisoformat() alone would accept other formats too."""
     if not (isinstance(text, str) and RFC_3339.fullmatch(text.upper())):
         raise ValueError
     try:
@@ -53,7 +53,7 @@ Name = Annotated[str, Field(pattern=f"^{PART}$", description=NAME_RULE)]
 Namespace = Annotated[Name, Field(examples=["blog"])]
 CounterKey = Annotated[Name, Field(examples=["front-page"])]
 IdempotencyKey = Annotated[str, Field(pattern=f"^{KEY.pattern}$")]
-# What was stored before `.` and `..` were refused is still listed, and pages go on behind it.
+# Names stored before `.` and `..` were refused are still listed, and pages continue after them.
 StoredName = Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}$")]
 Count = Annotated[
     int, Field(ge=0, le=MAX_COUNT, json_schema_extra={"format": "int64"}, examples=[45])
@@ -63,7 +63,7 @@ Amount = Annotated[
     Field(ge=1, le=MAX_BY, description=f"a whole number from 1 to {MAX_BY:,}", examples=[3]),
     BeforeValidator(_integer),
 ]
-# The pattern lets the document say that years begin at 1000.
+# The pattern documents that years begin at 1000.
 MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^[1-9]"})
 Moment = Annotated[datetime, BeforeValidator(_moment), MOMENT_SCHEMA]
 
@@ -95,13 +95,13 @@ class HitBody(Model):
 
 
 class HitOfMany(HitBody, CounterPath):
-    """One of the hits that are sent together."""
+    """One of several hits sent together."""
 
     idempotency_key: IdempotencyKey | None = Field(None, description=KEY_RULE)
 
 
 class HitsBody(Model):
-    """The body of hits that are counted all or none."""
+    """The body of many hits, which are counted all or none."""
 
     hits: list[HitOfMany] = Field(
         min_length=1,
@@ -117,7 +117,7 @@ class HitsBody(Model):
 
 
 class CountersQuery(Model):
-    """Which page of the counters is asked for."""
+    """The page of counters that is asked for."""
 
     namespace: Name | None = Field(None, description=NAME_RULE, examples=["blog"])
     after: Annotated[str, Field(pattern=f"^{SIGN}{{1,64}}/{SIGN}{{1,64}}$")] | None = Field(
@@ -129,7 +129,7 @@ class CountersQuery(Model):
 
 
 class HoursQuery(Model):
-    """Which hours are asked for."""
+    """The hours that are asked for."""
 
     start: Moment | None = Field(
         None, alias="from", description=MOMENT_RULE, examples=["2026-11-20T00:00:00Z"]
@@ -162,7 +162,7 @@ class HitResponseHeaders(Model):
 
 
 class HitOfManyResponse(HitResponse):
-    """As for one hit; `replayed` where it had been counted before, and was not again."""
+    """As for one hit; `replayed` if it was counted before and not counted again."""
 
     replayed: bool = Field(examples=[False])
 
@@ -188,7 +188,7 @@ class CounterResponse(HitResponse):
 
 
 class CountersResponse(Model):
-    """A page of the counters, in the order of their names, and where the next one is."""
+    """A page of counters, in the order of their names, and the URL of the next page."""
 
     counters: list[CounterResponse]
     next: str | None = Field(
@@ -197,14 +197,14 @@ class CountersResponse(Model):
 
 
 class HourResponse(Model):
-    """What was counted in the hour that begins then."""
+    """An hour, by its beginning, and what was counted in it."""
 
     hour: datetime = Field(examples=["2026-11-20T08:00:00Z"])
     count: Count
 
 
 class HoursResponse(CounterName):
-    """The hours with hits that begin from `from` on and before `to`."""
+    """The hours with hits that begin at or after `from` and before `to`."""
 
     start: datetime = Field(alias="from", examples=["2026-11-20T00:00:00Z"])
     end: datetime = Field(alias="to", examples=["2026-11-21T12:00:00Z"])

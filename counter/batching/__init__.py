@@ -1,7 +1,7 @@
-"""Batching: every hit counted once, many in one commit, each with a number of its own.
+"""Batching: group commit of hits, each counted once and with a number of its own.
 
-From the top down: batcher (which hits go when), queue, writer (one attempt, and what came of it),
-sql (the statements), batch and pending (what is handed around).
+From the top down: batcher (which hits are written when), queue, writer (one attempt and its
+outcome), sql (the statements), batch and pending (the data that these pass around).
 """
 
 from collections.abc import AsyncGenerator
@@ -13,8 +13,8 @@ from counter.batching.batcher import Batcher
 from counter.batching.writer import Writer
 from db import NOT_STARTED
 
-ATTEMPT = 1.5  # seconds, at least: a lock is waited for one of them, and then probed for
-ENDS_WITHIN = 4.0  # seconds, for hits whose requests the server did not wait for
+ATTEMPT = 1.5  # seconds, at least: one second's wait for a lock, and time to probe for it
+ENDS_WITHIN = 4.0  # seconds to finish hits whose requests the server did not wait for
 
 
 def init_app(app: Quart) -> None:
@@ -22,7 +22,7 @@ def init_app(app: Quart) -> None:
 
     @app.while_serving
     async def serve() -> AsyncGenerator[None]:
-        # Half of a request's time: a connection that died in silence leaves time for another.
+        # Half of a request's time: if a connection dies silently, there is time for another.
         limit = max(min(app.config["DB_TIMEOUT"], app.config["HIT_TIMEOUT"]) / 2, ATTEMPT)
         writer = Writer(lambda: db.connect(app.config, limit), limit)
         batcher = app.extensions["batcher"] = Batcher(writer)

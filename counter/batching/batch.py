@@ -1,4 +1,4 @@
-"""Batches: requests that are written together, and which number each of their hits gets."""
+"""Batches: requests that are written together, and the number that each of their hits gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from counter.hits import Counted, CounterKey, Hit, ReusedKeyError
 
 @dataclass(slots=True)
 class Slot:
-    """Where a hit stands in its batch: after it, the batch has added so much to the counter."""
+    """A hit's place in its batch: `count` is what the batch has added to the counter by then."""
 
-    name: str  # empty where the count is known without the batch
+    name: str  # empty if the count is known without the batch
     count: int
     replayed: bool = False
 
@@ -26,9 +26,9 @@ class FirstUse:
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """Requests that are written together; `unsure` once an answer was lost on the way.
+    """Requests that are written together; `unsure` once an attempt's answer was lost.
 
-    A key counts with the first hit that has it; the others are replays of that.
+    The first hit with a key counts; later ones are its replays.
     """
 
     number: int
@@ -49,7 +49,7 @@ class Batch:
             self._slots.append([self._slot(request, hit) for hit in request.hits])
 
     def is_done(self) -> bool:
-        """Tell whether nobody waits for any of its requests."""
+        """Tell whether nobody waits for any of its requests any more."""
         return all(request.is_done() for request in self.requests)
 
     def answer(self, totals: Mapping[str, int]) -> None:
@@ -63,7 +63,7 @@ class Batch:
                 )
 
     def _has_other(self, request: Pending) -> bool:
-        """Tell whether a key of the request is in the batch for another `by`."""
+        """Tell whether the batch has a key of the request with another `by`."""
         if not self.keys:
             return False
         firsts = ((self.keys.get((hit.name, hit.key or "")), hit.by) for hit in request.hits)

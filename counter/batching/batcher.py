@@ -1,4 +1,4 @@
-"""The batcher: hits that arrive while a batch is written go together in the next one."""
+"""The batcher: hits that arrive while a batch is being written go into the next one together."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ from counter.hits import (
 )
 from db import NOT_MIGRATED
 
-CAPACITY = 10_000  # hits that wait in a lane
+CAPACITY = 10_000  # hits that may wait in a lane
 TICK = 0.02  # seconds that a request may wait beyond its deadline
 PAUSE, LONGEST_PAUSE = 0.02, 1.0  # seconds between attempts, doubled each time
 
@@ -50,15 +50,15 @@ log = logging.getLogger(__name__)
 
 
 class Batcher:
-    """Gives each hit a number of its own, once it is durable.
+    """Counts hits, and gives each its own number once it is committed.
 
-    One task writes one batch after the other. A request ends with its numbers, or with a HitError
-    that tells whether it was counted; none waits beyond its deadline.
+    One task writes one batch after another. A request ends, by its deadline, with its numbers or
+    with a HitError that says whether it was counted.
     """
 
     def __init__(self, writer: Writer, capacity: int = CAPACITY) -> None:
         self._writer = writer
-        self._loop = asyncio.get_running_loop()  # kept: to ask for it is a system call
+        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call
         self._waiting = Queue(capacity)
         self._batch: Batch | None = None  # being written, or its outcome unknown
         self._number = 0
@@ -70,10 +70,10 @@ class Batcher:
         self._task = self._loop.create_task(self._run(), name="batcher")
 
     async def count(self, hits: Sequence[Hit], within: float) -> list[Counted]:
-        """Count from 1 to MAX_HITS hits, all or none; return the number of each, in their order.
+        """Count from 1 to MAX_HITS hits, all or none; return their numbers in the same order.
 
-        Raises a HitError within `within` seconds, and ValueError where there are more or fewer
-        hits, or a counter has a key twice.
+        Raises HitError within `within` seconds; ValueError if there are more or fewer hits, or
+        a counter has a key twice.
         """
         _check(hits)
         request = Pending(hits, self._loop.time() + within, self._loop.create_future())
@@ -85,7 +85,7 @@ class Batcher:
         return await request.answer
 
     async def close(self, within: float) -> None:
-        """Refuse what is new, and return when all is answered, after so many seconds at most."""
+        """Refuse new hits; return when all others are answered, or after `within` seconds."""
         self._ending = True
         self._wake.set()
         try:
@@ -106,7 +106,7 @@ class Batcher:
                 await self._turn()
                 pause = PAUSE
             except (NotWrittenError, UnsureError) as error:
-                if pause == 2 * PAUSE:  # one line for each outage, and none for a conflict
+                if pause == 2 * PAUSE:  # one line per outage, and none for a conflict
                     log.warning("hits are waiting for the database: %r", error.__cause__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -115,25 +115,25 @@ class Batcher:
                     log.warning("hits were dropped: %s", error)
                 self._schema_logged = True
                 self._give_up(f"{NOT_MIGRATED} The hit was not counted.")
-            except Exception:  # whatever it is, nobody may hang
+            except Exception:  # whatever it is, no caller may hang
                 log.exception("hits were dropped")
                 self._give_up(FAULT)
 
     async def _turn(self) -> None:
-        """Write the batch whose outcome is unknown, or the next one."""
+        """Write the batch whose outcome is unknown, or else the next one."""
         if self._batch and self._batch.is_done():
-            self._batch = None  # nobody waits for its outcome: whether it is in will not change
+            self._batch = None  # nobody waits for its outcome, so it is not written again
         if not (self._batch or self._waiting.is_ready()):
             await self._wait()
         if self._batch or self._waiting.is_ready() or self._waiting.has_parked():
-            await self._writer.reach()  # first, so that hits that wait here can be withdrawn
+            await self._writer.reach()  # first: hits that wait for this can still be withdrawn
             await self._release()
             self._batch = self._batch or self._next()
         if self._batch:
             await self._write(self._batch)
 
     async def _wait(self) -> None:
-        """Wait until there are requests to write, or locked counters to probe."""
+        """Wait for requests to write or locked counters to probe."""
         self._wake.clear()
         probe_at = self._waiting.probe_at if self._waiting.has_parked() else None
         with suppress(TimeoutError):
@@ -141,7 +141,7 @@ class Batcher:
                 await self._wake.wait()
 
     async def _release(self) -> None:
-        """Let requests go on whose counters are locked no longer."""
+        """Release requests whose counters are no longer locked."""
         now = self._loop.time()
         if self._waiting.has_parked() and self._waiting.probe_at <= now:
             due = self._waiting.due(now)
@@ -171,14 +171,14 @@ class Batcher:
             await self._answer(batch, totals)
 
     async def _answer(self, batch: Batch, totals: dict[str, int]) -> None:
-        """Answer a batch as soon as the next one is on its way.
+        """Answer a batch once the next one has been sent.
 
-        What takes the longest, to send the answers, so goes on while the server writes.
+        Sending the answers takes longest, and so overlaps with the server's work.
         """
         if len(batch.requests) == 1:
             return batch.answer(totals)
         try:
-            await asyncio.sleep(0)  # hits that have come in meanwhile go into the next one
+            await asyncio.sleep(0)  # lets hits that have just arrived join the next batch
         finally:
             # The packet of the next batch is sent before the event loop turns again.
             self._loop.call_soon(batch.answer, totals)
@@ -189,13 +189,13 @@ class Batcher:
         try:
             batch = Batch(self._number, requests)
         except Exception:
-            for request in requests:  # which are nowhere any more
+            for request in requests:  # they are in no queue any more
                 request.fail(UnavailableError(FAULT))
             raise
         return batch if batch.requests else None
 
     def _give_up(self, reason: str) -> None:
-        """Fail the batch; before there is one, all that wait, who would meet the same."""
+        """Fail the batch or, if there is none, all that wait: they would fail alike."""
         batch, self._batch = self._batch, None
         if batch and batch.unsure:
             reason = LOST
@@ -208,17 +208,17 @@ class Batcher:
         self._batch = None
 
     def _settle(self, batch: Batch, error: KeysKnownError) -> None:
-        """Answer what was counted before; what remains goes alone, or it might never go."""
+        """Answer what was counted before; isolate the rest, which might else starve."""
         for request in batch.requests:
             request.learn(error.counted)
         self._waiting.isolate([request for request in batch.requests if not request.is_done()])
         self._batch = None
 
     def _park(self, batch: Batch, state: LockState) -> None:
-        """Let those wait whose counters somebody else has locked, and nobody else.
+        """Park only the requests whose counters somebody else has locked.
 
-        A lock on what is not there yet, such as the gap that a new row needs, is not found: the
-        request that waits for it is found by trying, first those on counters that lack a row.
+        A probe finds no lock on a row that is not there yet, such as a gap lock. The request that
+        waits for one is found by trial, beginning with those on counters that lack a row.
         """
         now = self._loop.time()
         if state.locked:
@@ -231,7 +231,7 @@ class Batcher:
             self._batch = None
 
     def _isolate_refused(self, batch: Batch, error: RefusedError) -> None:
-        """Look for the request that is refused, and fail it alone."""
+        """Search for the refused request, and fail it alone."""
         if len(batch.requests) > 1:
             self._split(batch)
             return
@@ -249,7 +249,7 @@ class Batcher:
         self._waiting.suspect(batch.sums)
 
     def _split(self, batch: Batch, guess: Container[str] = ()) -> None:
-        """Try two parts of the batch apart: without counters of the guess and with, or halves."""
+        """Split the batch in two: by whether requests touch `guess`, or else in halves."""
         parts: tuple[list[Pending], list[Pending]] = [], []
         for request in batch.requests:
             parts[request.touches(guess)].append(request)
@@ -260,7 +260,7 @@ class Batcher:
         self._batch = None
 
     def _expire(self) -> None:
-        """Fail the requests whose deadline has passed, and come again for the others."""
+        """Fail the requests whose deadline has passed, and set the timer for the next deadline."""
         now = self._loop.time()
         for request in self._unanswered():
             if request.deadline <= now:
@@ -273,7 +273,7 @@ class Batcher:
             self._timer.cancel()
         self._due, self._timer = due, None
         if due < math.inf:
-            # Not for each request of a crowd: all that wait are looked through.
+            # Not once per request: _expire goes through all that wait.
             self._timer = self._loop.call_at(max(due, self._loop.time() + TICK), self._expire)
 
     def _unanswered(self) -> Iterator[Pending]:

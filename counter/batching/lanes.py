@@ -1,4 +1,4 @@
-"""Where requests wait: lanes, first come first served, and groups that are tried in isolation."""
+"""Where requests wait: FIFO lanes, and groups that are tried in isolation."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from counter.batching.pending import Pending
 
 
 class Lane:
-    """Requests, first come first served; `size` is the number of their hits."""
+    """Requests, first in, first out; `size` is the number of their hits."""
 
     def __init__(self) -> None:
         self.requests: deque[Pending] = deque()
@@ -28,12 +28,12 @@ class Lane:
         self.size += len(request.hits)
 
     def take(self, most: int) -> list[Pending]:
-        """Take out the first requests that have no more hits than that together."""
+        """Take out the first requests that together have at most `most` hits."""
         taken: list[Pending] = []
         while self.requests and len(self.requests[0].hits) <= most:
             request = self.requests.popleft()
             self.size -= len(request.hits)
-            if not request.is_done():  # withdrawn, or its caller is gone
+            if not request.is_done():  # else it was withdrawn, or its caller is gone
                 taken.append(request)
                 most -= len(request.hits)
         return taken
@@ -45,7 +45,7 @@ class Lane:
 
 
 class Groups:
-    """Groups of requests, each to be tried without others; `size` is the number of their hits."""
+    """Groups of requests, each to be tried on its own; `size` is the number of their hits."""
 
     def __init__(self) -> None:
         self.groups: deque[Sequence[Pending]] = deque()

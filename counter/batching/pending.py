@@ -1,4 +1,4 @@
-"""Pending requests: hits that a caller wants counted together."""
+"""Pending requests: hits that their caller wants counted together."""
 
 import asyncio
 from collections.abc import Container, Mapping, Sequence
@@ -11,22 +11,22 @@ from counter.hits import Counted, CounterKey, Hit, HitError, ReusedKeyError, Sto
 class Pending:
     """One caller's hits, counted together or not at all.
 
-    It is done when it is answered or its caller is gone.
+    Done once it is answered or its caller is gone.
     """
 
     hits: Sequence[Hit]
     deadline: float  # on the event loop's clock
     answer: asyncio.Future[list[Counted]]
-    sent: bool = False  # its outcome is the database's to tell
-    parked_until: float = 0  # on that clock; 0 where it may go on
+    sent: bool = False  # only the database knows its outcome
+    parked_until: float = 0  # on that clock; 0 if it is not parked by time
     known: dict[CounterKey, int] = field(default_factory=dict)  # keys that were counted before
 
     def is_done(self) -> bool:
-        """Tell whether nobody waits for it."""
+        """Tell whether nobody waits for it any more."""
         return self.answer.done()
 
     def touches(self, names: Container[str]) -> bool:
-        """Tell whether a hit of it is on one of these counters."""
+        """Tell whether it has a hit on one of these counters."""
         return any(hit.name in names for hit in self.hits)
 
     def fail(self, error: HitError) -> None:
@@ -35,7 +35,7 @@ class Pending:
             self.answer.set_exception(error)
 
     def learn(self, counted: Mapping[CounterKey, StoredAnswer]) -> None:
-        """Take up what keys were answered before; with all known, this is done."""
+        """Note the stored answers of its keys; if all its hits have one, answer it."""
         for hit in self.hits:
             stored = counted.get((hit.name, hit.key)) if hit.key else None
             if stored and stored.by != hit.by:

@@ -1,4 +1,4 @@
-"""The queue of requests: which go next, and which are kept from the others."""
+"""The queue of requests: which go next, and which are kept apart."""
 
 import math
 from collections import deque
@@ -10,18 +10,18 @@ from counter.batching.locks import BLIND_INTERVAL, Locks
 from counter.batching.pending import Pending
 
 SMALL = 10  # hits
-SUSPECTS = 1000  # counters that are remembered to have failed
+SUSPECTS = 1000  # counters remembered because their last request failed
 
 
 class Queue:
-    """Requests that wait, in lanes that have room for `capacity` hits each.
+    """Waiting requests, in lanes with room for `capacity` hits each.
 
-    Small and large requests take turns, so a flood of large ones leaves the small ones half of
-    the time. Two kinds of request are kept from the others, which would wait or fail with them:
+    Small and large requests take turns, so a flood of large ones leaves half the time for small
+    ones. Two kinds of request are kept apart, as others would wait or fail with them:
 
-    - those on a counter that somebody else has locked wait until it is released;
-    - those on a counter of `suspects` are isolated, tried one by one, as are the parts of a batch
-      that failed. They take turns with all others.
+    - requests on a counter that somebody else has locked are parked until it is released;
+    - requests on a counter in `suspects` are isolated: tried one by one, in turn with all others.
+      So are the parts of a batch that failed.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -31,7 +31,7 @@ class Queue:
         self._turns = deque([self._small, self._large])
         self._isolated, self._isolated_next = Groups(), False
         self._locks = Locks()
-        self.probe_at = math.inf  # when a request that is parked may go on, on the loop's clock
+        self.probe_at = math.inf  # when a parked request may be released, on the loop's clock
 
     def __iter__(self) -> Iterator[Pending]:
         return chain(self._isolated, self._small, self._large, self._parked)
@@ -41,7 +41,7 @@ class Queue:
         return bool(self._small.size or self._large.size or self._isolated.size)
 
     def add(self, request: Pending) -> bool:
-        """Let a request wait; return whether there was room for it."""
+        """Add a request; return whether there was room for it."""
         lane = self._lane_of(request)
         if lane.size + len(request.hits) > self._capacity:
             return False
@@ -49,20 +49,20 @@ class Queue:
         return True
 
     def put_back(self, requests: Sequence[Pending]) -> None:
-        """Let requests wait before all others."""
+        """Put requests back before all others."""
         for request in reversed(requests):
             request.sent = False
             self._lane_of(request).appendleft(request)
 
     def isolate(self, *groups: Sequence[Pending]) -> None:
-        """Let each group be tried without other requests, before those that wait to be."""
+        """Have each group tried on its own, before groups that are isolated already."""
         for group in filter(None, reversed(groups)):
             for request in group:
                 request.sent = False
             self._isolated.appendleft(*group)
 
     def take(self, most: int) -> list[Pending]:
-        """Take out a group that is isolated, or requests of so many hits at most."""
+        """Take out an isolated group, or requests with at most `most` hits."""
         self._isolated_next = not self._isolated_next
         if self._isolated.size and (
             self._isolated_next or not (self._small.size or self._large.size)
@@ -76,14 +76,15 @@ class Queue:
         return taken
 
     def lock(self, counts: Mapping[str, str], now: float) -> None:
-        """Let requests wait whose counters were found to be locked, with these counts."""
+        """Park requests on these counters, which a probe found locked, with these counts."""
         self._locks.observe(counts, now)
         self._sort()
 
     def park(self, request: Pending, new: Collection[str], now: float) -> None:
-        """Let a request wait, and others on its counter of `new`, as no probe finds its lock.
+        """Park a request that waits for a lock that a probe cannot find.
 
-        Where it is not known which counter it waits for, it is parked alone, and they are tried.
+        If only one of its counters is `new`, others on that counter are parked too. Otherwise it
+        is not known which counter is locked: others are tried.
         """
         request.sent = False
         if len(new) == 1:
@@ -98,11 +99,11 @@ class Queue:
         return self._parked.size > 0
 
     def due(self, now: float) -> list[str]:
-        """Return the locked counters that are to be probed again."""
+        """Return the locked counters to probe again."""
         return self._locks.due(now)
 
     def release(self, due: Collection[str], locked: Mapping[str, str], now: float) -> None:
-        """Let requests go on whose counters are locked no longer, or that were parked until now."""
+        """Release requests whose counters are no longer locked, or whose parking time is over."""
         self._locks.release(due, locked, now)
         for request in self._parked:
             if request.parked_until <= now:
@@ -110,7 +111,7 @@ class Queue:
         self._sort()
 
     def suspect(self, names: Collection[str]) -> None:
-        """Isolate requests on these counters from others until one succeeds."""
+        """Isolate requests on these counters until one succeeds."""
         if len(self.suspects) > SUSPECTS:
             self.suspects.clear()
         self.suspects.update(names)
@@ -122,7 +123,7 @@ class Queue:
             lane.drop_done()
 
     def _sort(self) -> None:
-        """Let each request wait where it belongs now."""
+        """Move each request to the lane where it belongs now."""
         lanes = (self._parked, self._small, self._large)
         for request in [request for lane in lanes for request in lane.take(lane.size)]:
             self._lane_of(request).append(request)

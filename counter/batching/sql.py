@@ -1,11 +1,10 @@
-"""The statements that write a batch of hits, one packet, and what they answer.
+"""The statements that write a batch of hits in one packet, and their answers.
 
-The packet goes to the server as one query of many statements (CLIENT_MULTI_STATEMENTS in
-MySQL's manual), so that a batch costs one round trip. A statement that fails keeps those
-after it, COMMIT too, from being run. This is not so on a node of a Galera cluster, where each
-statement is a query of its own: see GALERA. Values stand in the text itself: numbers, names
-and, in hexadecimal, idempotency keys. All are parts of a `Hit`, and there is none whose name has a
-quote in it, or another sign that means something in SQL.
+The packet is one query of many statements (CLIENT_MULTI_STATEMENTS in MySQL's manual), so a batch
+costs one round trip. If a statement fails, the server runs none after it, so no COMMIT either. A
+node of a Galera cluster does not keep to this, so there each statement is a query of its own: see
+GALERA. Values are written into the text: numbers, names and, in hexadecimal, idempotency keys.
+They all come from a `Hit`, whose name has no quote or other character with a meaning in SQL.
 """
 
 from collections import Counter
@@ -16,40 +15,39 @@ from counter.batching.batch import Batch
 from counter.batching.locks import LockState
 from counter.hits import CounterKey, StoredAnswer
 
-# Beside what each session of the app has: see db_connection.py.
+# In addition to what each session of the app sets: see db_connection.py.
 SESSION = [
-    # No gap locks, which would let writers of new counters block each other.
+    # No gap locks: writers of new counters would block each other.
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    # A lock, of a row or a table, is waited for less long than an answer. If this process is cut
-    # off in silence, the server keeps what it has locked for a minute, not for its default of
-    # eight hours.
+    # A wait for a row or table lock ends before the attempt does. If this process is silently cut
+    # off, the server holds its locks for a minute, not for the default of eight hours.
     "SET SESSION innodb_lock_wait_timeout = 1, lock_wait_timeout = 1, wait_timeout = 60",
 ]
 LARGEST_PACKET = "SELECT @@max_allowed_packet"
-# Answers with a text on a node of a Galera cluster. There another node's commit may undo what a
-# packet has done so far; the server runs the rest and commits that, such as a receipt of hits
-# that are not in, and tells so at the end only, by error 1213.
+# Returns a row on a node of a Galera cluster. There another node's commit may undo what a packet
+# has done so far. The server then runs and commits the rest, such as a receipt for hits that are
+# not counted, and reports error 1213 only at the end.
 GALERA = "SHOW VARIABLES WHERE variable_name = 'wsrep_on' AND value = 'ON'"
 NOW = "UTC_TIMESTAMP(6)"
 ALL = f"'{models.ALL_HOURS}'"
 HOUR = "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:00:00')"
-ROWS = 2  # of a counter that has a hit this hour
+ROWS = 2  # of a counter with a hit this hour
 ADD = "INSERT INTO counter (hour, name, count, created, updated) VALUES"
 KEEP_KEYS = "INSERT INTO idempotency_key"
 COMMIT = "COMMIT"
 KEEP_RECEIPT = "INSERT INTO receipt"
-# MySQL deprecates VALUES(column) below, but MariaDB 10.11 knows nothing else.
+# MySQL deprecates VALUES(column), used below, but MariaDB 10.11 has no other way.
 
 
 def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[str]:
-    """Return what adds the sums of the batch, as `writer`, and keeps its keys.
+    """Return the statements that add the batch's sums and keep its keys.
 
-    It answers with the counts after the batch, in the order of the names, and ends with COMMIT.
-    The receipt is its fence: a second packet of the same writer and number fails with error
-    1062 once the first is committed, and waits for it while it is under way. A key that another
-    batch had fails so too. The receipts of the batches `needless` are deleted.
+    They answer with the counts after the batch, in the order of the names, and end with COMMIT.
+    The receipt is a fence: a second packet with the same writer and number waits while the first
+    is running, and fails with error 1062 once it is committed. A key that another batch had fails
+    the same way. The receipts of the batches `needless` are deleted.
     """
-    # Everybody locks rows in one order, so writers do not deadlock.
+    # All writers lock rows in the same order, so they do not deadlock.
     names = sorted(batch.sums)
     add, counts = (
         (_add_to_one, "LAST_INSERT_ID()") if len(names) == 1 else (_add_to_many, "@counts")
@@ -65,7 +63,7 @@ def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[st
 
 
 def _add_to_one(names: list[str], sums: Mapping[str, int]) -> list[str]:
-    """Add to one counter; its count comes back with the statement itself, as its insert id."""
+    """Add to one counter; its count comes back with the statement, as the insert id."""
     (name,) = names
     by = sums[name]
     return [
@@ -85,14 +83,14 @@ def _add_to_many(names: list[str], sums: Mapping[str, int]) -> list[str]:
         f"{ADD} {values}"
         " ON DUPLICATE KEY UPDATE count = count + VALUES(count), updated = VALUES(updated)",
         "SELECT GROUP_CONCAT(count ORDER BY name) INTO @counts"
-        # Without the hint the server looks into both indexes for each name, to choose this one.
+        # Without the hint, the server dives into both indexes for each name to choose this one.
         f" FROM counter FORCE INDEX (PRIMARY) WHERE hour = {ALL} AND name IN ({quoted})",
         "SELECT @counts",
     ]
 
 
 def _keep_keys(names: list[str], batch: Batch) -> list[str]:
-    """Keep what each key is answered: its counter's count, without what came after it."""
+    """Store each key's answer: its counter's count, less what the batch adds after that hit."""
     if not batch.keys:
         return []
     if len(names) == 1:
@@ -122,14 +120,14 @@ def _forget(writer: int, numbers: range) -> list[str]:
 
 
 def receipt(writer: int, number: int) -> str:
-    """Return the statement that asks for the counts of a committed batch."""
+    """Return the statement that reads the counts of a committed batch."""
     return f"SELECT counts FROM receipt WHERE writer = {writer:d} AND number = {number:d}"
 
 
 def fence(writer: int, number: int) -> str:
-    """Return the statement that makes a receipt of nothing, unless the batch has made its own.
+    """Return the statement that inserts an empty receipt, unless the batch has its own.
 
-    It waits for a packet of the batch that is under way; one that comes later will fail.
+    It waits for a packet of the batch that is running; one that comes later will fail.
     """
     return (
         f"{KEEP_RECEIPT} (writer, number, counts, made)"
@@ -139,7 +137,7 @@ def fence(writer: int, number: int) -> str:
 
 
 def probe(names: Collection[str]) -> list[str]:
-    """Return what asks for the counters' rows, and for those that can be locked at once.
+    """Return the statements that read the counters' rows, and those that can be locked at once.
 
     The first answers with each row's name and count, the second with its name.
     """
@@ -152,7 +150,7 @@ def probe(names: Collection[str]) -> list[str]:
 
 
 def parse_locks(names: Collection[str], rows_answer: str, unlocked_answer: str) -> LockState:
-    """Return what those two answers tell of the counters' locks."""
+    """Return the counters' locks, from those two answers."""
     counts: dict[str, list[str]] = {name: [] for name in names}
     for row in filter(None, rows_answer.split(",")):
         name, count = row.split(" ")
@@ -165,12 +163,12 @@ def parse_locks(names: Collection[str], rows_answer: str, unlocked_answer: str) 
 
 
 def totals(sums: Mapping[str, int], counts: str) -> dict[str, int]:
-    """Return each counter's count after the batch, from what the packet answered."""
+    """Return each counter's count after the batch, from the packet's answer."""
     return dict(zip(sorted(sums), map(int, counts.split(",")), strict=True))
 
 
 def stored_answers(keys: Collection[CounterKey]) -> str:
-    """Return the statement that asks what those of the keys were answered that are kept."""
+    """Return the statement that reads the stored answers of these keys."""
     pairs = ",".join(f"('{name}',{_hex(key)})" for name, key in sorted(keys))
     return (
         "SELECT GROUP_CONCAT(CONCAT_WS(' ', name, value, added, count) SEPARATOR '\n')"
@@ -179,6 +177,6 @@ def stored_answers(keys: Collection[CounterKey]) -> str:
 
 
 def parse_stored(text: str) -> dict[CounterKey, StoredAnswer]:
-    """Return what those keys were answered, from what the server said."""
+    """Return the keys' stored answers, from the server's text."""
     lines = (line.split(" ") for line in text.splitlines())
     return {(name, key): StoredAnswer(int(by), int(count)) for name, key, by, count in lines}

@@ -1,4 +1,4 @@
-"""One attempt to write a batch, on a connection of the writer's own, and what came of it."""
+"""One attempt to write a batch, on the writer's own connection, and its outcome."""
 
 import asyncio
 import secrets
@@ -17,38 +17,38 @@ from counter.batching.locks import PROBE_INTERVAL, LockState
 from counter.hits import MAX_HITS, CounterKey, StoredAnswer
 from db_errors import Kind
 
-# Receipts of batches whose answer came serve nobody, and go so many at a time. One that was
-# in doubt stays for a day: its first packet might still be on its way.
+# Receipts are useless once their batch's answer has come, and are deleted this many at a time.
+# One that was in doubt stays for a day: its first packet might still be on its way.
 RECEIPTS = 256
-TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits: of locks, of a statement
-HEADER = 16  # bytes of a packet beside its statements, amply
-PROBE_BYTES = 600  # bytes of a packet that probes one counter, amply; each other takes half
+TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits for locks and for a statement
+HEADER = 16  # bytes of a packet beside its statements, at most
+PROBE_BYTES = 600  # bytes of a packet that probes one counter, at most; each further one takes half
 
-Connect = Callable[[], Awaitable[Any]]  # of an aiomysql connection
+Connect = Callable[[], Awaitable[Any]]  # returns an aiomysql connection
 
 
 class NotWrittenError(Exception):
-    """The batch is not in the database, and another attempt may be luckier."""
+    """The batch is not in the database; another attempt may succeed."""
 
 
 class UnsureError(Exception):
-    """The answer was lost: the batch may be in, or come in yet."""
+    """The answer was lost: the batch may be in, or may still come in."""
 
 
 class RefusedError(Exception):
-    """The batch is not in, as the server refuses some of it."""
+    """The batch is not in: the server refuses some of it."""
 
 
 class TooLongError(RefusedError):
-    """The batch is not in, as its statements are longer than the server takes."""
+    """The batch is not in: its statements are longer than the server accepts."""
 
 
 class LimitError(RefusedError):
-    """The batch is not in, as a count would exceed its limit."""
+    """The batch is not in: a count would exceed its limit."""
 
 
 class LockedError(Exception):
-    """The batch is not in, as it waited too long for a lock: see LockState."""
+    """The batch is not in: it waited too long for a lock (see LockState)."""
 
     def __init__(self, state: LockState) -> None:
         super().__init__(f"locked: {', '.join(sorted(state.locked)) or 'unknown'}")
@@ -56,7 +56,7 @@ class LockedError(Exception):
 
 
 class KeysKnownError(Exception):
-    """The batch is not in, and will not be under its number: keys of it were counted before."""
+    """The batch is not in, and never will be under its number: keys of it were counted before."""
 
     def __init__(self, counted: Mapping[CounterKey, StoredAnswer]) -> None:
         super().__init__(f"{len(counted)} keys are known")
@@ -64,32 +64,32 @@ class KeysKnownError(Exception):
 
 
 class SchemaError(Exception):
-    """The batch is not in, and will not be: the schema is not this program's."""
+    """The batch is not in, and will not be: the schema does not match this program."""
 
 
 class Writer:
-    """Writes batches of hits; what `write` returns is committed.
+    """Writes batches of hits; when `write` returns, the batch is committed.
 
-    After UnsureError the same batch may be written again, as it then is `unsure`: the receipt
-    sees to it that it is counted once. An attempt ends after `limit` seconds.
+    After UnsureError the same batch may be written again, marked `unsure`: the receipt ensures
+    that it is counted once. An attempt ends after `limit` seconds.
     """
 
     def __init__(self, connect: Connect, limit: float) -> None:
         self._connect, self._limit = connect, limit
         self._id = secrets.randbits(63)
-        self._receipts_from = 1  # since this batch, none was in doubt
+        self._receipts_from = 1  # no batch from this one on was in doubt
         self._connection: Any = None
         self._one_by_one = False  # each statement in a packet of its own
         self._longest = 0  # bytes of a packet
         self._most_probed = 1  # counters that one packet may probe
 
     async def reach(self) -> None:
-        """Connect where there is no living connection.
+        """Connect unless there is a live connection.
 
         Raises NotWrittenError and SchemaError.
         """
         if self._connection:
-            # A server that hung up has said so; this is how aiomysql's own pool asks.
+            # Has the server hung up? aiomysql's own pool checks in the same way.
             reader = self._connection._reader  # noqa: SLF001
             if not (reader.eof_received or reader.exception()):
                 return
@@ -139,14 +139,14 @@ class Writer:
         return totals
 
     def close(self) -> None:
-        """Close the connection; the server rolls back what it has not committed."""
+        """Close the connection; the server rolls back what is not committed."""
         if self._connection:
             self._connection.close()
             self._connection = None
 
     @asynccontextmanager
     async def _attempted(self) -> AsyncIterator[None]:
-        """Give the block its time; where it fails, close the connection."""
+        """Limit the block's time; if it fails, close the connection."""
         try:
             async with asyncio.timeout(self._limit):
                 yield
@@ -162,7 +162,7 @@ class Writer:
         if max(map(len, self._packets(statements))) + HEADER > self._longest:
             return await self._fence(batch, TooLongError())
         if batch.unsure:
-            # A lock that the attempt before has waited for would hold up this one as well.
+            # A lock that held up the previous attempt would hold up this one as well.
             state = await self._probe_twice(batch.sums)
             if state.locked:
                 return await self._fence(batch, LockedError(state))
@@ -170,18 +170,18 @@ class Writer:
             await self._run(statements, answers)
         except MySQLError as error:
             return await self._examine(batch, error, statements[len(answers)])
-        # The counts: the other statements answer nothing, and under a trigger none does.
+        # Only the counts are an answer; under a trigger, there may be none.
         return next(filter(None, answers), "") or (await self._ask(batch))[0]
 
     async def _examine(self, batch: Batch, error: MySQLError, statement: str) -> str:
-        """Raise what an error of a statement means for the batch.
+        """Raise the error that a statement's error means for the batch.
 
-        Returns the counts where a packet of it, which was on its way, has come in meanwhile.
+        Returns the counts if a packet of it that was still on its way has come in.
         """
         number = db_errors.number(error)
         if number == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS):
             counts, known = await self._ask(batch, sql.stored_answers(batch.keys))
-            # None is known where a purge has just removed what was there.
+            # None is known if a purge has just removed them.
             return counts or await self._fence(batch, KeysKnownError(sql.parse_stored(known)))
         if statement == sql.COMMIT or (
             number == DUP_ENTRY and statement.startswith(sql.KEEP_RECEIPT)
@@ -198,17 +198,17 @@ class Writer:
         raise error
 
     async def _ask(self, batch: Batch, keys: str = "SELECT ''") -> tuple[str, str]:
-        """Return the counts of a batch, if it is committed, and what its keys were answered."""
+        """Return a batch's counts, if it is committed, and the stored answers of its keys."""
         results: list[str] = []
-        # With COMMIT, lest the transaction that the question began stays open.
+        # COMMIT ends the transaction that the SELECT began.
         await self._run(["ROLLBACK", sql.receipt(self._id, batch.number), keys, "COMMIT"], results)
         _, counts, known, _ = results
         return counts, known
 
     async def _fence(self, batch: Batch, error: Exception) -> str:
-        """Give the batch's number up and raise `error`, as it has not come in and now cannot.
+        """Give up the batch's number, so that it cannot come in any more, and raise `error`.
 
-        Returns the counts where a packet of it, which was on its way, has come in meanwhile.
+        Returns the counts if a packet of it that was still on its way has come in.
         """
         results: list[str] = []
         fence = sql.fence(self._id, batch.number) if batch.unsure else "DO 0"
@@ -218,7 +218,7 @@ class Writer:
         raise error
 
     async def _probe_twice(self, names: Collection[str]) -> LockState:
-        """Find counters that somebody else keeps locked: others are committed meanwhile."""
+        """Find counters that somebody else keeps locked: a writer commits between the probes."""
         state = await self._probe(names)
         if state.locked:
             await asyncio.sleep(PROBE_INTERVAL)
@@ -238,12 +238,12 @@ class Writer:
         return statements if self._one_by_one else [";".join(statements)]
 
     async def _run(self, statements: list[str], answers: list[str]) -> None:
-        """Run statements, together or one by one; append the answer of each, a text or nothing."""
+        """Run statements, together or one by one; append each one's answer, which may be empty."""
         connection = self._connection
         for packet in self._packets(statements):
             await connection.query(packet)
             while True:
-                # A cursor would ask for warnings between the results, out of turn.
+                # A cursor would query the warnings between the results, out of order.
                 result = connection._result  # noqa: SLF001
                 answers.append(result.rows[0][0] if result.rows else str(result.insert_id or ""))
                 if not result.has_next:
@@ -252,14 +252,14 @@ class Writer:
 
 
 def _meaning(error: Exception, *, at_commit: bool) -> type[Exception]:
-    """Say what an error means for the batch that it came of."""
+    """Return what an error means for the batch that caused it."""
     number = db_errors.number(error)
-    # From 2000 to 2999 the driver counts, which lost the connection; below 1000 nobody does.
+    # 2000 to 2999 are the driver's: it lost the connection. Below 1000 there is no server error.
     if at_commit or number == DUP_ENTRY or number < 1000 or 2000 <= number < 3000:
         return UnsureError
     return _meaning_unwritten(error)
 
 
 def _meaning_unwritten(error: Exception) -> type[Exception]:
-    """Say what an error means where no batch is in doubt."""
+    """Return what an error means if no batch is in doubt."""
     return SchemaError if db_errors.kind(error) is Kind.SCHEMA else NotWrittenError

@@ -1,4 +1,4 @@
-"""JSON APIs below `/api/`: endpoints with models, which validate requests and are documented."""
+"""JSON APIs below `/api/`: endpoints whose models validate and document their requests."""
 
 from quart import Quart
 from quart_schema import Info, QuartSchema
@@ -9,7 +9,7 @@ from web.openapi.requests import ApiRequest, refuse_encoded_slashes
 
 
 def init_app(app: Quart, info: Info) -> None:
-    """Limit requests to the APIs of `app`, and show the document of all their endpoints."""
+    """Limit requests to the APIs of `app`, and serve the document of all their endpoints."""
     app.request_class = ApiRequest
     app.before_request(refuse_encoded_slashes)
     QuartSchema(

@@ -1,4 +1,4 @@
-"""JSON bodies, read as strictly as the document describes them, and at a bounded cost."""
+"""Parse JSON bodies, as strictly as the document says, and at a bounded cost."""
 
 import json
 from collections import Counter
@@ -10,20 +10,20 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from web.errors import Invalid, printable
 
-# The largest request is 1,000 hits. With the longest names, indented and with every sign of a key
-# escaped, they are 0.4 MB. They have half as many objects and fields as may be sent, and fewer of
-# these signs even where their keys consist of nothing else.
+# The largest request has 1,000 hits. With the longest names, indented and with every character of
+# its keys escaped, it is 0.4 MB. It has half of MOST_FIELDS and, even if its keys consist of
+# nothing but commas or brackets, less than MOST_SIGNS.
 LARGEST_BODY = 512 * 1024
-# To read a body holds up everybody's requests, and this one has room for 60,000 fields.
+# Parsing a body holds up all other requests, and LARGEST_BODY has room for 60,000 fields.
 MOST_FIELDS = 10_000
-MOST_SIGNS = 70_000  # of each
+MOST_SIGNS = 70_000  # commas, and as many opening brackets
 
 
 def read_body(headers: Headers, body: bytes) -> Any:
-    """Return the JSON of a body, `{}` for an empty one.
+    """Return a body's JSON, or `{}` for an empty body.
 
-    Raises UnsupportedMediaType where it is not declared as JSON, BadRequest where it is none or
-    has more than any request needs, and Invalid where a field is given twice.
+    Raises UnsupportedMediaType if it is not declared as JSON, BadRequest if it is not JSON or has
+    more than any request needs, and Invalid if a field is given twice.
     """
     if not body:
         return {}
@@ -38,7 +38,7 @@ def read_body(headers: Headers, body: bytes) -> Any:
         raise BadRequest(f"The body is not JSON in UTF-8: {error}.") from None
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
-    except ValueError:  # Python reads no more: it would take the square of their number
+    except ValueError:  # Python's limit: parsing takes quadratic time
         raise BadRequest("A number in the body has more than 4,300 digits.") from None
 
 
@@ -52,7 +52,7 @@ def _check_declared(headers: Headers) -> None:
 
 
 def _objects() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """Return a function that makes the objects of one body from their fields."""
+    """Return a function that builds the objects of one body from their fields."""
     left = MOST_FIELDS
 
     def make(fields: list[tuple[str, Any]]) -> dict[str, Any]:

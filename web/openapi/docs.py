@@ -1,4 +1,4 @@
-"""The document, for programs, and as a page that needs no other host and no script."""
+"""The OpenAPI document, as JSON and as a page that needs no script and no other host."""
 
 import json
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from web.openapi.responses import JSON
 
 docs = Blueprint("docs", __name__, template_folder="templates")
 
-# A field's name, where it stands, what it must be, and what holds if it is left out.
+# A field's name, its place in the request, what it must be, and what holds if it is left out.
 Field = tuple[str, str, str, str]
 
 
 @docs.get("/openapi.json")
 async def openapi() -> Response:
-    """Show the OpenAPI document, in the order of its making."""
+    """Show the OpenAPI document, its keys unsorted."""
     servers = [{"url": request.root_path or "/"}]
     return Response(json.dumps({**document(), "servers": servers}), content_type=JSON)
 
 
 @docs.get("/docs")
 async def page() -> str:
-    """Show the document as a page, each operation with a command to try."""
+    """Show the document as a page, with a command to try for each operation."""
     host = request.headers.get("Host") or request.host
     address = f"{request.scheme}://{host}{request.root_path}"
     operations = [
@@ -68,7 +68,7 @@ def curl(address: str, path: str, operation: dict[str, Any]) -> str:
 
 
 def example(message: dict[str, Any]) -> Any:
-    """Return the example of a request's body, or of a response."""
+    """Return the example of a request body or a response."""
     return _example(message["content"][JSON]["schema"])
 
 
@@ -81,7 +81,7 @@ def _fields(operation: dict[str, Any]) -> Iterator[Field]:
 
 
 def _fields_below(schema: dict[str, Any], above: str) -> Iterator[Field]:
-    """Go through the fields of a schema, and into lists of others."""
+    """Yield the fields of a schema, and those of the items of its lists."""
     for name, field in schema["properties"].items():
         left_out = _left_out(field, required=name in schema.get("required", []))
         yield above + name, "body", field["description"], left_out
@@ -90,12 +90,12 @@ def _fields_below(schema: dict[str, Any], above: str) -> Iterator[Field]:
 
 
 def _left_out(schema: dict[str, Any], *, required: bool) -> str:
-    """Say what holds where a field is left out."""
+    """Say what holds if a field is left out."""
     return "refused" if required else str(schema.get("default") or "")
 
 
 def _example(schema: dict[str, Any]) -> Any:
-    """Return a schema's own example, or one made of those of its fields."""
+    """Return a schema's own example, or one built from its fields' examples."""
     if fields := schema.get("properties"):
         return {name: _example(field) for name, field in fields.items()}
     if "items" not in schema:
@@ -107,7 +107,7 @@ def _example(schema: dict[str, Any]) -> Any:
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema that an item of a list refers to."""
+    """Return the schema that a list's items refer to."""
     name = schema["$ref"].rpartition("/")[2]
     resolved: dict[str, Any] = document()["components"]["schemas"][name]
     return resolved

@@ -1,4 +1,4 @@
-"""The OpenAPI document: quart-schema makes it, and this adds what its decorators cannot say."""
+"""The OpenAPI document: made by quart-schema, plus what its decorators cannot express."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ from web.openapi.validation import PATH_ATTRIBUTE
 OF_ALL = {"422", "503"}
 OF_A_BODY = {"400", "413", "415"}
 HEADERS = {
-    "503": {"Retry-After": ("integer", "In how many seconds to try again.")},
-    "default": {"Allow": ("string", "After a wrong method, the right ones.")},
+    "503": {"Retry-After": ("integer", "Seconds to wait before trying again.")},
+    "default": {"Allow": ("string", "The allowed methods, after a wrong one.")},
 }
 
 
@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
 
 
 class Document(OpenAPIProvider):
-    """Makes the document of an app, once."""
+    """Makes an app's document, once."""
 
     _made: dict[str, Any] | None = None
 
@@ -42,13 +42,13 @@ class Document(OpenAPIProvider):
         return self._made
 
     def generate_rules(self) -> Iterable[Rule]:
-        """Yield the rules of the views that say what they return."""
+        """Yield the rules of views that have the `returns` decorator."""
         for rule in super().generate_rules():
             if hasattr(self._app.view_functions[rule.endpoint], ERRORS_ATTRIBUTE):
                 yield rule
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Add the schema of the path, whether there must be a body, and the errors."""
+        """Add the path's schema, whether a body is required, and the errors."""
         paths, components = super().build_paths(rule)
         view = self._app.view_functions[rule.endpoint]
         for operation in (each for methods in paths.values() for each in methods.values()):
@@ -70,14 +70,14 @@ class Document(OpenAPIProvider):
     def build_response_object(
         self, model: Any, headers_model: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Have the headers where OpenAPI has them: quart-schema takes them for a media type."""
+        """Put the headers where OpenAPI wants them: quart-schema makes them a media type."""
         response, components = super().build_response_object(model, headers_model)
         if headers := response["content"].pop("headers", {}):
             response["headers"] = headers
         return response, components
 
     def _parameters(self, operation: dict[str, Any], view: Any) -> Iterator[dict[str, Any]]:
-        """Yield the parameters, those of the path with the schemas of its model."""
+        """Yield the parameters; those of the path get their schemas from its model."""
         if path_model := getattr(view, PATH_ATTRIBUTE, None):
             for parameter in self.build_querystring_parameters(path_model)[0]:
                 yield {**parameter, "in": "path", "required": True}
@@ -87,7 +87,7 @@ class Document(OpenAPIProvider):
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a parameter, which is left out rather than null."""
+    """Return a parameter's schema without null: a parameter is left out instead."""
     bare = {**schema, **schema.get("anyOf", [{}])[0]}
     bare.pop("anyOf", None)
     if bare.get("default", 0) is None:
@@ -96,7 +96,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reference(code: str, own: Mapping[str, str]) -> dict[str, str]:
-    """Refer to the response of an error, in the operation's own words where it has some."""
+    """Refer to an error's response, with the operation's own description if it has one."""
     words = {"description": own[code]} if code in own else {}
     return {"$ref": f"#/components/responses/{code}", **words}
 

@@ -1,4 +1,4 @@
-"""Models of requests and responses: the base of all, and the problem documents."""
+"""Models of requests and responses: their base class, and problem documents."""
 
 from typing import Literal
 
@@ -6,20 +6,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Model(BaseModel):
-    """What all models have in common: nothing is converted or ignored."""
+    """The base of all models: converts nothing and ignores nothing."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class FieldProblem(Model):
-    """What is wrong with a field, or a parameter, of a request."""
+    """A problem with a field or parameter of a request."""
 
     field: str
     problem: str
 
 
 class Problem(Model):
-    """A problem document (RFC 9457); `errors` where fields of the request are not valid."""
+    """A problem document (RFC 9457), with `errors` if fields of the request are not valid."""
 
     type: Literal["about:blank"]
     title: str

@@ -1,4 +1,4 @@
-"""Requests to the API: limited, and read so that nothing of them is ignored."""
+"""Requests to the API: they have limits, and no part of them is ignored."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ MAX_PARAMETERS = 100
 
 
 class ApiRequest(Request):
-    """A request; below `/api/` its body is limited, elsewhere MAX_CONTENT_LENGTH holds."""
+    """A request, whose body is limited to LARGEST_BODY below `/api/`, else MAX_CONTENT_LENGTH."""
 
     def __init__(self, method: str, scheme: str, path: str, *rest: Any, **options: Any) -> None:
         if path.startswith(FOR_PROGRAMS):
@@ -32,7 +32,7 @@ async def refuse_encoded_slashes() -> None:
 
 
 async def read_request(model: type[Model]) -> dict[str, Any]:
-    """Return the parts of the request that a model has, none of them validated."""
+    """Return the parts of the request that the model has, not yet validated."""
     sent: dict[str, Any] = {"query": _query(request.query_string)}
     if "path" in model.model_fields:
         sent["path"] = request.view_args
@@ -45,7 +45,7 @@ async def read_request(model: type[Model]) -> dict[str, Any]:
 
 
 def _query(raw: bytes) -> dict[str, Any]:
-    """Return the parameters of the URL; raise Invalid where there are more than anybody means."""
+    """Return the URL's parameters; raise Invalid if there are too many."""
     try:
         pairs = parse_qsl(
             raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS
@@ -58,12 +58,12 @@ def _query(raw: bytes) -> dict[str, Any]:
 def _headers(headers: Headers, model: Any) -> dict[str, Any]:
     """Return the headers that a model has."""
     names = [field.alias for field in model.model_fields.values()]
-    # Spaces around a value are not part of it (RFC 9110), but httptools leaves those behind it.
+    # Spaces around a value are not part of it (RFC 9110), but httptools keeps those after it.
     return _by_name((name, value.strip(" \t")) for name in names for value in headers.getlist(name))
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the values by their names, a list where there are several."""
+    """Return the values by name, as a list if there are several."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)

@@ -13,14 +13,14 @@ JSON = "application/json"
 ERRORS_ATTRIBUTE = "_errors"
 View = TypeVar("View", bound=Callable[..., Any])
 
-# What a status means where an operation has no words of its own.
+# What a status means if an operation does not describe it.
 ERRORS = {
     "400": "The body is not JSON in UTF-8, or has far more than any request needs.",
-    "404": "There is nothing of that name.",
-    "409": "What is stored does not allow it.",
+    "404": "There is nothing with that name.",
+    "409": "The request conflicts with what is stored.",
     "413": f"The body is larger than {LARGEST_BODY:,} bytes.",
     "415": "The body is not declared as application/json, or is compressed.",
-    "422": "What was sent is not valid: `errors` names each field and what it must be.",
+    "422": "The request is not valid: `errors` names each field and what it must be.",
     "503": "The database is unavailable, or too many requests are waiting for it.",
     "default": "Any other error, such as a wrong method or a fault of the server.",
 }
@@ -31,8 +31,8 @@ def returns(
     headers: type[Model] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Callable[[View], View]:
-    """Document what a view returns; `errors` are those that need words of their own."""
-    document: Any = document_response  # its types are those of instances
+    """Document what a view returns; `errors` describes those that differ from ERRORS."""
+    document: Any = document_response  # typed for instances, not classes
 
     def decorator(view: View) -> View:
         setattr(view, ERRORS_ATTRIBUTE, errors or {})
@@ -43,5 +43,5 @@ def returns(
 
 
 def json_response(model: Model) -> Response:
-    """Return a model as JSON; quart-schema's way takes five times as long."""
+    """Return a model as JSON; quart-schema's own conversion takes five times as long."""
     return Response(model.model_dump_json(by_alias=True), content_type=JSON)

@@ -1,4 +1,4 @@
-"""Validation of requests: by the models that quart-schema documents, in our words."""
+"""Validation of requests by the models that quart-schema documents, with our own messages."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -13,7 +13,7 @@ from web.openapi.models import Model
 from web.openapi.requests import read_request
 
 PATH_ATTRIBUTE = "_path_schema"
-DOCUMENTED: dict[str, Any] = {  # their types are those of instances
+DOCUMENTED: dict[str, Any] = {  # typed for instances, not classes
     "query": document_querystring,
     "headers": document_headers,
     "body": document_request,
@@ -22,11 +22,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Nothing(Model):
-    """A part in which nothing may stand."""
+    """A part that must be empty."""
 
 
 def validate(**parts: type[Model]) -> Callable[[View], View]:
-    """Validate path, query, headers and body; the view gets each that has a model by this name."""
+    """Validate path, query, headers and body; the view gets each part that has a model."""
     model = request_model(**parts)
 
     def decorator(view: Any) -> Any:
@@ -45,23 +45,23 @@ def validate(**parts: type[Model]) -> Callable[[View], View]:
 
 
 def request_model(**parts: type[Model]) -> type[Model]:
-    """Return the model of a request of these parts; its query is empty unless it has a model."""
+    """Return the model of a request with these parts; without a model, its query must be empty."""
     fields: dict[str, Any] = {part: (model, ...) for part, model in parts.items()}
     return create_model("Request", __base__=Model, **{"query": (Nothing, ...), **fields})
 
 
 def check(model: type[Model], sent: dict[str, Any]) -> Any:
-    """Return the parts of a request as its model has them; raise Invalid where they are not."""
+    """Return the parts of a request as its model; raise Invalid if they do not fit."""
     try:
         return model.model_validate(sent)
     except ValidationError as error:
-        # The words for all that a large body may have wrong would take everybody's time.
+        # Wording every error of a large body would hold up all other requests.
         first = error.errors(include_url=False, include_context=False)[:MAX_ERRORS]
         raise Invalid([_in_words(model, each) for each in first], error.error_count()) from None
 
 
 def _in_words(model: type[Model], error: ErrorDetails) -> tuple[str, str]:
-    """Return the field that is wrong, and what it must be: its description."""
+    """Return the wrong field, and what it must be: its description."""
     part, *path = error["loc"]
     field = printable(".".join(map(str, path or [part])))
     rules = _rules(model, error["loc"][:-1])
@@ -77,9 +77,9 @@ def _in_words(model: type[Model], error: ErrorDetails) -> tuple[str, str]:
 
 
 def _rules(model: Any, path: Sequence[int | str]) -> dict[str, str | None]:
-    """Return what each field of the model at the path may be, by the name that callers know."""
+    """Return the description of each field of the model at the path, by its public name."""
     for step in path:
-        # Of a list's model, or of a field's.
+        # A list's item, or a field.
         model = get_args(model)[0] if isinstance(step, int) else model.model_fields[step].annotation
     fields = getattr(model, "model_fields", {})  # the items of a list have no names
     return {field.alias or name: field.description for name, field in fields.items()}
