@@ -1,14 +1,14 @@
-"""The meaning of errors of the server and its driver, decided in this one place.
+"""What errors of the server and its driver mean, decided here alone.
 
-What is named here by its number means what stands here. Of the other errors the class of the
-SQLSTATE decides, where it is one of CLASSES; the driver's own are lost connections; and the
-rest are faults of the statement, which would fail again.
+An error number that is listed here has the kind given here. For other errors, the SQLSTATE's class
+decides if it is in CLASSES; the driver's own errors are lost connections; the rest are faults of
+the statement, which would fail again.
 
-Gone through for what a running program can meet: all errors of MySQL 9.7 (its table
-performance_schema.events_errors_summary_global_by_error; "Server Error Message Reference" in
-the manual), those of MariaDB 10.11 and 11.8 (their errmsg.sys; "MariaDB Error Codes") and the
-driver's ("Client Error Message Reference", 2000 to 2999). Above 1899 the two servers give one
-number to different errors; of those below, each is of a kind with its twin or is met nowhere.
+Sources, searched for what a running program can meet: all errors of MySQL 9.7 (its table
+performance_schema.events_errors_summary_global_by_error; "Server Error Message Reference" in the
+manual), of MariaDB 10.11 and 11.8 (errmsg.sys; "MariaDB Error Codes"), and of the driver ("Client
+Error Message Reference", 2000 to 2999). Above 1899, the two servers use the same number for
+different errors; where both can occur, they are of the same kind.
 """
 
 from enum import Enum, auto
@@ -19,37 +19,37 @@ class Kind(Enum):
 
     OUTAGE = auto()  # the server is away or cannot serve now: try again later
     CONFLICT = auto()  # another transaction was in the way: try again
-    REFUSAL = auto()  # of the account, TLS, the host or the database: waiting is no help
-    SCHEMA = auto()  # the tables are not this program's: migrate
-    FAULT = auto()  # the statement is at fault, and would be again
+    REFUSAL = auto()  # of the account, TLS, the host or the database: waiting does not help
+    SCHEMA = auto()  # the tables do not match this program: migrate
+    FAULT = auto()  # the statement is at fault, and would fail again
 
 
 CONFLICTS = {
-    *(1205, 1213, 1689, 3572),  # a lock: waited for too long, a deadlock, given up, NOWAIT
-    *(3058, 3132, 3133),  # the same of GET_LOCK and of MySQL's locking service
+    *(1205, 1213, 1689, 3572),  # a lock: timeout, deadlock, aborted, NOWAIT
+    *(3058, 3132, 3133),  # the same for GET_LOCK and MySQL's locking service
     1020,  # a row has changed since it was read: MariaDB's innodb_snapshot_isolation
     *(1412, 1615),  # the table was changed meanwhile
-    *(1613, 1614, 3101),  # rolled back: a part of XA, or by the group at COMMIT
+    *(1613, 1614, 3101),  # rolled back: an XA branch, or by the group at COMMIT
 }
 OUTAGES = {
-    *(1040, 1041, 1135, 1203, 1226, 4081),  # too many connections, of all or of the account
+    *(1040, 1041, 1135, 1203, 1226, 4081),  # too many connections, in all or of the account
     *(1021, 1114, 1878, 3019, 3675, 3884, 4139),  # a disk, a table or temporary space is full
     *(1037, 1206, 1637, 3015, 3044, 3950, 3985),  # no memory; too many locks or transactions
     *(1004, 1015, 1016, 1017, 1023, 1024, 1026, 1030, 1180, 1181, 1296, 1297, 1810, 1811),  # files
     *(1036, 1290, 1792, 1836, 1874, 1881, 3989),  # read-only, as a replica or in trouble
-    *(1028, 1317, 1927, 1969, 3024, 3169),  # ended by somebody, or by a limit of time
-    *(1047, 1053, 1129, 3032, 3168, 4031, 6400),  # no majority, ends, blocks, offline, hung up
+    *(1028, 1317, 1927, 1969, 3024, 3169),  # killed by somebody, or by a time limit
+    *(1047, 1053, 1129, 3032, 3168, 4031, 6400),  # no majority, stopping, blocked, offline, hung up
     *(1964, 3100, 3781, 3782, 3783, 3796, 3797, 3798, 3799),  # of a cluster or a group
     *(1534, 1593, 1598, 1661, 1662, 1663, 1664, 1665, 1666, 1667, 1844),  # of the binary log
-    # A table, an index or a tablespace is damaged, or its key is not there.
+    # A table, an index or a tablespace is damaged, or its encryption key is missing.
     *(1032, 1033, 1034, 1035, 1194, 1195, 1712, 1812, 1814, 1817, 1877, 1932),
     *(3000, 3003, 3185, 3510),
 }
 SCHEMA = {
     *(1054, 1109, 1146, 1735),  # no such column, table, partition
-    *(1176, 1191, 1305, 1356),  # no such index or routine; a view of what is not there
+    *(1176, 1191, 1305, 1356),  # no such index or routine; a view of something missing
 }
-FAULTS = {1153, 3068}  # too large a packet, though its SQLSTATE says that the connection was lost
+FAULTS = {1153, 3068}  # too large a packet; its SQLSTATE says that the connection was lost
 CLASSES = {
     "08": Kind.OUTAGE,  # of the connection
     "28": Kind.REFUSAL,  # of the account
@@ -57,7 +57,7 @@ CLASSES = {
     "XA1": Kind.CONFLICT,
 }
 
-# Refusals, and what each needs.
+# Refusals, and the remedy for each.
 ACCOUNT = (
     "DB_USERNAME and DB_PASSWORD name the account, which may also be locked, expired, or one that"
     " requires TLS (DB_TLS) or a certificate (DB_TLS_CERT); `quart mysql setup` makes it."
@@ -93,7 +93,7 @@ KINDS = {
 
 
 def number(error: BaseException) -> int:
-    """Return MySQL's number of an error, or 0 where it has none."""
+    """Return an error's MySQL number, or 0 if it has none."""
     args = getattr(error, "orig", error).args
     return args[0] if args and isinstance(args[0], int) else 0
 
@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
 
 
 def remedy(error: BaseException) -> str:
-    """Return what helps where a login failed, or nothing."""
+    """Return what helps after a failed login, or nothing."""
     code = number(error)
     if kind(error) is Kind.REFUSAL:
         return REFUSALS.get(code, ACCOUNT)

@@ -1,4 +1,4 @@
-"""TLS to the database, as the settings DB_TLS, DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY say."""
+"""TLS to the database, by the settings DB_TLS, DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY."""
 
 import ssl
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ FILES = ("DB_TLS_CA", "DB_TLS_CERT", "DB_TLS_KEY")
 
 
 def context(config: Mapping[str, Any]) -> ssl.SSLContext | None:
-    """Return the configured context, or None where DB_TLS is `off`.
+    """Return the configured context, or None if DB_TLS is `off`.
 
-    One of `preferred` verifies nothing. Ends the program with a line that names the setting
-    whose file cannot be used.
+    For `preferred`, it verifies nothing. Ends the program with a line that names the setting whose
+    file cannot be used.
     """
     if config["DB_TLS"] == "off":
         return None
@@ -23,7 +23,7 @@ def context(config: Mapping[str, Any]) -> ssl.SSLContext | None:
 
 
 def arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what PyMySQL, which has its own way of `preferred`, is to be given."""
+    """Return PyMySQL's arguments; for `preferred` none, as that is its default."""
     if config["DB_TLS"] == "preferred":
         return {}
     tls = context(config)
@@ -38,13 +38,13 @@ def _verifying(ca: str, cert: str, key: str) -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=ca or None)
     except ssl.SSLError:
         raise SystemExit(f"DB_TLS_CA is {ca!r}: it must hold certificates, in PEM") from None
-    # Python 3.13 would refuse certificates as the servers make them, and clouds have.
+    # Python 3.13 would refuse the certificates that servers generate and cloud providers use.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if key and not cert:
         raise SystemExit(f"DB_TLS_KEY is {key!r}: it needs a certificate, DB_TLS_CERT")
     try:
         if cert:
-            made.load_cert_chain(cert, key or None, password="")  # or OpenSSL asks the terminal
+            made.load_cert_chain(cert, key or None, password="")  # or OpenSSL prompts
     except ssl.SSLError as error:
         unfit = error.reason == "KEY_VALUES_MISMATCH"
         must = "belong together" if unfit else "hold a key without a passphrase and its certificate"

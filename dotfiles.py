@@ -1,7 +1,7 @@
-"""The files of settings, `.env` and `.quartenv`: what they add to the environment, which wins.
+"""The settings files `.env` and `.quartenv`, which add to the environment; it takes precedence.
 
-They are those beside settings.py, for each command. `quart` alone reads them by itself too, and
-before the app, in the folder where it runs or the next above that has them.
+Every command reads those beside settings.py. `quart` also reads some by itself, before the app:
+those in the folder where it runs, or in the nearest folder above that has them.
 """
 
 import os
@@ -16,11 +16,11 @@ from dotenv import dotenv_values, find_dotenv, load_dotenv
 from dotenv.parser import Binding, parse_stream
 from dotenv.variables import Variable, parse_variables
 
-NAMES = (".env", ".quartenv")  # the first wins, as `quart` has it
+NAMES = (".env", ".quartenv")  # the first wins, as with `quart`
 
 
 def load(folder: Path) -> list[str]:
-    """Load the files of a folder; return what is wrong in them, a line each."""
+    """Load a folder's files; return a line for each problem in them."""
     problems: list[str] = []
     for file in map(folder.joinpath, NAMES):
         if not file.exists() or file.is_dir():
@@ -37,7 +37,7 @@ def load(folder: Path) -> list[str]:
 
 
 def _problems_in(file: str, text: str) -> Iterator[str]:
-    """Tell of the lines that python-dotenv would drop, or read as something else than is meant."""
+    """Yield a problem for each line that python-dotenv would drop or misread."""
     known = set(os.environ)
     for binding in parse_stream(StringIO(text)):
         if problem := _problem_of(binding, known):
@@ -62,7 +62,7 @@ def _problem_of(binding: Binding, known: set[str]) -> str:
 
 
 def read_by_quart_alone(folder: Path, names: Collection[str]) -> list[str]:
-    """Tell of the variables `names` that `quart` has from elsewhere, a line each."""
+    """Return a line for each of the variables `names` that `quart` has read elsewhere."""
     context = click.get_current_context(silent=True)
     quart = context.find_root() if context else None
     if not quart or type(quart.command).__name__ != "QuartGroup":

@@ -1,4 +1,4 @@
-"""The application, as `quart run`, hypercorn and uvicorn serve it: `manage:app`."""
+"""The application that `quart run`, hypercorn and uvicorn serve: `manage:app`."""
 
 from application import create_app
 

@@ -1,6 +1,6 @@
-"""The settings: read once, from the environment and, where that is silent, `.env` and `.quartenv`.
+"""The settings, read once from the environment, and else from `.env` and `.quartenv`.
 
-A bad value ends the program with one line that names the variable and what it may be.
+A bad value ends the program with one line that names the variable and its valid values.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ if _problems:
 
 
 def _text(name: str, default: str | None = None) -> str:
-    """Read a text; without a default it must be there and not be empty."""
+    """Read a text; without a default, it must be set and not be empty."""
     value = os.environ.get(name, default)
     if not value and default is None:
         state = "not set" if value is None else "empty"
@@ -36,7 +36,7 @@ def _integer(name: str, default: int, low: int, high: int) -> int:
 
 
 def _choice(name: str, *choices: str) -> str:
-    """Read one of `choices`, by default the first."""
+    """Read one of `choices`; the first is the default."""
     value = os.environ.get(name, "") or choices[0]
     if value not in choices:
         _problems.append(f"{name} is {value!r}: it must be one of {', '.join(choices)}")

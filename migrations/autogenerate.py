@@ -1,8 +1,8 @@
 """Put autogenerate's operations in an order that MySQL and MariaDB accept, up and down.
 
-They want an index below a foreign key for as long as there is the key, and commit each statement
-by itself. So all keys go before what they need and come after it, and a dropped table's indexes
-go with the table.
+A foreign key needs an index as long as it exists, and each statement is committed by itself. So
+keys are dropped before what they need and created after it, and a dropped table's indexes go with
+the table.
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ from db import TABLE
 
 PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
 INDEXES = Index, PrimaryKeyConstraint, UniqueConstraint
-APART = {"foreignkey", "check"}  # constraints that MySQL knows by a name in the database
+APART = {"foreignkey", "check"}  # constraints whose names are unique in a MySQL database
 
 Ops = list[ops.MigrateOperation]
 Tables = dict[str, Table]
 
 
 def arrange(context: MigrationContext, _: Any, scripts: list[ops.MigrationScript]) -> None:
-    """Arrange both ways of a new revision: Alembic's `process_revision_directives`."""
+    """Arrange a new revision, up and down: Alembic's `process_revision_directives`."""
     for script in scripts:
         up, down = script.upgrade_ops, script.downgrade_ops
         if not (context.connection and up and down) or up.is_empty():
@@ -49,7 +49,7 @@ def arrange(context: MigrationContext, _: Any, scripts: list[ops.MigrationScript
 
 
 def include(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> bool:  # noqa: FBT001
-    """Leave the CHECKs of types to their columns: Alembic's `include_object`."""
+    """Leave out the CHECKs that belong to column types: Alembic's `include_object`."""
     if kind != "check_constraint":
         return True
     if not reflected:
@@ -63,7 +63,7 @@ def include(item: Any, name: str | None, kind: str, reflected: bool, _: Any) -> 
 def _arranged(
     changes: Ops, before: Tables, after: Tables, staying: list[ForeignKeyConstraint]
 ) -> Ops:
-    """Arrange what makes one schema of another; the keys `staying` are in both."""
+    """Arrange the operations from one schema to another; both have the keys `staying`."""
     dropped = {op.table_name for op in changes if isinstance(op, ops.DropTableOp)}
     created = [op for op in changes if isinstance(op, ops.CreateTableOp)]
     remaining = [
@@ -95,7 +95,7 @@ def _rank(op: ops.MigrateOperation) -> int:
 
 
 def _flat(op: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
-    """Yield the operations of a container, and of those in it."""
+    """Yield the operations of a container and of its nested containers."""
     if isinstance(op, ops.OpContainer):
         for inner in op.ops:
             yield from _flat(inner)
@@ -116,7 +116,7 @@ def _keys(table: Table) -> list[ForeignKeyConstraint]:
 
 
 def _staying(old: Tables, changes: Ops) -> list[ForeignKeyConstraint]:
-    """Return the keys that are there before and after."""
+    """Return the keys that exist before and after."""
     dropped = {op.table_name for op in changes if isinstance(op, ops.DropTableOp)}
     gone = {op.constraint_name for op in changes if isinstance(op, ops.DropConstraintOp)}
     keys = [key for name in old if name not in dropped for key in _keys(old[name])]
@@ -130,7 +130,7 @@ def _columns(key: ForeignKeyConstraint) -> set[tuple[str, str]]:
 
 
 def _touched(op: ops.MigrateOperation) -> list[tuple[str, str]]:
-    """Return the columns whose type or index an operation may not take from under a key."""
+    """Return the columns whose type or index an operation cannot change while a key uses them."""
     names: list[str] = []
     match op:
         case ops.AlterColumnOp() if op.modify_type is not None:
@@ -143,7 +143,7 @@ def _touched(op: ops.MigrateOperation) -> list[tuple[str, str]]:
 
 
 def _own_index(op: ops.MigrateOperation, before: Tables) -> Ops:
-    """Return what drops the index that a server made for a key: it stays when the key goes."""
+    """Drop the index that the server made for a dropped key, as it remains without the key."""
     if not isinstance(op, ops.DropConstraintOp) or op.constraint_type != "foreignkey":
         return []
     table, columns = before[op.table_name], _names(op.to_constraint())

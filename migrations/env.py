@@ -1,4 +1,4 @@
-"""Alembic's environment: the app's settings, and the tables of these modules."""
+"""Alembic's environment: the app's settings and tables."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ def run_migrations_offline() -> None:
 
 
 def run_migrations_online() -> None:
-    """Migrate the configured database, waited for as the app waits for it."""
+    """Migrate the configured database, after waiting for it as the app does."""
     asyncio.run(lifecycle.wait(vars(settings), by_signal=True))
     with db.sync_engine(vars(settings)).connect() as connection:
         migrate(connection)
@@ -47,13 +47,13 @@ def run_migrations_online() -> None:
 
 def migrate(connection: Connection) -> None:
     """Run the revisions, one process at a time."""
-    connection.exec_driver_sql(NAMES)  # SQLAlchemy has set its own after the session's
+    connection.exec_driver_sql(NAMES)  # SQLAlchemy's own SET NAMES has replaced the session's
     lock = f"alembic_{zlib.crc32(str(connection.engine.url.database).encode())}"
     if not connection.scalar(select(func.get_lock(lock, LOCK_WAIT))):
         raise SystemExit(f"Another process has been migrating for {LOCK_WAIT} s: try again later.")
-    # Alembic commits its revisions only where no transaction was open before.
+    # Alembic commits its revisions only if no transaction was open before.
     connection.commit()
-    connection.dialect.supports_native_uuid = False  # as in db.py, and in SQL made offline
+    connection.dialect.supports_native_uuid = False  # as in db.py, and in offline SQL
     context.configure(
         connection=connection,
         target_metadata=target_metadata,
@@ -74,7 +74,7 @@ def migrate(connection: Connection) -> None:
 
 @compiles(DropConstraint, "mysql")
 def drop_constraint(element: DropConstraint, compiler: Any, **options: Any) -> str:
-    """Drop a CHECK in words that both servers know: SQL made offline may be for either."""
+    """Drop a CHECK in syntax that both servers know: offline SQL may be for either."""
     text: str = compiler.visit_drop_constraint(element, **options)
     return text.replace(" DROP CHECK ", " DROP CONSTRAINT ", 1)
 

@@ -1,4 +1,4 @@
-"""Format a new revision where ruff is: Alembic runs `python -m migrations.formatting FILE`."""
+"""Format a new revision, with ruff if it is installed: Alembic runs this as a module."""
 
 import subprocess
 import sys

@@ -11,7 +11,7 @@ from tests.support.project import AWKWARD_FOLDER, PROJECT
 
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
-    """Copy the project without its tests, as someone's own project begins."""
+    """Copy the project without its tests, like the start of a user's own project."""
     ignore = shutil.ignore_patterns(".*", "test_*", "docs", "benchmarks")
     folder = shutil.copytree(PROJECT, tmp_path / AWKWARD_FOLDER, ignore=ignore)
     shutil.copy(PROJECT / ".quartenv", folder)
@@ -20,7 +20,7 @@ def project_copy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkout(project_copy: Path) -> Path:
-    """Return a copy of the project in which all is installed that script/bootstrap installs."""
+    """Return a copy of the project with everything that script/bootstrap installs."""
     venv, pipenv = PROJECT / ".venv", PROJECT / ".pipenv"
     if Path(sys.prefix).resolve() != venv.resolve() or not (pipenv / "bin/pipenv").exists():
         pytest.skip("this environment was not made by script/bootstrap")

@@ -1,4 +1,4 @@
-"""The app's modules stand in layers, and each imports from its own layer and those below."""
+"""The app's modules form layers, and each imports only from its own layer and those below."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.project import PROJECT
 
-# From the top down. A room is a package or a module with all that is in it.
+# From the top down. A room is a package or a module, with all that is in it.
 LAYERS = (
     {"manage", "application", "migrations"},
     {"counter.api", "commands"},
@@ -20,7 +20,7 @@ TESTING = {"conftest", "testing"}
 
 
 def room_of(name: str) -> str | None:
-    """Return the room of a module or of a name in it; None if it is not the app's."""
+    """Return the room of a module, or of a name in it; None if it is not the app's."""
     parts = name.split(".")
     return next((room for room in (".".join(parts[:2]), parts[0]) if room in FLOORS), None)
 
@@ -34,7 +34,7 @@ def modules() -> Iterator[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Yield what a module imports."""
+    """Yield the names that a module imports."""
     for node in ast.walk(ast.parse((PROJECT / path).read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

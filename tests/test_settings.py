@@ -1,4 +1,4 @@
-"""The settings: read from the environment and two files, by each command, and refused by name."""
+"""The settings: every command reads them from the environment and two files, or names bad ones."""
 
 import os
 import re
@@ -26,7 +26,7 @@ Read = Callable[[dict[str, str]], dict[str, Any]]
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Return a function that reads the settings, with no file beside them but the test's."""
+    """Return a function that reads the settings, with only the test's files beside them."""
     module = shutil.copy(PROJECT / "settings.py", tmp_path)
 
     def read(environ: dict[str, str]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ OTHERS = ["quart mysql status", "pytest", "hypercorn manage:app"]
 
 
 def run(command: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the project with no more in its environment than that."""
+    """Run a command of the project with only this environment."""
     path = os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])
     program, *arguments = command.split()
     there = folder / program if "/" in program else program
@@ -138,9 +138,9 @@ def run(command: str, folder: Path, **environ: str) -> subprocess.CompletedProce
     "command", [*COMMANDS, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)]
 )
 def test_each_command_has_the_projects_settings(checkout: Path, command: str) -> None:
-    """It shows the one line of a bad value, so that nothing has to be served."""
+    """It fails with the line for a bad value, so that nothing has to be served."""
     (checkout / ".env").write_text("DB_PORT=abc\n")
-    (checkout.parent / ".env").write_text("DB_TIMEOUT=def\n")  # nobody is to have it
+    (checkout.parent / ".env").write_text("DB_TIMEOUT=def\n")  # no command may read it
     result = run(command, checkout)
     line = "DB_PORT is 'abc': it must be a whole number from 1 to 65535"
     assert result.stderr.strip().endswith(line)

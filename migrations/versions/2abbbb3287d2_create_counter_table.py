@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_counter")),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
-        if_not_exists=True,  # a run that was cut short before it noted this is taken up again
+        if_not_exists=True,  # continues a run that was interrupted before it recorded this revision
     )
 
 

@@ -1,12 +1,12 @@
 """keep one exact row
 
-Concurrent first hits of the tutorial's app left several rows: the highest count is kept.
+Concurrent first hits of the tutorial's app left several rows: keep the highest count.
 
-The new table is filled beside the old one and takes its place by a single RENAME. MySQL
-commits each such statement by itself, so a run that is cut short has lost nothing, and the
-next one begins anew with what the table `counter` then holds. The app must not count
-meanwhile: what comes between the copy and the RENAME is lost. A count that the older table's
-32 bits cannot hold stops a downgrade, and stays.
+The new table is filled beside the old one and replaces it by a single RENAME. MySQL commits each
+such statement by itself, so an interrupted run loses nothing, and the next one starts over with
+what the table `counter` then has. The app must not count meanwhile: hits between the copy and the
+RENAME are lost. A count that does not fit into the older table's 32 bits stops a downgrade, and is
+kept.
 
 Revision ID: 8d1f6c0a4b27
 Revises: 2abbbb3287d2
@@ -34,7 +34,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
     )
     swap()
-    # Last, as MySQL wants a constraint's name but once in a database.
+    # Last, as a constraint's name is unique in a MySQL database.
     op.create_check_constraint(op.f("ck_counter_single_row"), "counter", "id = 1")
 
 

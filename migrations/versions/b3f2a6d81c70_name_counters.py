@@ -1,12 +1,12 @@
 """name counters
 
-The one count becomes the counter `default/home`, as its row of the hour 1000-01-01; its other rows
-say in which hours hits came. Receipts tell after a lost connection whether a batch of hits was
-committed.
+The one count becomes the counter `default/home`, as its row for the hour 1000-01-01; its other
+rows have the hits of each hour. Receipts tell, after a lost connection, whether a batch of hits
+was committed.
 
-As before, the new table is filled beside the old one and takes its place by a RENAME, so a run
-that is cut short is begun anew, while the app does not count. On the way back all counters but
-`default/home` are lost, as are the hours.
+As before, the new table is filled beside the old one and replaces it by a RENAME, so an interrupted
+run can start over; the app must not count meanwhile. A downgrade loses the hours, and all counters
+but `default/home`.
 
 Revision ID: b3f2a6d81c70
 Revises: 8d1f6c0a4b27
@@ -70,8 +70,8 @@ def downgrade() -> None:
         **TABLE,
     )
     swap(
-        # Joined by hour and name, or, in a run that is taken up again after the RENAME, by nothing,
-        # as the one row then has neither.
+        # Joined by hour and name. In a run that continues after the RENAME, the one row has
+        # neither, so the join is by nothing.
         "INSERT INTO counter_new (id, count) SELECT 1, COALESCE(MAX(count), 0) "
         "FROM counter NATURAL JOIN (SELECT TIMESTAMP'1000-01-01 00:00:00' AS hour, "
         "_ascii'default/home' COLLATE ascii_bin AS name) AS home"

@@ -1,7 +1,7 @@
 """say the collation
 
-A server's default for utf8mb4 takes all emoji for the same (MariaDB 10.11) or not (MySQL), so the
-database and its tables say theirs. Texts in columns stay as they are: each says its own, ASCII.
+With a server's default collation for utf8mb4, all emoji are equal (MariaDB 10.11) or not (MySQL),
+so the database and its tables set theirs. Existing columns do not change: each sets ASCII.
 
 Revision ID: c7d94e1b5a20
 Revises: f60c2e94a1d3
@@ -25,4 +25,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass  # what was there before was left to the server
+    pass  # the former collations were the server's defaults

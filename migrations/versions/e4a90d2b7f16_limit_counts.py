@@ -1,6 +1,6 @@
 """limit counts
 
-No count exceeds 2^53 - 1, up to which JavaScript's numbers are exact.
+No count exceeds 2^53 - 1, JavaScript's largest exact integer.
 
 Revision ID: e4a90d2b7f16
 Revises: c7d94e1b5a20
@@ -29,6 +29,6 @@ def downgrade() -> None:
 
 
 def is_there() -> bool:
-    """Tell whether a run that was cut short has made the constraint."""
+    """Tell whether an interrupted run has made the constraint."""
     checks = sa.inspect(op.get_bind()).get_check_constraints("counter")
     return NAME in [check["name"] for check in checks]

@@ -1,6 +1,6 @@
 """keep idempotency keys
 
-What a hit with an `Idempotency-Key` was answered, so that a repeat is answered the same.
+Keep the answer to each hit with an `Idempotency-Key`, so that a retry gets the same.
 
 Revision ID: f60c2e94a1d3
 Revises: b3f2a6d81c70
@@ -18,7 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.drop_table("idempotency_key", if_exists=True)  # of a run that was cut short
+    op.drop_table("idempotency_key", if_exists=True)  # of an interrupted run
     op.create_table(
         "idempotency_key",
         sa.Column("name", ascii_text(129), nullable=False),

@@ -1,4 +1,4 @@
-"""`quart mysql` is wired to this project's settings; the harness has the tests of what it does."""
+"""`quart mysql` uses this project's settings; the harness tests what it does."""
 
 import re
 import secrets
@@ -22,7 +22,7 @@ Mysql = Callable[..., Result]
 
 @pytest.fixture
 def mysql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mysql]:
-    """Return a function that runs `quart mysql`; its private server is not this checkout's."""
+    """Return a function that runs `quart mysql`, with a private server of the test's own."""
     monkeypatch.setattr(commands, "FOLDER", tmp_path / ".mysql")
     own = {
         "DB_HOST": "127.0.0.1",
@@ -48,7 +48,7 @@ def test_a_private_server_serves_the_settings(mysql: Mysql, mysql_program: str) 
     assert re.search(f"private .* at .*:{settings.DB_PORT}", started.stdout), started.stderr
     for login in commands.logins():
         login.connect().close()
-    for command in ("start", "status"):  # where a server answers none is started
+    for command in ("start", "status"):  # if a server answers, none is started
         assert mysql(command).stdout.startswith("the private M")
     assert mysql("stop").stdout == "the private server has stopped\n"
     assert mysql("status").exit_code == 3
@@ -70,7 +70,7 @@ def test_setup_makes_what_the_app_needs_and_may_be_repeated(
             cursor.execute(f"CREATE DATABASE {name}_test_1")
             cursor.execute(f"DROP DATABASE {name}_test_1")
             with pytest.raises(Exception, match="denied"):
-                # The underscore of the name is no wildcard in what was granted.
+                # The underscore in the name is not a wildcard in the grant.
                 cursor.execute(f"CREATE DATABASE {name.replace('_', 'X', 1)}")
     finally:
         with mysql_root.connect() as connection, connection.cursor() as cursor:

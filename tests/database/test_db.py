@@ -1,4 +1,4 @@
-"""The engine, the transaction and the wait for the database."""
+"""The engine, transactions and the wait for the database."""
 
 import asyncio
 import re
@@ -25,14 +25,14 @@ AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 
 @pytest.fixture(scope="module")
 async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
-    """Enter the app's context, in which transaction() finds its engine."""
+    """Enter the app's context, where transaction() finds its engine."""
     async with create_test_app.app_context():
         yield create_test_app
 
 
 @pytest.fixture
 def account(create_db: Database, mysql_root: Login) -> Iterator[Database]:
-    """Make a user whose name has signs that mean something elsewhere, and whose password too."""
+    """Create a user whose name and password have special characters."""
     user = f"u%{create_db['DATABASE_NAME'][-8:]}"
     with mysql_root.connect() as connection:
         set_up(connection, create_db["DATABASE_NAME"], user, AWKWARD)
@@ -159,7 +159,7 @@ async def test_an_account_that_may_not_log_in_is_one_line_at_once(
 
 
 async def test_an_unknown_database_is_one_line_that_says_what_to_do(create_db: Database) -> None:
-    nowhere = create_db["DATABASE_NAME"][:-1] + "x"  # of a name that an account not root's may ask
+    nowhere = create_db["DATABASE_NAME"][:-1] + "x"  # a name that accounts other than root may use
     config = {**vars(settings), **create_db, "DATABASE_NAME": nowhere, "DB_WAIT": 60}
     with pytest.raises(SystemExit, match=r"Unknown database .* `quart mysql setup`"):
         await lifecycle.wait(config)
@@ -184,7 +184,7 @@ async def test_waiting_shows_progress_and_gives_up_with_one_line(
     monkeypatch.setattr(lifecycle, "PROGRESS_EVERY", 0)
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
-        if listens:  # and never greets, as MySQL would
+        if listens:  # but never greets, as MySQL would
             port.listen()
         config = dict(vars(settings), DB_PORT=port.getsockname()[1], DB_WAIT=2, DB_TIMEOUT=0.3)
         with pytest.raises(SystemExit) as end:

@@ -1,4 +1,4 @@
-"""Connections: what their sessions mean, how they are lost, and how many there are."""
+"""Connections: their session settings, how they are lost, and how many there are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +27,7 @@ from throwaway_mysql import Database, Login, Server
 
 POOL = 3
 HITS = "/api/v1/counters/a/b/hits"
-ODD = (  # what a server may be set to, and a session of the app is not
+ODD = (  # what a server may be set to, but the app's sessions are not
     "sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT', time_zone = '+05:00', completion_type = 'RELEASE',"
     " default_storage_engine = 'MyISAM', autocommit = 0, group_concat_max_len = 4,"
     " collation_server = 'utf8mb4_general_ci'"
@@ -36,7 +36,7 @@ ODD = (  # what a server may be set to, and a session of the app is not
 
 @asynccontextmanager
 async def started(**config: Any) -> AsyncIterator[Quart]:
-    """Start an app whose pool is full of idle connections, with a view as a starter writes it."""
+    """Start an app with a pool full of idle connections, and a view as a beginner writes it."""
     app = create_app(**config, DB_POOL_SIZE=POOL)
 
     @app.get("/note")
@@ -53,7 +53,7 @@ async def started(**config: Any) -> AsyncIterator[Quart]:
 
 
 def sessions(cursor: Cursor, database: str, command: str = "%") -> list[int]:
-    """Return the ids of the sessions that use the database, and are at that."""
+    """Return the ids of the database's sessions that are in this state."""
     cursor.execute(
         "SELECT id FROM information_schema.processlist WHERE db = %s AND command LIKE %s",
         (database, command),
@@ -62,7 +62,7 @@ def sessions(cursor: Cursor, database: str, command: str = "%") -> list[int]:
 
 
 async def kill(login: Login, database: str, _: Proxy) -> None:
-    """End all sessions, as a server does with those that are idle."""
+    """Kill all sessions, as a server does with idle ones."""
     with login.connect() as connection, connection.cursor() as cursor:
         for session in sessions(cursor, database):
             cursor.execute("KILL %s", (session,))
@@ -71,7 +71,7 @@ async def kill(login: Login, database: str, _: Proxy) -> None:
 
 
 async def reset(_login: Login, _database: str, proxy: Proxy) -> None:
-    """Reset all connections, as a balancer does with those that are idle."""
+    """Reset all connections, as a load balancer does with idle ones."""
     proxy.reset()
     await asyncio.sleep(0.01)
 
@@ -104,7 +104,7 @@ def test_idle_connections_that_were_lost_fail_no_request(
 async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_has(
     fresh_db: Database, mysql_server: Login, lock: str
 ) -> None:
-    """Each session goes on after its request, which a server need not notice."""
+    """Each session outlives its request: the server need not notice that it was given up."""
     name = fresh_db["DATABASE_NAME"]
     query = "SELECT COUNT(*) FROM counter" if lock else "SELECT SLEEP(60)"
 
@@ -122,7 +122,7 @@ async def test_requests_that_are_given_up_leave_no_more_sessions_than_the_pool_h
                     asking.create_task(ask())
                     await asyncio.sleep(0.1)
                     most = max(most, len(sessions(observer, name, "Query")))
-            async with asyncio.timeout(60):  # they end, though what they wait for does not
+            async with asyncio.timeout(60):  # they end, though the lock that they wait for stays
                 while sessions(observer, name, "Query"):  # noqa: ASYNC110 (it is another program's)
                     await asyncio.sleep(0.05)
             held.cursor().execute("UNLOCK TABLES")
@@ -150,7 +150,7 @@ async def test_a_server_that_hangs_while_the_block_does_something_else_is_not_wa
 
 @pytest.fixture
 def odd_db(mysql_program: str) -> Iterator[Database]:
-    """Make a database on a server that is set up as nobody would, and migrate it as usual."""
+    """Create a database on a server with odd settings, and migrate it as usual."""
     with closing(Server(mysql_program)) as server:
         with server.root.connect() as connection:
             connection.cursor().execute("SET GLOBAL " + ODD.replace(", ", ", GLOBAL "))

@@ -1,4 +1,4 @@
-"""What errors of the database mean, as the servers tell them."""
+"""What database errors mean, as the servers raise them."""
 
 import re
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from db_errors import Kind
 SIGNAL = "SIGNAL SQLSTATE '{}' SET MYSQL_ERRNO = {}, MESSAGE_TEXT = 'on purpose'"
 SIGNALS = [
     ("HY000", 1021, Kind.OUTAGE),  # the disk is full
-    ("08S01", 1047, Kind.OUTAGE),  # a node that its cluster has left behind
+    ("08S01", 1047, Kind.OUTAGE),  # a node cut off from its cluster
     ("HY000", 1205, Kind.CONFLICT),
     ("HY000", 1020, Kind.CONFLICT),
     ("42000", 1142, Kind.REFUSAL),
@@ -33,7 +33,7 @@ SIGNALS = [
 
 @pytest.fixture(scope="module", autouse=True)
 async def app(create_test_app: Quart) -> AsyncIterator[Quart]:
-    """Enter the app's context, in which transaction() finds its engine."""
+    """Enter the app's context, where transaction() finds its engine."""
     async with create_test_app.app_context():
         yield create_test_app
 

@@ -1,4 +1,4 @@
-"""TLS to the database: whom it trusts, whom it refuses, and what is said then."""
+"""TLS to the database: whom the app trusts, whom it refuses, and its messages."""
 
 import asyncio
 import os
@@ -24,14 +24,14 @@ from throwaway_mysql import Server, Tls
 from throwaway_mysql.grants import set_up
 from web import lifecycle
 
-CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # is empty without TLS
+CIPHER = "SHOW STATUS LIKE 'ssl_cipher'"  # empty without TLS
 USER, PASSWORD = "tls", "s3cret ☃"
-THERE = "localhost"  # whom the server's certificate is for, and 127.0.0.1 it is not
+THERE = "localhost"  # the server's certificate is for this, not for 127.0.0.1
 
 
 @dataclass
 class TlsServer:
-    """A server with TLS, and a migrated database there; `settings` lead to it, and trust it."""
+    """A server with TLS and a migrated database; `settings` point to it and trust it."""
 
     mysql: Server
     folder: Path
@@ -69,7 +69,7 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     files = {"ca": ca.cert, "cert": shown.cert, "key": shown.key}
     flags = ["--loose-ssl", *(f"--ssl-{name}={file}" for name, file in files.items())]
     with ExitStack() as ending:
-        # A loop with TLS ends only after the server's good-bye.
+        # With TLS, an event loop ends only after the server's goodbye.
         loops = (asyncio.new_event_loop, uvloop.new_event_loop)
         runners = [ending.enter_context(asyncio.Runner(loop_factory=loop)) for loop in loops]
         mysql = ending.enter_context(closing(Server(mysql_program, flags=flags)))
@@ -84,7 +84,7 @@ def server(mysql_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 async def app_cipher(config: dict[str, Any]) -> str:
-    """Connect as the app does; return how that is encrypted, or nothing."""
+    """Connect as the app does; return the connection's cipher, or nothing."""
     await lifecycle.wait(config)
     connection = await db.connect(config)
     async with connection.cursor() as cursor:
@@ -95,7 +95,7 @@ async def app_cipher(config: dict[str, Any]) -> str:
 
 
 def is_encrypted(server: TlsServer, **changes: Any) -> bool:
-    """Connect as the app and as Alembic; tell whether all of these are encrypted, or none."""
+    """Connect as the app and as Alembic; tell whether all connections are encrypted, or none."""
     config = {**server.settings, **changes}
     ciphers = [runner.run(app_cipher(config)) for runner in server.runners]
     with db.sync_engine(config).connect() as connection:
@@ -105,12 +105,12 @@ def is_encrypted(server: TlsServer, **changes: Any) -> bool:
 
 
 def check_refused(server: TlsServer, line: str, **changes: Any) -> None:
-    """Be refused in each way that there is, at once where the app starts, with such a line."""
+    """Check that every kind of connection is refused with this line, at start-up at once."""
     config = {**server.settings, **changes}
     for runner in server.runners:
         with pytest.raises(SystemExit) as end:
             runner.run(app_cipher(config))
-        assert re.search(r" in [1-4]?\d s \(DB_WAIT\): ", str(end.value))  # not after the 60
+        assert re.search(r" in [1-4]?\d s \(DB_WAIT\): ", str(end.value))  # before DB_WAIT, 60
         assert line in str(end.value)
         assert "\n" not in str(end.value)
     with pytest.raises(DBAPIError):
@@ -134,7 +134,7 @@ def test_each_way_to_connect_is_encrypted_as_db_tls_says(
 def test_a_server_that_is_not_the_right_one_is_refused_at_once(server: TlsServer) -> None:
     check_refused(server, "not valid for '127.0.0.1'", DB_HOST="127.0.0.1")
     unknown = certify(server.folder, "unknown")
-    for ca in (unknown.cert, ""):  # without one, those that the system trusts
+    for ca in (unknown.cert, ""):  # without one, the system's authorities
         check_refused(server, "certificate verify failed", DB_TLS_CA=ca)
     check_refused(server, "DB_TLS_CA names the authorities", DB_TLS_CA="")
 
@@ -180,7 +180,7 @@ def test_a_command_of_the_harness_works_with_tls(server: TlsServer, command: str
     with server.tls_alone():
         done = run(server.environ(), *command.split())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert THERE in done.stdout  # pytest would else have made a server of its own
+    assert THERE in done.stdout  # else pytest would have started its own server
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What docs/guarantees.md promises names tests that are there."""
+"""Every guarantee in docs/guarantees.md names tests that exist."""
 
 import re
 

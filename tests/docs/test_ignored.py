@@ -1,4 +1,4 @@
-"""Files that hold secrets are neither committed nor copied into an image, by their names."""
+"""Files with secrets are, by their names, neither committed nor copied into an image."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from tests.support.project import PROJECT
 
 README = (PROJECT / "README.md").read_text()
 SECRETS = [
-    *set(re.findall(r"(?<![\w.-])[\w-]*\.env(?:\.\w+)*\b", README)),  # each that README names
+    *set(re.findall(r"(?<![\w.-])[\w-]*\.env(?:\.\w+)*\b", README)),  # all that the README names
     *(".env.local", "deploy/staging.env", "production.env.bak", "docs/.env"),
     *("server.key", "tls/client-key.pem", "tls/client.pem", "tls/store.p12", "store.pfx"),
 ]

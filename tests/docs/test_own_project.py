@@ -55,14 +55,14 @@ async def test_the_shop_is_empty_at_first(create_test_client: Client) -> None:
 '''
 
 
-# The lines of a module that import of the counter, or use what is imported.
+# The lines of a module that import from the counter or use such imports.
 USES = r"(durability|batching|purge|http_errors|api|fast_path)\.|.*\bcounter_app\b"
 COUNTERS = rf"^(from counter|    {USES}).*\n"
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """Return a clone of the project, as it is here now, with what script/bootstrap installs."""
+    """Return a clone of the project's current state, with what script/bootstrap installs."""
     left = ".git .venv .pipenv .mysql .bench .servers .*_cache __pycache__"
     ignore = shutil.ignore_patterns(*left.split())
     folder = shutil.copytree(PROJECT, tmp_path / "a shop", ignore=ignore)
@@ -74,7 +74,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif("OWN_PROJECT" not in os.environ, reason="it takes minutes; set OWN_PROJECT=1")
 @pytest.mark.skipif("=counter\n" not in SETTINGS, reason="this is a project of one's own")
-@pytest.mark.usefixtures("mysql_root")  # an account of the counter's may not make the shop's
+@pytest.mark.usefixtures("mysql_root")  # the counter's account may not create the shop's database
 @pytest.mark.timeout(3600)
 def test_it_is_green_at_every_step(
     own: Path, server_environ: Environ, empty_database: Database
@@ -92,7 +92,7 @@ def test_it_is_green_at_every_step(
 
 
 def take_over(own: Path) -> None:
-    """Follow the steps 1 to 5, without their commands."""
+    """Follow steps 1 to 5, without their commands."""
     for name in (".quartenv", "docker-compose.yml"):
         edit(own / name, ("counter", "shop"))
     models = (own / "counter/models.py").read_text()
@@ -134,7 +134,7 @@ def remove_the_counter(own: Path) -> None:
 
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:
-    """Replace texts of a file, which it must have."""
+    """Replace texts in a file, which must have them."""
     text = path.read_text()
     for old, new in changes:
         assert old in text, (path, old)
@@ -143,13 +143,13 @@ def edit(path: Path, *changes: tuple[str, str]) -> None:
 
 
 def check(own: Path, environ: Environ) -> None:
-    """Run what has to be green."""
+    """Run the checks, which must pass."""
     inherited = {name: environ[name] for name in environ if not name.startswith("PYTEST_")}
     for command in ("ruff format --check", "ruff check", "mypy .", "pytest -q -n 2"):
         succeed(own, Environ(inherited | {"DATABASE_NAME": "shop"}), *command.split())
 
 
 def succeed(own: Path, environ: Environ, *command: str) -> None:
-    """Run a command there, which is to succeed."""
+    """Run a command there, which must succeed."""
     done = run(environ, sys.executable, "-m", *command, cwd=own)
     assert done.returncode == 0, (command, done.stdout[-5000:], done.stderr)

@@ -1,4 +1,4 @@
-"""What the README promises is there, its commands run, and links in it and in docs/ lead on."""
+"""The README is true, its commands run, and the links in it and in docs/ work."""
 
 import http.client
 import json
@@ -40,7 +40,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def environ(mysql_program: str) -> Environ:
-    """Return an environment with a port of its own for the private server and pipenv found."""
+    """Return an environment with a free port for the private server, and pipenv in its PATH."""
     own = {
         "PATH": f"{PIPENV.parent}:{os.environ['PATH']}",
         "PIPENV_VENV_IN_PROJECT": "1",
@@ -50,7 +50,7 @@ def environ(mysql_program: str) -> Environ:
         "PORT": str(free_port()),
         "MYSQLD": mysql_program,
     }
-    # Reading `.quartenv` has put these into ours, where they would win.
+    # Reading `.quartenv` has put these into our environment, where they would win.
     inherited = {name: os.environ[name] for name in os.environ if not name.startswith("QUART_")}
     return Environ(inherited | own)
 
@@ -60,7 +60,7 @@ def test_the_settings_table_has_every_setting_and_its_default(
 ) -> None:
     table = dict(re.findall(r"^\| `([A-Z_]+)` \| .+ \| (.+) \|$", README, re.M))
     assert set(table) == {name for name in vars(settings) if name.isupper()}
-    module = str(tmp_path / "settings.py")  # where it finds no `.quartenv`
+    module = str(tmp_path / "settings.py")  # there is no `.quartenv` beside it
     shutil.copy(PROJECT / "settings.py", module)
     for name in table:
         monkeypatch.delenv(name, raising=False)
@@ -178,11 +178,11 @@ def test_script_server_serves_and_ctrl_c_leaves_the_private_server(
 
 @pytest.mark.slow
 def test_the_commands_by_hand_run(checkout: Path, environ: Environ) -> None:
-    """Those in blocks and those of the table, but the endless ones, which other tests run."""
+    """Those in code blocks and in the table, but not the endless ones, which other tests run."""
     first = next(block for block in blocks("sh") if "pipenv install" in block).splitlines()
     own_mysql = next(block for block in blocks("sh") if "mysql setup" in block).splitlines()
     table = re.findall(r"^\| `(pipenv run .+?)` \|", README, re.M)
-    # The first would install what the link leads to, which is there.
+    # The first would install what is there already, behind a link.
     _, *commands = dict.fromkeys([*first, *own_mysql, *table])
     endless = {
         "pipenv run quart run",

@@ -1,4 +1,4 @@
-"""Whoever followed the tutorial keeps the tests and the database that came of it."""
+"""Users who followed the tutorial keep its tests and database."""
 
 import secrets
 from pathlib import Path
@@ -49,7 +49,7 @@ async def test_second_response(
 """
 
 
-# What fails besides.
+# A test that fails.
 FAILS = """
 
 async def test_it(create_test_app):

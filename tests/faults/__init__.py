@@ -1,9 +1,9 @@
-"""A test in Jepsen's manner: clients count while a nemesis does damage, and checkers judge.
+"""A test in the manner of Jepsen: clients count, a nemesis injects faults, checkers judge.
 
 environment  a server and the app's processes, each behind a proxy
-client       sends one operation at a time, and learns that it is ok, failed or unknown (info)
-workload     clients of every kind at work
-nemesis      one function for each kind of damage, and which strikes when
+client       sends one operation at a time, and learns if it is ok, failed or unknown (info)
+workload     runs clients of every kind
+nemesis      a function for each kind of fault, and the schedule of strikes
 history      every operation and every strike
 checkers     what must hold for a history, and for the tables at its end
 

@@ -1,13 +1,13 @@
-"""The long form: clients count for minutes while one nemesis follows the other.
+"""The long form: clients count for minutes while one nemesis after another strikes.
 
     .venv/bin/python -m tests.faults [--seed N] [--minutes M] [--only NEMESIS,...]
         [--mysqld=PROGRAM] [--flag=OPTION]...
 
-32 clients hit the app, two processes of it. Each nemesis strikes at least once, in an order that
-the seed determines. The server flushes each commit, and its data are on a disk of their own if one
-may be mounted (Linux, root). An OPTION of the server may weaken it, which a checker should see.
-The report goes to standard output. If something is violated, exits with status 1 and says how to
-repeat the run: the seed repeats the strikes, though not the very moment of each.
+32 clients hit two processes of the app. Each nemesis strikes at least once, in an order that the
+seed determines. The server flushes each commit, and its data are on a separate disk if one can be
+mounted (Linux, root). An OPTION may weaken the server, which a checker should detect. The report
+goes to standard output. After a violation, exits with status 1 and says how to repeat the run: the
+seed repeats the strikes, but not their exact times.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 async def run(options: argparse.Namespace) -> tuple[str, bool]:
-    """Let the nemeses strike; return the report, and whether a checker found something."""
+    """Let the nemeses strike; return the report, and whether a checker found a violation."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         async with set_up(options.mysqld, Path(folder), options.flag) as env:
@@ -62,9 +62,9 @@ async def run(options: argparse.Namespace) -> tuple[str, bool]:
 
 
 async def strike_all(env: Environment, options: argparse.Namespace, end: float) -> list[str]:
-    """Let each nemesis strike once and more until the time is over, each after a recovery.
+    """Let each nemesis strike at least once, until the time is up, each after a recovery.
 
-    Returns the names of those that need a disk where there is none.
+    Returns the names of those left out because they need a disk.
     """
     chosen = [nemesis for nemesis in WEIGHTS if name_of(nemesis) in options.only.split(",")]
     able = [nemesis for nemesis in chosen if env.disk or nemesis not in NEED_DISK]

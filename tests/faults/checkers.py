@@ -1,6 +1,6 @@
-"""What must hold for a history and for the tables at its end; each checker yields what does not.
+"""What must hold for a history and for the tables at its end; each checker yields violations.
 
-They rely on how the workload shares out the counters: see there.
+They rely on how the workload assigns counters: see workload.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from math import inf
 import settings
 from tests.faults.history import HOME, LOCK_FOUND_WITHIN, Evidence, HitResult, Outcome, Stored
 
-SHOWN = 5  # offences of a checker
+SHOWN = 5  # violations per checker
 Checker = Callable[[Evidence], Iterable[str]]
 CHECKERS: dict[str, Checker] = {}  # by the first line of their docstrings
 
@@ -22,12 +22,12 @@ def checker(function: Checker) -> Checker:
 
 
 def offences(evidence: Evidence) -> dict[str, list[str]]:
-    """Return what every checker found."""
+    """Return the violations that each checker found."""
     return {name: list(check(evidence)) for name, check in CHECKERS.items()}
 
 
 def verdicts(offences: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield a line about each checker that found something, and how many did not."""
+    """Yield a line for each checker that found violations, and how many found none."""
     violated = {name: found for name, found in offences.items() if found}
     for name, found in violated.items():
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
@@ -91,7 +91,7 @@ def keys_count_once(evidence: Evidence) -> Iterator[str]:
 
 @checker
 def batches_are_whole(evidence: Evidence) -> Iterator[str]:
-    """A batch is in as a whole or not at all."""
+    """A batch is counted as a whole or not at all."""
     for names in {tuple(hit.counter for hit in o.hits) for o in evidence.history.operations}:
         counts = {name: evidence.stored.get(name, Stored()).count for name in names}
         if len(set(counts.values())) > 1:
@@ -145,7 +145,7 @@ def strikes_are_survived(evidence: Evidence) -> Iterator[str]:
 
 @checker
 def no_errors_are_logged(evidence: Evidence) -> Iterable[str]:
-    """The app's log tells of no fault of its own."""
+    """The app logged no errors of its own."""
     return evidence.errors_logged
 
 

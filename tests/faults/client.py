@@ -1,6 +1,6 @@
-"""A client of the app, which learns from each answer, and from each missing one, what it may.
+"""A client of the app, which records the outcome of each request, answered or not.
 
-Its HTTP is its own: it tells a connection that nobody took from one that was lost.
+It has its own HTTP code, to tell a connection that was refused from one that was lost.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.faults.history import HOME, History, Hit, Operation, Outcome
 
 CONNECTS_WITHIN, ANSWERS_WITHIN = 5.0, 25.0  # seconds; the app answers within 10
 PAUSE = 0.05, 0.3  # after an operation that was not ok
-REPEATED = 0.1  # of the hits with a key that are counted, sent once more
+REPEATED = 0.1  # the share of counted hits with a key that are sent once more
 
 
 @dataclass

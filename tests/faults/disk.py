@@ -1,4 +1,4 @@
-"""A disk of the suite's own, which it can fill, and whose power it can cut."""
+"""A disk of the suite's own: it can be filled, and its power cut."""
 
 import ctypes
 import fcntl
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 SIZE = 600 * 1024 * 1024  # bytes
-# From Linux's fs/ext4/ext4.h: the filesystem stops at once, and its journal stays as it is.
+# From Linux's fs/ext4/ext4.h: stop the filesystem at once, without flushing its journal.
 EXT4_IOC_SHUTDOWN, WITHOUT_JOURNAL = 0x8004587D, 2
 # From its sched.h and mount.h.
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x00020000, 0x4000, 0x40000
@@ -20,9 +20,9 @@ CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x00020000, 0x4000, 0x40000
 class Disk:
     """An ext4 filesystem in a file in `folder`, mounted at `mountpoint`.
 
-    What a program has not flushed when the power is cut is lost. SIGKILL is not enough for that:
-    after it the operating system still writes everything. Raises OSError or CalledProcessError if
-    this machine does not let us mount it: that takes Linux and root, and few containers allow it.
+    When the power is cut, what programs have not flushed is lost. SIGKILL is not enough for that:
+    the operating system still writes everything. Raises OSError or CalledProcessError if this
+    machine does not let us mount it: that takes Linux and root, and few containers allow it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,17 +36,17 @@ class Disk:
         self._mount()
 
     def fill(self) -> None:
-        """Take all the room that is left."""
+        """Use up all free space."""
         with self._ballast.open("wb") as file:
             end = 0
             for chunk in 1024 * 1024, 4096:  # bytes
-                with suppress(OSError):  # until there is no room
+                with suppress(OSError):  # until the disk is full
                     while True:
                         os.posix_fallocate(file.fileno(), end, chunk)
                         end += chunk
 
     def make_room(self) -> None:
-        """Give the room back."""
+        """Free the space again."""
         self._ballast.unlink()
 
     def cut_power(self) -> None:
@@ -58,12 +58,12 @@ class Disk:
             os.close(descriptor)
 
     def restore_power(self) -> None:
-        """Mount the disk as the power left it. No program may use it."""
+        """Mount the disk as the power cut left it. No program may be using it."""
         _run("umount", self.mountpoint)
         self._mount()
 
     def close(self) -> None:
-        """Unmount and remove it."""
+        """Unmount and remove the disk."""
         _run("umount", self.mountpoint)
         self._image.unlink()
 
@@ -73,7 +73,7 @@ class Disk:
 
 @cache
 def _use_own_mounts() -> None:
-    """Show what is mounted from now on to this process and its children only, and end it there."""
+    """Give this process and its children a mount namespace, so that mounts end with them."""
     if sys.platform != "linux":
         raise OSError("only Linux has mounts of a process's own")
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,6 +1,6 @@
-"""What a nemesis may damage: a database server, and processes of the app, each behind a proxy.
+"""The targets of a nemesis: a database server, and processes of the app, each behind a proxy.
 
-Only this module knows the test harness.
+Only this module uses the test harness.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ SUM(IF(hour = %(all)s, 0, count)) FROM counter GROUP BY name
 
 @dataclass
 class AppProcess:
-    """A process of the app, which can be killed and started again at its port."""
+    """A process of the app, which can be killed, and restarted at its port."""
 
     proxy: Proxy
     environ: Mapping[str, str]
@@ -54,13 +54,13 @@ class AppProcess:
         self.ending.callback(running.process.kill)
 
     async def kill(self) -> None:
-        """End it by SIGKILL if it runs."""
+        """Send it SIGKILL if it is running."""
         await asyncio.to_thread(self.ending.close)
 
 
 @dataclass
 class Environment:
-    """All that a nemesis may damage, and the history of it."""
+    """All targets of a nemesis, and the history."""
 
     server: Server
     processes: list[AppProcess]
@@ -71,13 +71,13 @@ class Environment:
 
     @contextmanager
     def root(self) -> Iterator[Cursor]:
-        """Give the block root's cursor on the app's database, past the proxies."""
+        """Give the block root's cursor on the app's database, not through a proxy."""
         with self.server.root.connect() as connection, connection.cursor() as cursor:
             connection.select_db(DATABASE)
             yield cursor
 
     def kill_connections(self) -> int:
-        """End all connections of the app; return how many there were."""
+        """Kill all connections of the app; return how many there were."""
         with self.root() as cursor:
             cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (USER,))
             killed = 0
@@ -87,11 +87,11 @@ class Environment:
         return killed
 
     async def pause(self, chance: Random, *seconds: float) -> None:
-        """Sleep for one of those times, or for `longest` if that is less."""
+        """Sleep for one of these times, but no longer than `longest`."""
         await asyncio.sleep(min(chance.choice(seconds), self.longest))
 
     def evidence(self) -> Evidence:
-        """Return the history, what the database holds, and what the app logged as an error."""
+        """Return the history, the database's contents, and the errors that the app logged."""
         with self.root() as cursor:
             cursor.execute(STORED, {"all": ALL_HOURS})
             stored = {name: Stored(*map(int, sums)) for name, *sums in cursor.fetchall()}
@@ -104,10 +104,10 @@ class Environment:
 async def set_up(
     program: str, folder: Path, flags: Sequence[str] = (), longest: float = inf
 ) -> AsyncIterator[Environment]:
-    """Serve the app by two processes, on a server that flushes each commit, until the block ends.
+    """Serve the app in two processes, on a server that flushes each commit, until the block ends.
 
-    The server's data are on a disk of their own if this machine lets us mount one. `flags` are
-    options of the server, whose program is by default the first that is found.
+    The server's data are on a separate disk if this machine lets us mount one. `flags` are options
+    of the server; its program is by default the first one found.
     """
     async with AsyncExitStack() as stack:
         disk = None
@@ -128,7 +128,7 @@ async def set_up(
 
 
 def _move(server: Server, disk: Disk) -> None:
-    """Move a server's data to the disk; nothing else is open there while it does not run."""
+    """Move a stopped server's data to the disk."""
     server.stop()
     shutil.move(server.data, disk.mountpoint / "data")
     server.data.symlink_to(disk.mountpoint / "data")
@@ -137,7 +137,7 @@ def _move(server: Server, disk: Disk) -> None:
 
 
 def _migrate(server: Server) -> dict[str, str]:
-    """Make the app's database; return the environment that leads to it."""
+    """Create the app's database; return the environment with its settings."""
     with server.root.connect() as root, root.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
         cursor.execute(f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'")

@@ -1,4 +1,4 @@
-"""Every operation of the clients and every strike of a nemesis."""
+"""The history: every operation of the clients and every strike of a nemesis."""
 
 import asyncio
 from collections import defaultdict
@@ -10,11 +10,11 @@ from math import inf
 from typing import NamedTuple
 
 HOME = "default/home"  # the counter of the page
-LOCK_FOUND_WITHIN = 1.5  # seconds: the first batch waits for a lock until the server gives up
+LOCK_FOUND_WITHIN = 1.5  # seconds: the first batch waits until the server's lock wait times out
 
 
 class Outcome(Enum):
-    """What a client knows of its operation once it is complete, the surest first."""
+    """What a client knows about its operation once it is complete, most certain first."""
 
     OK = "acknowledged (ok)"
     INFO = "unknown (info)"  # the app said that it cannot tell, or no answer came
@@ -22,7 +22,7 @@ class Outcome(Enum):
 
 
 class Hit(NamedTuple):
-    """A hit on a counter. With an idempotency key it is the same hit however often it is sent."""
+    """A hit on a counter. With an idempotency key, it is the same hit however often it is sent."""
 
     counter: str  # namespace/key
     by: int = 1
@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     hits: tuple[Hit, ...]
     outcome: Outcome
     counts: tuple[int, ...] = ()  # of each hit, if OK
-    unexpected: str = ""  # what the app may not answer
+    unexpected: str = ""  # an answer that the app may not give
     invoked: float = 0
     completed: float = 0
 
@@ -55,7 +55,7 @@ class Strike(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """The time in which a nemesis had a counter locked, which was not the page's."""
+    """The time in which a nemesis had a counter locked, other than the page's."""
 
     counter: str
     start: float
@@ -64,7 +64,7 @@ class Lock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database holds of a counter in the end, `hours` being the sum of its hours."""
+    """A counter in the database at the end; `hours` is the sum of its hours."""
 
     count: int = 0
     start: int = 0
@@ -73,16 +73,16 @@ class Stored:
 
 @dataclass(slots=True)
 class HitResult:
-    """What is known of one hit, from all operations that sent it."""
+    """What is known about one hit, from all operations that sent it."""
 
     hit: Hit
     invoked: float = inf
     completed: float = inf  # when its count was first known
     counts: set[int] = field(default_factory=set)  # at most one, if all is well
-    outcome: Outcome = Outcome.FAIL  # the surest of its operations
+    outcome: Outcome = Outcome.FAIL  # the most certain of its operations
 
     def add(self, operation: Operation, position: int) -> None:
-        """Take in an operation that has the hit at that position."""
+        """Add an operation that has the hit at this position."""
         self.invoked = min(self.invoked, operation.invoked)
         if operation.outcome is Outcome.OK:
             self.counts.add(operation.counts[position])
@@ -92,7 +92,7 @@ class HitResult:
 
 @dataclass
 class History:
-    """What happened, operations in the order of their completion."""
+    """What happened, with operations in order of completion."""
 
     operations: list[Operation] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
@@ -110,7 +110,7 @@ class History:
         within: float,
         wanted: Callable[[Operation], bool] = lambda operation: operation.outcome is Outcome.OK,
     ) -> None:
-        """Return after so many more operations that are wanted; raise TimeoutError if too late."""
+        """Return after `number` more operations that match; raise TimeoutError if too late."""
         index = len(self.operations)
         async with asyncio.timeout(within):
             while number > 0:
@@ -121,7 +121,7 @@ class History:
                 index += 1
 
     def results(self) -> list[HitResult]:
-        """Return what is known of each hit."""
+        """Return what is known about each hit."""
         results: dict[object, HitResult] = {}
         for number, operation in enumerate(self.operations):
             for position, hit in enumerate(operation.hits):
@@ -137,11 +137,11 @@ class Evidence:
     history: History
     stored: Mapping[str, Stored] = field(default_factory=dict)
     errors_logged: Sequence[str] = ()
-    leeway: float = 3.0  # seconds that a busy machine may add to what a hit waits
+    leeway: float = 3.0  # seconds that a busy machine may add to a hit's wait
 
     @cached_property
     def counters(self) -> list[tuple[str, Stored, list[HitResult]]]:
-        """The counters that were hit, each with what the database holds and all of its hits."""
+        """The counters that were hit, each with its stored counts and all of its hits."""
         hits = defaultdict(list)
         for result in self.history.results():
             hits[result.hit.counter].append(result)

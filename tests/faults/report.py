@@ -1,4 +1,4 @@
-"""The report of a run, as a section of Markdown."""
+"""The report of a run, as a Markdown section."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def markdown(
     minutes: float,
     left_out: Sequence[str],
 ) -> str:
-    """Return the section: what was run, the strikes, the locks, and what each checker found."""
+    """Return the section: the run, its strikes, its locks, and the checkers' verdicts."""
     hits = Counter(result.outcome for result in history.results())
     outcomes = ", ".join(f"{hits[outcome]:,} {outcome.value}" for outcome in Outcome)
     argv = ["git", "describe", "--always", "--dirty", "--exclude=*"]
@@ -54,7 +54,7 @@ def _strikes(history: History) -> Iterator[str]:
 
 
 def _views(lock: Lock, operations: Sequence[Operation]) -> str:
-    """Tell how the page's views went on while another counter was locked."""
+    """Describe the views of the page while another counter was locked."""
     views = [o for o in operations if o.is_view and lock.start <= o.completed < lock.end]
     found = sum(lock.start + LOCK_FOUND_WITHIN <= view.completed for view in views)
     longest = max((view.completed - view.invoked for view in views), default=0)

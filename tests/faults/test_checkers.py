@@ -1,4 +1,4 @@
-"""Each checker sees what it is for, and none objects where all is well."""
+"""Each checker finds its violation, and none objects to a good history."""
 
 from collections.abc import Sequence
 from math import inf
@@ -36,12 +36,12 @@ def fail(*hits: Hit, at: float = 0, seconds: float = 1) -> Operation:
 
 
 def info(*hits: Hit, at: float = 0, unexpected: str = "") -> Operation:
-    """Return an operation that nothing is known of."""
+    """Return an operation whose outcome is unknown."""
     return Operation(hits, Outcome.INFO, unexpected=unexpected, invoked=at, completed=at + 1)
 
 
 def left(*operations: Operation, locks: Sequence[Lock] = (), **counts: int) -> Evidence:
-    """Return what happened, and the counts at its end, by the keys of the counters."""
+    """Return the evidence: the operations, and the counts at the end, by the counters' keys."""
     stored = {f"a/{key}" if key != "home" else HOME: Stored(n, 0, n) for key, n in counts.items()}
     return Evidence(History([*operations], locks=[*locks]), stored)
 
@@ -84,7 +84,7 @@ BROKEN = {
     ),
     "Hours add up to the count": Evidence(History([ok(1)]), {"a/one": Stored(1, 0, 2)}),
     "With keys and retries, the count is the number of keys": left(info(KEYED), keyed=3),
-    "A batch is in as a whole or not at all": left(info(*BATCH), left=1),
+    "A batch is counted as a whole or not at all": left(info(*BATCH), left=1),
     "A hit that was sent later has the larger number": left(ok(2), ok(1, at=2), one=2),
     "Every answer was 200, or 503 and said what became of the hits": left(
         info(ONE, unexpected="500")
@@ -96,7 +96,7 @@ BROKEN = {
         ok(1, of=(VIEW,), at=1), locks=[LOCK], home=1
     ),
     "Hits are counted again within two minutes after each strike": Evidence(struck(inf)),
-    "The app's log tells of no fault of its own": Evidence(History(), errors_logged=["Traceback"]),
+    "The app logged no errors of its own": Evidence(History(), errors_logged=["Traceback"]),
 }
 
 

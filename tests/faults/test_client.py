@@ -1,4 +1,4 @@
-"""A client understands an answer, the lack of one, and a connection that nobody takes."""
+"""A client understands an answer, a missing answer, and a refused connection."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ async def invoke(port: int, hit: Hit = HIT, **more: Any) -> Operation:
 async def answered(
     status: int, body: str, hit: Hit = HIT, **more: Any
 ) -> tuple[Operation, list[bytes]]:
-    """Send a hit that is answered like this, or hung up on with status 0; return its head too."""
+    """Send a hit that gets this answer, or a hang-up for status 0; return its head too."""
     requests = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,7 @@ async def answered(
         (503, '{"detail": "The database is away. The hit was not counted."}', Outcome.FAIL, False),
         (503, '{"detail": "The hit may have been counted."}', Outcome.INFO, False),
         (0, "", Outcome.INFO, False),
-        # The app may not answer like these, which leave the hit unknown.
+        # The app may not give these answers; they leave the hit unknown.
         (500, '{"detail": "Something went wrong here."}', Outcome.INFO, True),
         (503, '{"detail": "The database is away."}', Outcome.INFO, True),
         (503, "Service Unavailable", Outcome.INFO, True),

@@ -1,4 +1,4 @@
-"""Each hit is counted once, whatever a nemesis does: the short form of `python -m tests.faults`."""
+"""Each hit counts once, whatever a nemesis does: the short form of `python -m tests.faults`."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tests.faults.nemesis import Nemesis, database, name_of, network, processes,
 from tests.faults.workload import clients_at_work
 
 CLIENTS = 10
-RECOVERED = 30  # operations that are counted before a strike and after
+RECOVERED = 30  # operations counted before and after a strike
 LONGEST = 0.5  # seconds that a nemesis waits
 STRIKES: dict[Nemesis, int] = {
     processes.kill_server: 3,
@@ -31,7 +31,7 @@ STRIKES: dict[Nemesis, int] = {
 async def env(
     mysql_program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Environment]:
-    """Serve the app on a server of the module's own."""
+    """Serve the app on the module's own server."""
     folder = tmp_path_factory.mktemp("faults")
     async with set_up(mysql_program, folder, longest=LONGEST) as env:
         yield env
@@ -46,5 +46,5 @@ async def test_each_hit_counts_once_with(env: Environment, nemesis: Nemesis) -> 
         await env.history.wait_for(RECOVERED, 60)
         for number in range(STRIKES[nemesis]):
             assert (await strike(env, nemesis, str(number), RECOVERED)).injuries > 0
-    found = offences(replace(env.evidence(), leeway=60))  # no test of the machine's speed
+    found = offences(replace(env.evidence(), leeway=60))  # does not test the machine's speed
     assert {name: offence for name, offence in found.items() if offence} == {}

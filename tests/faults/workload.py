@@ -1,8 +1,8 @@
-"""The generator: clients of every kind at work.
+"""The workload: clients of every kind.
 
-A counter belongs to one kind of client: either all of its hits have keys or none has. Those of a
-batch are hit by that kind of batch alone, once each, so that they stay equal. The checkers rely
-on both.
+A counter belongs to one kind of client: either all of its hits have keys or none has. The counters
+of a batch are hit only by such batches, once each, so that they stay equal. The checkers rely on
+both.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from tests.faults.environment import Environment
 from tests.faults.history import HOME, Hit
 
 COUNTERS = 3  # of a kind
-NEW = 500  # that are hit together
-ENDS_WITHIN = 60.0  # seconds, for hits that are sent until they are counted
-# As Java's client sends it, which would like HTTP/2 and goes on without.
+NEW = 500  # hit together
+ENDS_WITHIN = 60.0  # seconds, for hits that are retried until they are counted
+# As Java's client sends it: it offers HTTP/2, and goes on without.
 UPGRADE = {
     "Connection": "Upgrade, HTTP2-Settings",
     "Upgrade": "h2c",
@@ -39,7 +39,7 @@ def next_hits(kind: str, client: Client, space: str) -> tuple[Hit, ...]:
             return tuple(Hit(f"{space}/batch.{n}") for n in several)
         case "keyed batch":
             return tuple(Hit(f"{space}/keyed.batch.{n}", key=client.new_key()) for n in several)
-        case "new":  # counters that nobody has hit, which take room on the disk
+        case "new":  # new counters, which use up disk space
             unique = client.new_key()
             return tuple(Hit(f"{space}/{unique}.{n}") for n in range(NEW))
     raise LookupError(kind)
@@ -49,9 +49,9 @@ def next_hits(kind: str, client: Client, space: str) -> tuple[Hit, ...]:
 async def clients_at_work(
     env: Environment, number: int, seed: str, space: str, kinds: Sequence[str] = KINDS
 ) -> AsyncIterator[None]:
-    """Let so many clients of all kinds work until the block ends; every other set offers h2c.
+    """Run clients of all kinds until the block ends; every other set offers h2c.
 
-    Their counters have the namespace `space`, which nobody else's may have.
+    Only their counters may have the namespace `space`.
     """
     ending = asyncio.Event()
 
@@ -69,7 +69,7 @@ async def clients_at_work(
     try:
         yield
         ending.set()
-        await asyncio.wait(tasks, timeout=ENDS_WITHIN)  # a checker finds keys without an answer
+        await asyncio.wait(tasks, timeout=ENDS_WITHIN)  # a checker reports keys without an answer
     finally:
         for task in tasks:
             task.cancel()

@@ -24,7 +24,7 @@ from throwaway_mysql.migration_tests import (  # noqa: F401 (pytest collects the
 
 
 def schema(connection: Connection) -> list[object]:
-    """Return what tells of a database, and of the tables in it."""
+    """Return what describes a database and its tables."""
     only = "SHOW FULL TABLES WHERE table_type = 'BASE TABLE'"
     tables = connection.execute(text(only)).scalars().all()
     made = [connection.execute(text(f"SHOW CREATE TABLE `{name}`")).one() for name in tables]

@@ -1,4 +1,4 @@
-"""What script/bootstrap takes for a server program."""
+"""Which server programs script/bootstrap accepts."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_a_server_program_is_found_or_named_or_told_of(
     if file:
         with (checkout / file).open("a") as settings:
             settings.write("\nMYSQLD=/opt/mysqld\n")
-    brew = checkout / "bin/brew"  # where it fails, nothing is installed
+    brew = checkout / "bin/brew"  # if it fails, nothing is installed
     brew.parent.mkdir()
     brew.write_text("#!/bin/sh\nexit 1\n")
     brew.chmod(0o755)

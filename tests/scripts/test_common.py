@@ -1,4 +1,4 @@
-"""What all scripts have in common."""
+"""What all scripts share."""
 
 import subprocess
 from pathlib import Path

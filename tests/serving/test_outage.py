@@ -1,4 +1,4 @@
-"""The database goes away under the app, and comes back."""
+"""The database goes away while the app runs, and comes back."""
 
 import http.client
 import os
@@ -16,7 +16,7 @@ from tests.support.serving import Serving, free_port, frozen, serving
 from throwaway_mysql import Server
 
 DB_TIMEOUT = 3  # seconds; by default 4, for answers within 5
-WITHIN = 3.5 * DB_TIMEOUT  # were requests to wait for one another, it would be 4 times as long
+WITHIN = 3.5 * DB_TIMEOUT  # if requests waited for each other, it would be 4 times
 BACK_WITHIN = 60.0
 
 Away = Callable[[Server], AbstractContextManager[None]]
@@ -24,7 +24,7 @@ Away = Callable[[Server], AbstractContextManager[None]]
 
 @pytest.fixture(scope="module")
 def server(mysql_program: str) -> Iterator[Server]:
-    """Start a server of the module's own, as no other test may lose its."""
+    """Start the module's own server, as other tests must not lose theirs."""
     server = Server(mysql_program)
     yield server
     server.close()
@@ -53,7 +53,7 @@ def client(app: Serving) -> Iterator[http.client.HTTPConnection]:
 def ask(
     client: http.client.HTTPConnection, path: str, accept: str
 ) -> tuple[http.client.HTTPResponse, str, float]:
-    """Return the answer, its body and how many seconds it took."""
+    """Return the answer, its body and the seconds that it took."""
     start = time.monotonic()
     client.request("GET", path, headers={"Accept": accept})
     response = client.getresponse()
@@ -71,7 +71,7 @@ def view_once_back(client: http.client.HTTPConnection) -> int:
 
 @contextmanager
 def killed(server: Server) -> Iterator[None]:
-    """Kill the server, and start it again on what it left when the block ends."""
+    """Kill the server, and restart it on its data when the block ends."""
     server.stop(Signals.SIGKILL)
     try:
         yield
@@ -80,7 +80,7 @@ def killed(server: Server) -> Iterator[None]:
 
 
 def hung(server: Server) -> AbstractContextManager[None]:
-    """Let the server hang until the block ends."""
+    """Suspend the server until the block ends."""
     return frozen(server.pid)
 
 
@@ -113,6 +113,6 @@ def test_a_server_that_went_away_and_returned(
     for each in clients:
         each.close()
     after = view_once_back(client)
-    # A view that was given up may have been counted if the server hung: it was on its way.
+    # A view that timed out while the server hung may have been counted: it was in flight.
     assert before + 1 <= after <= before + 1 + (1 + len(clients) if away is hung else 0)
     assert server.root.password[:16] not in app.log.read_text()

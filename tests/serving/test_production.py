@@ -1,4 +1,4 @@
-"""The production image's files serve by themselves, as the Dockerfile and the README say."""
+"""The production image's files are enough to serve the app, by the Dockerfile and the README."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ IMAGE = (PROJECT / "Dockerfile").read_text().partition("AS production\n")[2]
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """Copy what the image has, without what it deletes."""
+    """Copy the files of the image, without those that it deletes."""
     folder = tmp_path / "app"
     folder.mkdir()
     for sources, target in re.findall(r"^COPY ((?!--).+) (\S+)$", IMAGE, re.M):
@@ -33,14 +33,14 @@ def image(tmp_path: Path) -> Path:
                 shutil.copytree(source, folder / target, ignore=left)
             else:
                 shutil.copy(source, folder / target)
-    # As if it were not installed, which is for development only.
+    # Hide the development-only package.
     (folder / "throwaway_mysql.py").write_text("raise ImportError")
     return folder
 
 
 @pytest.fixture
 def environ(empty_database: Database) -> dict[str, str]:
-    """Return the settings that the README has production give, and the tests' server's port."""
+    """Return the settings that the README requires in production, for the tests' server."""
     (paragraph,) = re.findall(r"^In production, give the container (.+?);", README, re.M | re.S)
     known = {**empty_database.environ(), "SECRET_KEY": "secret"}
     passed = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
@@ -61,10 +61,10 @@ def test_the_image_migrates_serves_and_knows_that_it_is_healthy(
     with serving(json.loads(command), port, environ, image, tmp_path / "log") as app:
         client = http.client.HTTPConnection("127.0.0.1", port)
         assert ask(client, "/health/ready") == (HTTPStatus.OK, b'{"status":"ready"}\n')
-        status, page = ask(client, "/app-settings")  # in development only
+        status, page = ask(client, "/app-settings")  # only in development
         assert status == HTTPStatus.NOT_FOUND
         assert b"<h1>Not Found</h1>" in page
-        # Without web.http1, the body of an upgrade does not come: 400.
+        # Without web.http1, the body of an upgrade would not arrive: 400.
         upgrade = {"Connection": "Upgrade", "Upgrade": "h2c"}
         client.request("POST", "/health/live", b"a body", upgrade)
         assert client.getresponse().status == HTTPStatus.METHOD_NOT_ALLOWED
@@ -75,14 +75,14 @@ def test_the_image_migrates_serves_and_knows_that_it_is_healthy(
 
 
 def ask(client: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
-    """Ask as a browser does."""
+    """Send a request as a browser does."""
     client.request("GET", path, headers={"Accept": "text/html"})
     response = client.getresponse()
     return response.status, response.read()
 
 
 def is_healthy(environ: dict[str, str]) -> bool:
-    """Run the image's own check."""
+    """Run the image's health check."""
     (check,) = re.findall(r"^HEALTHCHECK .+? CMD (\[.+?\])$", IMAGE, re.M | re.S)
     _, *arguments = json.loads(check.replace("\\\n", ""))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The app as real processes serve it: exact under load, and ended cleanly."""
+"""The app served by real processes: exact under load, and ended cleanly."""
 
 import http.client
 import signal
@@ -40,7 +40,7 @@ def serve(fresh_db: Database, server_environ: Environ, tmp_path: Path) -> Serve:
         program, *arguments = SERVERS[server].format(port=port).split()
         own = {"HOST": "localhost", "PORT": str(port)}
         environ = {**server_environ, **fresh_db.environ(), **own}
-        # Reading `.quartenv` has put these into ours, where they would win.
+        # Reading `.quartenv` has put these into our environment, where they would win.
         for name in ("QUART_RUN_HOST", "QUART_RUN_PORT"):
             environ.pop(name, None)
         return serving([PROGRAMS / program, *arguments], port, environ, PROJECT, tmp_path / "log")
@@ -49,7 +49,7 @@ def serve(fresh_db: Database, server_environ: Environ, tmp_path: Path) -> Serve:
 
 
 def views(app: Serving, clients: int, times: int) -> list[int]:
-    """Return the numbers that the clients are shown, who view so many times in all, at once."""
+    """Return the numbers shown to clients who view the page concurrently, so many times in all."""
     turns = iter(range(times))
     together = Barrier(clients)
 
@@ -128,7 +128,7 @@ def test_a_start_that_waits_for_its_database_can_be_ended(
         ) as waiting:
             refused, _ = stranger.accept()
             refused.close()
-            held, _ = stranger.accept()  # it tries again: it waits
+            held, _ = stranger.accept()  # it has tried again, so it waits
             waiting.send_signal(number)
             assert waiting.wait(WITHIN) == -number
             held.close()

@@ -1,4 +1,4 @@
-"""SIGTERM: what was accepted is answered with the truth, what is new is refused."""
+"""SIGTERM: accepted hits are answered truthfully, new ones are refused."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ Answer = tuple[int, str]
 
 @pytest.fixture
 def other_connection(fresh_db: Database) -> Iterator[Connection]:
-    """Connect beside the app."""
+    """Connect to the database, not through the app."""
     with connected(fresh_db) as connection:
         yield connection
 
@@ -40,7 +40,7 @@ def other_connection(fresh_db: Database) -> Iterator[Connection]:
 def app(
     request: pytest.FixtureRequest, fresh_db: Database, server_environ: Environ, tmp_path: Path
 ) -> Iterator[Serving]:
-    """Serve the app as in production, with a long HIT_TIMEOUT if the test has none of its own."""
+    """Serve the app as in production, with a long HIT_TIMEOUT unless the test sets another."""
     port, timeout = free_port(), str(getattr(request, "param", LONG))
     argv = [*UVICORN, "--port", str(port), "manage:app"]
     environ = server_environ | fresh_db.environ() | {"HIT_TIMEOUT": timeout}
@@ -59,13 +59,13 @@ def hit(app: Serving) -> Answer:
 def accepted(
     app: Serving, other_connection: Connection, pool: ThreadPoolExecutor
 ) -> Future[Answer]:
-    """Let a hit wait for the row, which is locked until COMMIT; return its answer to come."""
+    """Have a hit wait for the row, which is locked until COMMIT; return its future answer."""
     assert hit(app)[0] == 200
     other_connection.exec_driver_sql("BEGIN")
     other_connection.exec_driver_sql("SELECT * FROM counter FOR UPDATE").all()
     waits = pool.submit(hit, app)
     while not other_connection.exec_driver_sql(WAITING).scalar():
-        time.sleep(0.15)  # the server answers from a cache that is kept for 0.1 s
+        time.sleep(0.15)  # the server caches its answer for 0.1 s
     return waits
 
 
@@ -92,7 +92,7 @@ def test_after_sigterm_a_hit_that_the_database_holds_up_is_told_what_became_of_i
         status, body = waits.result()
         app.process.wait(WITHIN)
     assert status == 503
-    # It depends on whether the batch was on its way just then: it gives a lock up after 1 s.
+    # It depends on whether the batch was in flight just then: it waits 1 s for a lock.
     sent = "may have been counted" in body
     assert sent or "was not counted" in body
     other_connection.exec_driver_sql("COMMIT")

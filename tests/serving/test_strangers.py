@@ -1,6 +1,6 @@
-"""Requests as few clients send them: hits are counted as sent or not at all, and none is a fault.
+"""Unusual requests: hits are counted as sent or not at all, and none causes a 500.
 
-Each goes to the server programs as they are: what they make of it differs.
+Each goes to the real server programs, which treat it differently.
 """
 
 import json
@@ -32,7 +32,7 @@ SERVERS: dict[str, list[str | Path]] = {
     OTHER: [PROGRAMS / "uvicorn", "--no-access-log", "--port={port}"],
     HYPERCORN: [PROGRAMS / "hypercorn", "--bind=127.0.0.1:{port}"],
 }
-PAUSE = 0.02  # seconds between pieces, each of which is to arrive by itself
+PAUSE = 0.02  # seconds between pieces, so that each arrives by itself
 BREAKS = [b"", b"\r\n", b"\r\n\r\n", b"\0", b"\xff", b" ", b":", b"%", b"0", b"//", b"x" * 70]
 HEADERS = b"HTTP/1.1\r\nHost: here\r\n"
 HIT = b"POST /api/v1/counters/a/b/hits " + HEADERS
@@ -62,7 +62,7 @@ def in_chunks(body: bytes) -> bytes:
 
 
 BODY = b'{"by":500}'
-# Requests with an upgrade, and what each adds to the counters.
+# Requests with an upgrade, and how much each adds to the counters.
 UPGRADES = {
     "a length": (HIT + H2C + whole(BODY), 500),
     "chunks": (HIT + H2C + in_chunks(BODY), 500),
@@ -107,7 +107,7 @@ ODD = [
 
 @dataclass(frozen=True)
 class Served:
-    """A server program at work on a database, and a connection to that."""
+    """A running server program, and a connection to its database."""
 
     name: str
     app: Serving
@@ -119,7 +119,7 @@ class Served:
         return int(self.connection.scalar(query, {"all": ALL_HOURS}) or 0)
 
     def ask(self, *pieces: bytes, within: float = 60) -> tuple[int, str] | None:
-        """Send pieces; return the status and the type of what is answered, None for nothing."""
+        """Send pieces; return the status and content type of the answer, or None."""
         received = b""
         try:
             with socket.create_connection(("127.0.0.1", self.app.port), within) as client:
@@ -186,7 +186,7 @@ def test_odd_and_broken_requests_are_answered_and_no_fault(served: Served) -> No
 
 
 def _broken(chance: Random, sound: list[bytes]) -> bytes:
-    """Return two requests in a row, of which a few bytes are others."""
+    """Return two pipelined requests with a few bytes changed."""
     request = bytearray(b"".join(chance.choices(sound, k=2)))
     for _ in range(chance.randint(1, 5)):
         at = chance.randrange(min(len(request), 500))

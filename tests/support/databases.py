@@ -1,4 +1,4 @@
-"""Databases beside the app's, and a look into them."""
+"""Databases other than the app's, and connections to them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ from throwaway_mysql import (
 
 @contextmanager
 def new_database(login: Login) -> Iterator[Database]:
-    """Make a throwaway database without tables."""
+    """Create a throwaway database without tables."""
     with throwaway_database(login, throwaway_prefix(settings.DATABASE_NAME)) as database:
         yield database
 
 
 @contextmanager
 def migrated_database(login: Login) -> Iterator[Database]:
-    """Make a throwaway database with the newest schema."""
+    """Create a throwaway database with the newest schema."""
     with new_database(login) as database:
         AlembicProject(ALEMBIC, login, database["DATABASE_NAME"]).upgrade()
         yield database
@@ -34,7 +34,7 @@ def migrated_database(login: Login) -> Iterator[Database]:
 
 @contextmanager
 def connected(database: Database) -> Iterator[Connection]:
-    """Connect to a database beside the app; each statement is committed at once."""
+    """Connect to a database, not through the app, in autocommit mode."""
     engine = sync_engine(database).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         yield connection

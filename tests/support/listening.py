@@ -1,4 +1,4 @@
-"""A server of a test's own, made of a coroutine."""
+"""A test's own server, made from a coroutine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,9 +9,9 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def listening(serve: Serve) -> AsyncIterator[int]:
-    """Serve each connection to a port of 127.0.0.1, which is yielded, until the block ends.
+    """Serve connections to a port of 127.0.0.1 until the block ends; yield the port.
 
-    All connections end with it: one that is left is found by another test, which fails.
+    All connections end with the block: one that is left open would fail another test.
     """
     connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -33,7 +33,7 @@ async def listening(serve: Serve) -> AsyncIterator[int]:
         yield listener.sockets[0].getsockname()[1]
     finally:
         listener.close()
-        await asyncio.sleep(0)  # who has just been accepted is handed over
+        await asyncio.sleep(0)  # lets `accept` run for the newest connections
         left = dict(connections)
         for task in left:
             task.cancel()

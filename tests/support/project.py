@@ -1,4 +1,4 @@
-"""This project's folder, its programs, and what they find in the environment."""
+"""This project's folder, its programs and their environment."""
 
 import subprocess
 import sys
@@ -14,13 +14,13 @@ ALEMBIC = PROJECT / "pyproject.toml"
 PROGRAMS = Path(sys.executable).parent
 UVICORN = [str(PROGRAMS / "uvicorn"), "--http", "web.http1:Protocol"]  # as in production
 AWKWARD_FOLDER = "a project%2Fx % %s #$;'\"`\\é☃=,&!*[x]"  # CI names workspaces after branches
-# Settings of the app with which no request fails as the machine is slow, in seconds.
+# Timeouts in seconds, so that no request fails because the machine is slow.
 PATIENT = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 60}
 TLS = ("DB_TLS", "DB_TLS_CA", "DB_TLS_CERT", "DB_TLS_KEY")
 
 
 class Environ(dict[str, str]):
-    """An environment, whose passwords a failed test's report does not show."""
+    """An environment whose passwords do not appear in a failed test's report."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} variables>"
@@ -30,7 +30,7 @@ class Environ(dict[str, str]):
 
 
 def account_settings(login: Login) -> dict[str, str]:
-    """Return the app's settings, as its environment has them, that lead to an account."""
+    """Return the app's settings for an account, as environment variables."""
     return {
         "DB_HOST": login.host,
         "DB_PORT": str(login.port),
@@ -44,7 +44,7 @@ def account_settings(login: Login) -> dict[str, str]:
 def run(
     environ: Mapping[str, str], program: str | Path, *arguments: str, cwd: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end: one of this environment, or that of an absolute path."""
+    """Run a program to its end: one of this environment, or one given by an absolute path."""
     return subprocess.run(
         [PROGRAMS / program, *arguments],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""A proxy in front of a MySQL server that can cut or hold a connection at a packet of choice."""
+"""A proxy in front of a MySQL server that can cut or hold a connection at any packet."""
 
 import asyncio
 import socket
@@ -9,17 +9,17 @@ from typing import Any
 
 from tests.support.listening import aborting, listening
 
-# Awaited with each packet's payload, and whether it goes to the server, before it is passed on;
-# CutError from it cuts the connection.
+# Awaited before a packet is passed on, with its payload and whether it goes to the server.
+# If it raises CutError, the connection is cut.
 Watch = Callable[[bytes, bool], Awaitable[None]]
 
 
 class CutError(Exception):
-    """The connection is to be cut here, both ways."""
+    """Cut the connection here, in both directions."""
 
 
 class Proxy:
-    """Passes connections at 127.0.0.1:`port` on to a server, packet by packet."""
+    """Forwards connections at 127.0.0.1:`port` to a server, packet by packet."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = host, port
@@ -29,17 +29,17 @@ class Proxy:
 
     @property
     def address(self) -> dict[str, Any]:
-        """The app's settings that lead here instead of to the server."""
+        """The app's settings for this proxy instead of the server."""
         return {"DB_HOST": "127.0.0.1", "DB_PORT": self.port}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
-        """Listen while the block runs, and end every connection with it."""
+        """Listen while the block runs, and end every connection after it."""
         async with listening(self._serve) as self.port:
             yield self
 
     def reset(self) -> None:
-        """Answer all connections with a reset, as a balancer does that has forgotten them."""
+        """Reset all connections, as a load balancer does that has forgotten them."""
         for writer in self._clients:
             at_once = struct.pack("ii", 1, 0)  # SO_LINGER: see socket(7)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
@@ -53,7 +53,7 @@ class Proxy:
                 directions.create_task(self._pass(reader, server_writer, to_server=True))
                 directions.create_task(self._pass(server_reader, writer, to_server=False))
         except* (CutError, OSError):
-            pass  # cut here, or the server is away, and so is this
+            pass  # cut here, or the server is away
         finally:
             self._clients.discard(writer)
 
@@ -62,8 +62,8 @@ class Proxy:
     ) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
-                # The length in three bytes, the least first, and a number: "MySQL Packets" in
-                # the manual of its protocol.
+                # The length in three bytes, little-endian, and a sequence number: "MySQL Packets"
+                # in the protocol's manual.
                 header = await reader.readexactly(4)
                 payload = await reader.readexactly(int.from_bytes(header[:3], "little"))
                 if self.watch:

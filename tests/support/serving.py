@@ -1,4 +1,4 @@
-"""A server program under test: started, awaited until it listens, ended."""
+"""A server program under test: start it, wait until it listens, end it."""
 
 import os
 import secrets
@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-WITHIN = 120.0  # seconds; no start and no end takes longer, on a busy machine either
+WITHIN = 120.0  # seconds; no start or end takes longer, even on a busy machine
 
 
 @dataclass
 class Serving:
-    """A program that listens on 127.0.0.1 at `port`; `log` has all that it says."""
+    """A program that listens on 127.0.0.1 at `port`; `log` has all of its output."""
 
     process: subprocess.Popen[bytes]
     port: int
     log: Path
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to end, by default as Ctrl-C in a terminal does; return its exit status."""
+        """Signal it to end, by default like Ctrl-C; return its exit status."""
         self.process.send_signal(number)
         return self.process.wait(WITHIN)
 
@@ -54,7 +54,7 @@ def serving(
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stop a process as it is until the block ends; enter the block once all its threads stand."""
+    """Suspend a process until the block ends; enter the block once all its threads have stopped."""
     os.kill(pid, signal.SIGSTOP)
     try:
         while not all(_state(thread) == "T" for thread in Path(f"/proc/{pid}/task").iterdir()):
@@ -70,7 +70,7 @@ def _state(thread: Path) -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens at.
+    """Return a port of 127.0.0.1 at which nothing listens.
 
     It is below those that the system gives to connections: on a busy machine one of these may
     have it before the program listens.

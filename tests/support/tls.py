@@ -1,4 +1,4 @@
-"""Helpers for tests of TLS: certificates, and somebody in between who hides it."""
+"""Helpers for tests of TLS: certificates, and a man in the middle who hides it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ def certify(folder: Path, name: str, by: Certified | None = None, *, host: str =
 
 @asynccontextmanager
 async def hiding_tls(port: int) -> AsyncIterator[int]:
-    """Pass on to `port`, but greet without TLS, as who wants to listen in; yield the port."""
+    """Forward to `port`, but with a greeting that offers no TLS, to eavesdrop; yield the port."""
 
     async def serve(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection("127.0.0.1", port)
@@ -74,7 +74,7 @@ async def hiding_tls(port: int) -> AsyncIterator[int]:
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes."""
+    """Forward what arrives."""
     with suppress(OSError):
         while packet := await reader.read(2**16):
             writer.write(packet)

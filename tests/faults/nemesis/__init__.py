@@ -1,4 +1,4 @@
-"""Each nemesis is a function `(env, chance) -> injuries`; a schedule says which strikes when."""
+"""Nemeses, each a function `(env, chance) -> injuries`, and the schedule of their strikes."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,9 +12,9 @@ from tests.faults.history import Strike
 from tests.faults.nemesis import database, network, processes
 
 Nemesis = Callable[[Environment, Random], Awaitable[int]]  # how many injuries it was
-RECOVERS_WITHIN = 120.0  # seconds; MySQL looks once a minute whether a full disk has room again
+RECOVERS_WITHIN = 120.0  # seconds; MySQL checks a full disk for free space once a minute
 NEED_DISK = {processes.fill_disk, processes.cut_power}
-WEIGHTS: dict[Nemesis, int] = {  # how often each strikes, beside the others
+WEIGHTS: dict[Nemesis, int] = {  # how often each strikes, relative to the others
     processes.kill_server: 20,
     processes.pause_server: 4,
     processes.kill_app: 6,
@@ -32,18 +32,18 @@ WEIGHTS: dict[Nemesis, int] = {  # how often each strikes, beside the others
 
 
 def name_of(nemesis: Nemesis) -> str:
-    """Return a nemesis's name in commands and reports."""
+    """Return a nemesis's name, as in commands and reports."""
     return nemesis.__name__.replace("_", "-")
 
 
 async def strike(env: Environment, nemesis: Nemesis, seed: str, recovered: int) -> Strike:
-    """Strike, wait until so many operations are counted again, and record it.
+    """Strike, wait until `recovered` operations have been counted again, and record the strike.
 
-    All that a nemesis leaves to chance follows from `seed`.
+    All random choices of a nemesis follow from `seed`.
     """
     injuries = await nemesis(env, Random(seed))  # noqa: S311 (no secret)
     start, recovery = time.monotonic(), inf
-    with suppress(TimeoutError):  # a checker tells of it
+    with suppress(TimeoutError):  # a checker reports it
         await env.history.wait_for(recovered, RECOVERS_WITHIN)
         recovery = time.monotonic() - start
     env.history.strikes.append(Strike(name_of(nemesis), seed, injuries, recovery))
@@ -51,7 +51,7 @@ async def strike(env: Environment, nemesis: Nemesis, seed: str, recovered: int) 
 
 
 def schedule(seed: int, nemeses: Sequence[Nemesis]) -> Iterator[tuple[Nemesis, str]]:
-    """Yield nemeses and seeds without end: each once, in some order, and then by their weights."""
+    """Yield nemeses and seeds forever: each once, in random order, and then by weight."""
     chance = Random(seed)  # noqa: S311
     weights = [WEIGHTS[nemesis] for nemesis in nemeses]
     more = (chance.choices(nemeses, weights)[0] for _ in count())

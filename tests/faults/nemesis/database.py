@@ -1,4 +1,4 @@
-"""Damage done by the database's own statements: killed connections, locks, the clock."""
+"""Faults made with SQL statements: killed connections, locks, the clock."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from tests.faults.environment import Environment
 from tests.faults.history import HOME, LOCK_FOUND_WITHIN, Lock
 
 COUNTED_WITHIN = 60.0  # seconds
-HEAVY = 2000  # rows: the server undoes the transaction that has changed fewer
+HEAVY = 2000  # rows: in a deadlock, the server rolls back the transaction that changed fewer
 WAITS_FOR = 0.8  # seconds; a writer gives up after 1
 DEADLOCKS = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
 WAITING = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
@@ -29,25 +29,25 @@ async def kill_connections(env: Environment, chance: Random) -> int:
 
 
 async def deadlock(env: Environment, chance: Random) -> int:
-    """Lock rows in the order that no writer uses; return how many deadlocks that made."""
-    # Of counters that are hit together now: a writer locks them in the order of their names.
+    """Lock rows in the opposite order to the writers; return how many deadlocks that caused."""
+    # Two counters that are hit together now: a writer locks them in the order of their names.
     batch = next(o.hits for o in reversed(env.history.operations) if len(o.hits) > 1)
     first, *_, last = sorted(hit.counter for hit in batch)
     return await asyncio.to_thread(_deadlocks, env, last, first, chance.randint(3, 8))
 
 
 async def lock_counter(env: Environment, chance: Random) -> int:
-    """Lock one counter for seconds, in which the page, which is another, has to be viewed."""
+    """Lock one counter for seconds, while views of the page, another counter, must go on."""
     history, clock = env.history, asyncio.get_running_loop().time
     single = {o.hits[0].counter for o in history.operations if len(o.hits) == 1}
     counter = chance.choice(sorted(single - {HOME}))
     with env.root() as root:
         root.execute("BEGIN")
-        # In a thread: whoever has it now needs the proxies, which this event loop runs.
+        # In a thread: whoever holds the lock needs the proxies, which run on this event loop.
         await asyncio.to_thread(_lock, root, counter)
         start = clock()
         await asyncio.sleep(LOCK_FOUND_WITHIN)
-        with suppress(TimeoutError):  # a checker tells of it
+        with suppress(TimeoutError):  # a checker reports it
             await history.wait_for(1, COUNTED_WITHIN, lambda operation: operation.is_view)
         await env.pause(chance, 2.5)
         history.locks.append(Lock(counter, start, clock()))
@@ -56,7 +56,7 @@ async def lock_counter(env: Environment, chance: Random) -> int:
 
 
 async def set_clock_back(env: Environment, chance: Random) -> int:
-    """Set the clock that statements see back for a while, and right again.
+    """Set the clock that statements see back, and after a while right again.
 
     `init_connect` sets it for each new connection of an ordinary account.
     """
@@ -70,14 +70,14 @@ async def set_clock_back(env: Environment, chance: Random) -> int:
 
 
 def _begin_sessions(env: Environment, statement: str) -> None:
-    """Have the app connect anew, and each of its sessions begin with the statement."""
+    """Make the app reconnect, and begin each of its sessions with the statement."""
     with env.root() as root:
         root.execute("SET GLOBAL init_connect = %s", (statement,))
     env.kill_connections()
 
 
 def _deadlocks(env: Environment, last: str, first: str, rounds: int) -> int:
-    """Lock two counters in the wrong order, by a transaction that has changed more than others."""
+    """Lock two counters in the wrong order, in a transaction that has changed the most rows."""
     with env.root() as root, env.root() as observer:
         root.execute("CREATE TABLE IF NOT EXISTS ballast (n INT)")
         root.execute("SET SESSION innodb_lock_wait_timeout = 5")
@@ -99,7 +99,7 @@ def _lock(cursor: Cursor, name: str) -> None:
 
 
 def _wait_for_waiters(cursor: Cursor) -> None:
-    """Return once two looks in a row saw somebody wait for a lock: not a writer that goes on."""
+    """Return once two checks in a row saw a session wait for a lock, so not just in passing."""
     deadline, looks = time.monotonic() + WAITS_FOR, 0
     while looks < 2 and time.monotonic() < deadline:
         looks = looks + 1 if _number(cursor, WAITING) else 0

@@ -1,4 +1,4 @@
-"""Damage to the network between the app and the server, done by the proxies."""
+"""Faults of the network between the app and the server, made by the proxies."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,12 +9,12 @@ from counter.testing import BATCH
 from tests.faults.environment import AppProcess, Environment
 from tests.support.proxy import CutError, Watch
 
-PACKETS = 12  # a batch and its answers are at most about so many
+PACKETS = 12  # a batch and its answers are at most about this many
 PACKET_WITHIN = 5.0  # seconds
 
 
 async def cut_connections(env: Environment, chance: Random) -> int:
-    """Cut connections at packets of a batch or of its answers, one after the other."""
+    """Cut connections, one after another, at packets of a batch or its answers."""
 
     async def cut() -> None:
         raise CutError
@@ -23,7 +23,7 @@ async def cut_connections(env: Environment, chance: Random) -> int:
 
 
 async def delay_packet(env: Environment, chance: Random) -> int:
-    """Hold a batch, or an answer to it, for longer than it is waited for; others pass."""
+    """Hold a batch, or an answer to it, for longer than the app waits; pass all other packets."""
     # An attempt to count takes half of DB_TIMEOUT, 2 s.
     seconds, over = chance.uniform(0.5, 4), asyncio.Event()
 
@@ -47,9 +47,9 @@ async def slow_network(env: Environment, chance: Random) -> int:
 
 
 async def silence_network(env: Environment, chance: Random) -> int:
-    """Let nothing pass for seconds, for one process or for all.
+    """Pass nothing for seconds, for one process or for all.
 
-    In the end all packets come through, as TCP sends them again, or the connections are cut.
+    Then all packets arrive, as TCP resends them, or the connections are cut.
     """
     over, cut = asyncio.Event(), chance.random() < 0.5
 
@@ -66,7 +66,7 @@ async def silence_network(env: Environment, chance: Random) -> int:
 
 
 async def _at_packet(env: Environment, chance: Random, act: Callable[[], Awaitable[None]]) -> int:
-    """Act on the nth packet from a batch on, either way, or on the next batch if that is earlier.
+    """Act on the nth packet from a batch on, in either direction, or sooner on the next batch.
 
     Returns 1, or 0 if there was none.
     """

@@ -1,4 +1,4 @@
-"""Damage to whole processes and to the server's disk."""
+"""Faults of whole processes and of the server's disk."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from tests.faults.workload import clients_at_work
 
 
 async def kill_server(env: Environment, chance: Random) -> int:
-    """Kill the server and start it again, at once or after a while."""
+    """Kill the server and restart it, at once or after a while."""
     await asyncio.to_thread(env.server.stop, SIGKILL)
     await env.pause(chance, 0, 0, 0, 1, 5, 12)  # a hit is given up after 10
     await asyncio.to_thread(env.server.start)
@@ -19,7 +19,7 @@ async def kill_server(env: Environment, chance: Random) -> int:
 
 
 async def pause_server(env: Environment, chance: Random) -> int:
-    """Stop the server as it is, and let it go on."""
+    """Suspend the server, and resume it."""
     os.kill(env.server.pid, SIGSTOP)
     await env.pause(chance, 0.5, 2, 5, 12)
     os.kill(env.server.pid, SIGCONT)
@@ -27,7 +27,7 @@ async def pause_server(env: Environment, chance: Random) -> int:
 
 
 async def kill_app(env: Environment, chance: Random) -> int:
-    """Kill a process of the app and start it again."""
+    """Kill a process of the app and restart it."""
     process = chance.choice(env.processes)
     await process.kill()
     await process.start()
@@ -35,7 +35,7 @@ async def kill_app(env: Environment, chance: Random) -> int:
 
 
 async def fill_disk(env: Environment, chance: Random) -> int:
-    """Fill the disk until hits fail, and for seconds; start the server again if that ended it."""
+    """Fill the disk until hits fail, for seconds; restart the server if that ended it."""
     disk, space = env.disk, f"full-{chance.getrandbits(32)}"
     assert disk
     async with clients_at_work(env, 2, "growing", space, ["new"]):
@@ -51,10 +51,10 @@ async def fill_disk(env: Environment, chance: Random) -> int:
 
 
 async def cut_power(env: Environment, chance: Random) -> int:
-    """Cut the disk's power under the running server, and start it on what had been flushed."""
+    """Cut the disk's power under the running server, and restart it on what was flushed."""
     disk, server = env.disk, env.server
     assert disk
-    os.kill(server.pid, SIGSTOP)  # no program outlives the power
+    os.kill(server.pid, SIGSTOP)  # no program survives a power cut
     await asyncio.to_thread(disk.cut_power)
     await asyncio.to_thread(server.stop, SIGKILL)
     await asyncio.to_thread(disk.restore_power)
