@@ -26,14 +26,14 @@ class FirstUse:
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """Requests that are written together; `unsure` once an attempt's answer was lost.
+    """Requests that are written together; `in_doubt` once an attempt's answer was lost.
 
     The first hit with a key counts; later ones are its replays.
     """
 
     number: int
     requests: list[Pending]
-    unsure: bool = False
+    in_doubt: bool = False
     sums: dict[str, int] = field(default_factory=dict)  # by counter
     keys: dict[CounterKey, FirstUse] = field(default_factory=dict)
     _slots: list[list[Slot]] = field(default_factory=list)

@@ -19,8 +19,8 @@ from counter.batching.writer import (
     NotWrittenError,
     RefusedError,
     SchemaError,
-    TooLongError,
-    UnsureError,
+    PacketTooLargeError,
+    InDoubtError,
     Writer,
 )
 from counter.hits import (
@@ -105,7 +105,7 @@ class Batcher:
             try:
                 await self._turn()
                 pause = PAUSE
-            except (NotWrittenError, UnsureError) as error:
+            except (NotWrittenError, InDoubtError) as error:
                 if pause == 2 * PAUSE:  # one line per outage, and none for a conflict
                     log.warning("hits are waiting for the database: %r", error.__cause__)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
@@ -151,11 +151,11 @@ class Batcher:
     async def _write(self, batch: Batch) -> None:
         try:
             totals = await self._writer.write(batch)
-        except UnsureError:
-            batch.unsure = True
+        except InDoubtError:
+            batch.in_doubt = True
             raise
         except NotWrittenError:
-            if not batch.unsure:
+            if not batch.in_doubt:
                 self._put_back(batch)
             raise
         except KeysKnownError as error:
@@ -197,7 +197,7 @@ class Batcher:
     def _give_up(self, reason: str) -> None:
         """Fail the batch or, if there is none, all that wait: they would fail alike."""
         batch, self._batch = self._batch, None
-        if batch and batch.unsure:
+        if batch and batch.in_doubt:
             reason = LOST
         for request in batch.requests if batch else self._waiting:
             request.fail(UnavailableError(reason))
@@ -237,7 +237,7 @@ class Batcher:
             return
         (request,) = batch.requests
         self._batch = None
-        if isinstance(error, TooLongError):
+        if isinstance(error, PacketTooLargeError):
             request.fail(TooManyHitsError(LONG))
             return
         if isinstance(error, LimitError):

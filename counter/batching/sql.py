@@ -1,7 +1,7 @@
 """The statements that write a batch of hits in one packet, and their answers.
 
-The packet is one query of many statements (CLIENT_MULTI_STATEMENTS in MySQL's manual), so a batch
-costs one round trip. If a statement fails, the server runs none after it, so no COMMIT either. A
+The packet is one query of many statements (CLIENT_MULTI_STATEMENTS in MySQL's manual, which aiomysql
+sets), so a batch costs one round trip. Autocommit is off: the first statement begins the transaction. If a statement fails, the server runs none after it, so no COMMIT either. A
 node of a Galera cluster does not keep to this, so there each statement is a query of its own: see
 GALERA. Values are written into the text: numbers, names and, in hexadecimal, idempotency keys.
 They all come from a `Hit`, whose name has no quote or other character with a meaning in SQL.
@@ -43,7 +43,8 @@ def statements(writer: int, batch: Batch, needless: range = range(0)) -> list[st
     """Return the statements that add the batch's sums and keep its keys.
 
     They answer with the counts after the batch, in the order of the names, and end with COMMIT.
-    The receipt is a fence: a second packet with the same writer and number waits while the first
+    Each counter's row is locked until COMMIT, so no other writer sees the same count. The receipt
+    guards against a second packet: one with the same writer and number waits while the first
     is running, and fails with error 1062 once it is committed. A key that another batch had fails
     the same way. The receipts of the batches `needless` are deleted.
     """

@@ -20,7 +20,7 @@ from db_errors import Kind
 # Receipts are useless once their batch's answer has come, and are deleted this many at a time.
 # One that was in doubt stays for a day: its first packet might still be on its way.
 RECEIPTS = 256
-TOO_LONG = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits for locks and for a statement
+TIMED_OUT = {LOCK_WAIT_TIMEOUT, 1969, 3024}  # the session's limits for locks and for a statement
 HEADER = 16  # bytes of a packet beside its statements, at most
 PROBE_BYTES = 600  # bytes of a packet that probes one counter, at most; each further one takes half
 
@@ -28,27 +28,27 @@ Connect = Callable[[], Awaitable[Any]]  # returns an aiomysql connection
 
 
 class NotWrittenError(Exception):
-    """The batch is not in the database; another attempt may succeed."""
+    """This attempt was not committed; another may succeed."""
 
 
-class UnsureError(Exception):
-    """The answer was lost: the batch may be in, or may still come in."""
+class InDoubtError(Exception):
+    """The answer was lost: the batch may be committed, or may still be."""
 
 
 class RefusedError(Exception):
-    """The batch is not in: the server refuses some of it."""
+    """Not committed: the server refuses some of the batch."""
 
 
-class TooLongError(RefusedError):
-    """The batch is not in: its statements are longer than the server accepts."""
+class PacketTooLargeError(RefusedError):
+    """Not committed: the statements are longer than the server accepts."""
 
 
 class LimitError(RefusedError):
-    """The batch is not in: a count would exceed its limit."""
+    """Not committed: a count would exceed its limit."""
 
 
 class LockedError(Exception):
-    """The batch is not in: it waited too long for a lock (see LockState)."""
+    """Not committed: the batch waited too long for a lock (see LockState)."""
 
     def __init__(self, state: LockState) -> None:
         super().__init__(f"locked: {', '.join(sorted(state.locked)) or 'unknown'}")
@@ -56,7 +56,7 @@ class LockedError(Exception):
 
 
 class KeysKnownError(Exception):
-    """The batch is not in, and never will be under its number: keys of it were counted before."""
+    """Not committed, and never will be under its number: keys of it were counted before."""
 
     def __init__(self, counted: Mapping[CounterKey, StoredAnswer]) -> None:
         super().__init__(f"{len(counted)} keys are known")
@@ -64,13 +64,13 @@ class KeysKnownError(Exception):
 
 
 class SchemaError(Exception):
-    """The batch is not in, and will not be: the schema does not match this program."""
+    """This attempt was not committed: the schema does not match this program."""
 
 
 class Writer:
     """Writes batches of hits; when `write` returns, the batch is committed.
 
-    After UnsureError the same batch may be written again, marked `unsure`: the receipt ensures
+    After InDoubtError the same batch may be written again, marked `in_doubt`: the receipt ensures
     that it is counted once. An attempt ends after `limit` seconds.
     """
 
@@ -112,7 +112,7 @@ class Writer:
     async def write(self, batch: Batch) -> dict[str, int]:
         """Add the sums of the batch; return each counter's count after them.
 
-        Raises UnsureError, NotWrittenError, KeysKnownError, LockedError, RefusedError and
+        Raises InDoubtError, NotWrittenError, KeysKnownError, LockedError, RefusedError and
         SchemaError.
         """
         needless = range(self._receipts_from, batch.number)
@@ -131,7 +131,7 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
             meaning = _meaning(error, at_commit=len(answers) == len(statements) - 1)
-            if meaning is UnsureError:
+            if meaning is InDoubtError:
                 self._receipts_from = batch.number + 1
             raise meaning(error) from error
         if needless:
@@ -157,11 +157,11 @@ class Writer:
             raise _meaning_unwritten(error)(error) from error
 
     async def _attempt(self, batch: Batch, statements: list[str], answers: list[str]) -> str:
-        if batch.unsure and (counts := (await self._ask(batch))[0]):
+        if batch.in_doubt and (counts := (await self._ask(batch))[0]):
             return counts
         if max(map(len, self._packets(statements))) + HEADER > self._longest:
-            return await self._fence(batch, TooLongError())
-        if batch.unsure:
+            return await self._fence(batch, PacketTooLargeError())
+        if batch.in_doubt:
             # A lock that held up the previous attempt would hold up this one as well.
             state = await self._probe_twice(batch.sums)
             if state.locked:
@@ -176,7 +176,7 @@ class Writer:
     async def _examine(self, batch: Batch, error: MySQLError, statement: str) -> str:
         """Raise the error that a statement's error means for the batch.
 
-        Returns the counts if a packet of it that was still on its way has come in.
+        Returns the counts if a packet of it that was still on its way was committed.
         """
         number = db_errors.number(error)
         if number == DUP_ENTRY and statement.startswith(sql.KEEP_KEYS):
@@ -187,7 +187,7 @@ class Writer:
             number == DUP_ENTRY and statement.startswith(sql.KEEP_RECEIPT)
         ):
             raise error  # it may be in
-        if number in TOO_LONG:
+        if number in TIMED_OUT:
             state = await self._probe_twice(batch.sums)
             if state.locked or number == LOCK_WAIT_TIMEOUT:
                 return await self._fence(batch, LockedError(state))
@@ -206,12 +206,12 @@ class Writer:
         return counts, known
 
     async def _fence(self, batch: Batch, error: Exception) -> str:
-        """Give up the batch's number, so that it cannot come in any more, and raise `error`.
+        """Give up the batch's number, so that it cannot be committed any more, and raise `error`.
 
-        Returns the counts if a packet of it that was still on its way has come in.
+        Returns the counts if a packet of it that was still on its way was committed.
         """
         results: list[str] = []
-        fence = sql.fence(self._id, batch.number) if batch.unsure else "DO 0"
+        fence = sql.fence(self._id, batch.number) if batch.in_doubt else "DO 0"
         await self._run(["ROLLBACK", fence, sql.receipt(self._id, batch.number), "COMMIT"], results)
         if counts := results[2]:
             return counts
@@ -256,7 +256,7 @@ def _meaning(error: Exception, *, at_commit: bool) -> type[Exception]:
     number = db_errors.number(error)
     # 2000 to 2999 are the driver's: it lost the connection. Below 1000 there is no server error.
     if at_commit or number == DUP_ENTRY or number < 1000 or 2000 <= number < 3000:
-        return UnsureError
+        return InDoubtError
     return _meaning_unwritten(error)
 
 
