@@ -1,7 +1,7 @@
 """Throwaway MySQL and MariaDB databases for pytest, without Docker.
 
-The names here are the public ones. Each is imported when it is first used (PEP 562), as pytest
-loads the plugin, and with it this package, in every run.
+These names are the public API. Each is imported on first use (PEP 562), because pytest loads the
+plugin, and so this package, in every run.
 """
 
 from importlib import import_module

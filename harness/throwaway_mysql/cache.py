@@ -1,7 +1,7 @@
 """Templates of data folders in the user's cache folder.
 
-XDG base directory specification: `$XDG_CACHE_HOME`, by default `~/.cache`. Everything there may be
-removed at any time. What was unused for 30 days is removed here, but nothing with another name.
+That is `$XDG_CACHE_HOME` (XDG base directory specification), by default `~/.cache`. Templates may
+be deleted at any time. This module deletes those unused for 30 days, and no other files.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ OURS = re.compile(r"[0-9a-f]{32}\.template|throwaway-mysql-[a-z0-9_]{8}\.part")
 
 
 def entry(*made_of: object) -> Path | None:
-    """Return where the template made of `made_of` is or should be; None without a cache."""
+    """Return the path of the template for `made_of`, which may not exist; None without a cache."""
     cache = folder()
     digest = hashlib.sha256(repr((os.geteuid(), *made_of)).encode()).hexdigest()
     return cache / f"{digest[:32]}.template" if cache else None
 
 
 def folder() -> Path | None:
-    """Return the cache folder, or None where this user has none or it is someone else's."""
+    """Return the cache folder; None if this user has none or another user owns it."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
@@ -39,8 +39,8 @@ def folder() -> Path | None:
 
 
 def keep(entry: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` make a template, which is moved into place whole; do without on failure."""
-    with suppress(OSError):  # such as a full disk, or another process that was quicker
+    """Let `write` make a template, then move it into place atomically; ignore failures."""
+    with suppress(OSError):  # the disk is full, or another process was quicker
         _clean(entry.parent)
         part = Path(tempfile.mkdtemp(prefix="throwaway-mysql-", suffix=".part", dir=entry.parent))
         try:
@@ -52,7 +52,7 @@ def keep(entry: Path, write: Callable[[Path], object]) -> None:
 
 
 def _clean(cache: Path) -> None:
-    """Remove what is old."""
+    """Remove templates that have not been used for a while."""
     oldest = time.clock_gettime(time.CLOCK_REALTIME) - UNUSED_FOR  # tests may stop time.time()
     for path in cache.iterdir():
         if OURS.fullmatch(path.name) and path.stat().st_mtime < oldest:

@@ -44,7 +44,7 @@ def _databases(options: argparse.Namespace) -> Databases:
         options.host,
         options.port,
         options.user,
-        os.environ.get("MYSQL_PWD", ""),  # not an option: other users see a command's
+        os.environ.get("MYSQL_PWD", ""),  # no option: other users can see command lines
         unix_socket=options.socket,
         tls=Tls(options.tls or "verified", *files) if options.tls or any(files) else None,
     )

@@ -1,4 +1,4 @@
-"""Template databases: a schema is made once a run, and copied on the server."""
+"""Template databases: each run makes a schema once, and copies it on the server."""
 
 from collections.abc import Iterator
 
@@ -12,25 +12,25 @@ from throwaway_mysql.grants import identifier
 from throwaway_mysql.owner import NUMBERS, Owner
 from throwaway_mysql.schema import Schema, key_of
 
-FIRST = NUMBERS // 2  # number of a run's first template; below are other databases
-MADE = "throwaway_made"  # the view that marks a complete template, with the key of its schema
-WAIT = 3000  # seconds for another process to make it
-SOURCE = "\0template\0"  # stands for the database that rows come from; no SQL has a NUL
-ABSENT = (1044, 1049, 1142, 1146)  # no such database or view, or none that this account may see
+FIRST = NUMBERS // 2  # number of a run's first template; lower numbers are other databases
+MADE = "throwaway_made"  # the view that marks a complete template, and holds its schema's key
+WAIT = 3000  # seconds that another process may take to make the template
+SOURCE = "\0template\0"  # placeholder for the template's name; no SQL contains a NUL
+ABSENT = (1044, 1049, 1142, 1146)  # the database or view is missing, or hidden from this account
 LEAVE = "USE information_schema"  # so that a drop does not end our own connection
-STRICT = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}  # with it MySQL has other NULLs in views
+STRICT = {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"}  # they change MySQL's NULLs in views
 
 
 class Template:
     """A database that is copied.
 
-    `kinds` has the kind of each table, `columns` those by which its rows are copied; `filled`
-    are tables with rows. Raises ServerError where the server cannot make again what is in it.
+    `kinds` maps each table to its kind, `columns` to the columns that are copied; `filled` holds
+    the tables that have rows. Raises ServerError if the server cannot recreate the contents.
     """
 
     def __init__(self, databases: Databases, name: str, schema: Schema | None = None) -> None:
         self.databases, self.name = databases, name
-        self.schema = schema  # as long as it is here, no other has its id
+        self.schema = schema  # keeps it alive, so that no other object gets its id()
         self.filled: set[str] = set()
         with databases.connected(f"{name} cannot be copied") as connection:
             contents = Contents(connection, name)
@@ -43,8 +43,8 @@ class Template:
     def make(cls, databases: Databases, schema: Schema, run_owner: Owner) -> "Template":
         """Return the run's template of a schema; the first process that needs it makes it.
 
-        `run_owner` is the process that drops it at the end. A schema without a key (key_of) has
-        a template in each process.
+        `run_owner` is the process that drops it at the end. If a schema has no key (key_of), each
+        process makes its own template.
         """
         key = key_of(schema)
         owner, key = (run_owner, key) if key else (databases.owner, f"object {id(schema)}")
@@ -83,9 +83,9 @@ class Template:
 
 
 def _others(contents: Contents) -> Iterator[str]:
-    """Yield packets for all but tables, each in the session that it was created in.
+    """Yield a packet for everything but tables, each with the session settings it was created in.
 
-    Each is a packet of its own, as a person's text may end with a comment.
+    Packets are separate because a definition may end with a comment.
     """
     ((mode,),) = rows(contents.connection, "SELECT @@GLOBAL.sql_mode")
     strict = ",".join(name for name in mode.split(",") if name in STRICT)
@@ -109,14 +109,14 @@ def _others(contents: Contents) -> Iterator[str]:
 
 
 def _whole(table: str, kind: str) -> str:
-    """Name a table to be read with its history."""
+    """Return a table's name for FROM, so that a versioned table is read with its history."""
     return identifier(table) + (" FOR SYSTEM_TIME ALL" if kind == VERSIONED else "")
 
 
 def _find(databases: Databases, schema: Schema, owner: Owner, key: str) -> str:
     """Return the name of the schema's template; make it if there is none."""
     theirs = databases.of(owner)
-    lock = theirs.name(FIRST)  # one process at a time makes the run's templates
+    lock = theirs.name(FIRST)  # lets one process at a time make the run's templates
     with databases.connected(f"no lock at {databases.login.address}") as connection:
         if rows(connection, "SELECT GET_LOCK(%s, %s)", lock, WAIT) != [(1,)]:
             raise ServerError(f"another process has been making the schema for {WAIT} s")

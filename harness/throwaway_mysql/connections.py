@@ -1,4 +1,4 @@
-"""Statements for a server: see who uses a database, and end the connections that lock it."""
+"""Find the connections that use a database, and end those that lock it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,18 +11,18 @@ from pymysql.cursors import Cursor
 from throwaway_mysql.errors import ServerError
 
 Row = tuple[Any, ...]
-SLOWEST = 3600.0  # seconds that a statement may take, such as the drop of many tables
+SLOWEST = 3600.0  # seconds that a statement may take: dropping many tables is slow
 SHOWN = 200  # characters of a query
-# Seconds to wait for locks: first for a transaction that may be about to end, then after the
-# connections that are seen to hold locks were ended, and last after all that use the database were.
+# Seconds to wait for locks: first for transactions to end by themselves, then after ending the
+# connections seen to hold locks, and last after ending all connections to the database.
 WAITS = (1, 5, 60)
 LOCKED = (1205, 1213)  # waited too long, or was chosen to end a deadlock
-CLOSED = "the connection to the server is closed"  # the one error that PyMySQL has no words for
+CLOSED = "the connection to the server is closed"  # PyMySQL's error for this has no text
 TRANSACTIONS = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx"
 
 
 class User(NamedTuple):
-    """A connection to the server, as the list of its processes shows it."""
+    """A connection to the server, as SHOW PROCESSLIST lists it."""
 
     id: int
     user: str
@@ -39,7 +39,7 @@ class User(NamedTuple):
 
 @contextmanager
 def refused(what: str) -> Iterator[None]:
-    """Turn an error of the server or the driver into a ServerError of one line."""
+    """Turn an error of the server or the driver into a one-line ServerError."""
     try:
         yield
     except pymysql.MySQLError as error:
@@ -47,27 +47,27 @@ def refused(what: str) -> Iterator[None]:
 
 
 def reason(error: pymysql.MySQLError) -> str:
-    """Return the words of a server or the driver, in one line."""
+    """Return the message of a server's or driver's error, in one line."""
     return " ".join(str(error.args[-1] if error.args else error).split()) or CLOSED
 
 
 def rows(connection: "Connection[Cursor]", statement: str | bytes, *values: object) -> list[Row]:
-    """Execute a statement and return its rows; without values it is sent as it is."""
-    text: Any = statement  # the stubs know no bytes
+    """Execute a statement and return its rows; without values, % is not special."""
+    text: Any = statement  # the stubs do not allow bytes
     with connection.cursor() as cursor:
         cursor.execute(text, values or None)
         return list(cursor.fetchall())
 
 
 def users(connection: "Connection[Cursor]", database: str) -> list[User]:
-    """Return the other connections with this default database, as far as the account sees them."""
+    """Return the other connections to this database that the account can see."""
     me = connection.thread_id()  # type: ignore[no-untyped-call]  # the stubs lack it
     found = [User._make((*row[:6], row[7])) for row in rows(connection, "SHOW FULL PROCESSLIST")]
     return [user for user in found if user.database == database and user.id != me]
 
 
 def holders(connection: "Connection[Cursor]", database: str) -> list[User]:
-    """Return those of the users that are seen to hold locks; all where none is."""
+    """Return the users that seem to hold locks; all users if none does."""
     begun: set[int] = set()
     with suppress(pymysql.MySQLError):  # the account may not see transactions
         begun = {number for (number,) in rows(connection, TRANSACTIONS)}
@@ -76,9 +76,9 @@ def holders(connection: "Connection[Cursor]", database: str) -> list[User]:
 
 
 def insist(connection: "Connection[Cursor]", database: str, do: Callable[[], object]) -> list[User]:
-    """Call `do`, and end connections whose locks in a database it waits for; return these.
+    """Call `do`, ending the connections whose locks in a database block it; return these.
 
-    Raises what `do` raises, such as OperationalError(1205) if no such connection is seen.
+    Raises what `do` raises, for example OperationalError(1205) if no such connection is visible.
     """
     ended: list[User] = []
     for attempt, wait in enumerate(WAITS, 1):
@@ -100,6 +100,6 @@ def insist(connection: "Connection[Cursor]", database: str, do: Callable[[], obj
 
 
 def kill(connection: "Connection[Cursor]", user: User) -> None:
-    """End a connection; it may have ended by itself."""
+    """End a connection, if it still exists."""
     with suppress(pymysql.MySQLError):
         rows(connection, f"KILL {user.id}")

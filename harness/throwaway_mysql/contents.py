@@ -1,4 +1,4 @@
-"""The contents of a database, in the server's own words."""
+"""The contents of a database, as the server describes them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +10,9 @@ from throwaway_mysql.connections import rows
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.grants import identifier
 
-# The session for reading and copying. Each server runs the comment meant for it: without the first,
-# MySQL shows AUTO_INCREMENT and the time of a change as they were up to a day ago; the second lets
-# MariaDB insert the history of system-versioned tables.
+# Session settings for reading and copying. Each server runs the comment meant for it: without the
+# first, MySQL may show values of AUTO_INCREMENT and update times that are a day old; the second
+# lets MariaDB insert the history of system-versioned tables.
 SESSION = (
     "SET NAMES utf8mb4, time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0,"
     " lock_wait_timeout = DEFAULT, innodb_lock_wait_timeout = DEFAULT,"
@@ -21,7 +21,7 @@ SESSION = (
     " /*M!101100 , system_versioning_insert_history = 1 */"
 )
 TABLE, SEQUENCE, VERSIONED = "BASE TABLE", "SEQUENCE", "SYSTEM VERSIONED"
-OURS = ("throwaway_kept", "throwaway_made")  # views that are no part of any schema
+OURS = ("throwaway_kept", "throwaway_made")  # marker views, not part of any schema
 TABLES = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = %s"
 COLUMNS = """
 SELECT table_name, column_name, generation_expression = 'ROW START'
@@ -29,7 +29,7 @@ FROM information_schema.columns
 WHERE table_schema = %s AND COALESCE(generation_expression, '') IN ('', 'ROW START', 'ROW END')
 ORDER BY table_name, ordinal_position
 """
-# Triggers of one table in the order in which they fire.
+# Each table's triggers, in the order in which they fire.
 TRIGGERS = """
 SELECT trigger_name, event_object_table, event_manipulation FROM information_schema.triggers
 WHERE event_object_schema = %s
@@ -43,9 +43,9 @@ EVENTS = "SELECT event_name FROM information_schema.events WHERE event_schema = 
 
 
 class Contents:
-    """The tables of a database, by name with their kind, and all else that is in it.
+    """The tables of a database with their kinds, and its views, triggers, routines and events.
 
-    The connection is left with the database as its default, in the session of SESSION.
+    The connection keeps the database as its default, and the settings of SESSION.
     """
 
     def __init__(self, connection: "Connection[Cursor]", database: str) -> None:
@@ -55,7 +55,7 @@ class Contents:
         ((self.collation,),) = rows(connection, "SELECT @@collation_database")
         found: dict[str, str] = dict(rows(connection, TABLES, database))
         self.views = sorted(name for name in found if found[name] == "VIEW" and name not in OURS)
-        kinds = (SEQUENCE, TABLE, VERSIONED)  # defaults of tables may use sequences
+        kinds = (SEQUENCE, TABLE, VERSIONED)  # sequences first: column defaults may use them
         self.tables: dict[str, str] = {
             name: kind for kind in kinds for name in sorted(found) if found[name] == kind
         }
@@ -64,7 +64,7 @@ class Contents:
         self.triggers = rows(connection, TRIGGERS, database)
 
     def columns(self) -> dict[str, list[str]]:
-        """Return the columns to copy: all but the computed ones."""
+        """Return each table's columns to copy: all but generated ones."""
         columns: dict[str, list[str]] = {name: [] for name in self.tables}
         unnamed = {name for name, kind in self.tables.items() if kind == VERSIONED}
         for table, column, begins in rows(self.connection, COLUMNS, self.database):
@@ -72,19 +72,19 @@ class Contents:
                 columns[table].append(column)
             if begins:
                 unnamed.discard(table)
-        for table in unnamed:  # their history is in hidden columns
+        for table in unnamed:  # their period columns are hidden
             columns[table] += ["row_start", "row_end"]
         return columns
 
     def table(self, name: str) -> str:
-        """Return the statement that makes a table."""
+        """Return the statement that creates a table or sequence."""
         kind = "SEQUENCE" if self.tables[name] == SEQUENCE else "TABLE"
         return str(self._created(kind, name)["Create Table"])
 
     def others(self) -> Iterator[tuple[str, str, dict[str, Any], str]]:
-        """Yield all that is not a table, in an order in which it can be created.
+        """Yield everything that is not a table, in an order in which it can be created.
 
-        Each is its kind, its name, the row of SHOW CREATE, and the statement.
+        Each item has the kind, the name, the row of SHOW CREATE, and the statement.
         """
         for kind, name in rows(self.connection, ROUTINES, self.database):
             yield self._other(kind, name, f"Create {kind.title()}")
@@ -108,7 +108,7 @@ class Contents:
 
 
 def _in_order(views: dict[str, str]) -> list[str]:
-    """Return the names of views, each after the views that it selects from."""
+    """Return the names of views, each after the views it selects from."""
     done: dict[str, None] = {}
 
     def add(name: str, above: tuple[str, ...] = ()) -> None:

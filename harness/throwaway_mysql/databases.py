@@ -1,4 +1,4 @@
-"""Throwaway databases of one process on one server: made, kept, dropped, swept."""
+"""One process's throwaway databases on one server: create, keep, drop and sweep them."""
 
 import itertools
 import logging
@@ -24,8 +24,8 @@ from throwaway_mysql.settings import Database
 __all__ = ["Database", "Databases", "Liveness", "Status", "throwaway_database"]
 
 SYSTEM = {"information_schema", "mysql", "ndbinfo", "performance_schema", "sys"}
-KEPT = "throwaway_kept"  # the view that marks a database which is to stay
-# The server's time, which tests do not freeze, when the newest table was made, and a mark.
+KEPT = "throwaway_kept"  # the view that marks a kept database
+# The server's time (tests cannot freeze it), when the newest table was created, and the mark.
 SIGNS = """
 SELECT UNIX_TIMESTAMP(), COALESCE(UNIX_TIMESTAMP(MAX(create_time)), 0),
   COALESCE(MAX(table_name = %s), 0)
@@ -37,11 +37,11 @@ FROM information_schema.character_sets WHERE character_set_name = 'utf8mb4'
 """
 
 log = logging.getLogger(__name__)
-_numbers = itertools.count(1)  # 0 is for a name that is known before
+_numbers = itertools.count(1)  # 0 is for the name that must be known in advance (mysql_env)
 
 
 class Liveness(Enum):
-    """Whether a database is still in use, and how that is known."""
+    """Whether a database is still in use, and the reason to think so."""
 
     LIVE = "process {pid} runs"
     UNSURE = "its process is on another machine: it counts as ended a day after its last table"
@@ -62,12 +62,12 @@ class Status(NamedTuple):
 
 
 class Databases:
-    """The throwaway databases of one process on one server, and what ended ones left there.
+    """One process's throwaway databases on one server, and those left there by ended processes.
 
-    `prefix` begins their names; `spared` are names that are never touched. `owner` may be
-    another process, such as the one that started this. `leaks` has a line for each connection
-    that a drop had to end as it held locks. Raises ServerError where the server is not this
-    machine's and not allowed by name.
+    Their names begin with `prefix`; databases named in `spared` are never touched. `owner` may be
+    another process, for example the one that started this. `leaks` has a line for each connection
+    that was ended because it held locks. Raises ServerError if the server is on another machine
+    whose name is not explicitly allowed.
     """
 
     def __init__(
@@ -83,26 +83,26 @@ class Databases:
         self.leaks: list[str] = []
         self._purposes: dict[str, str] = {}
         self._kept: set[str] = set()
-        self.templates: dict[str, Any] = {}  # those found so far, by the key of their schema
-        self.collation = ""  # of new databases: the server's own where that is one of utf8mb4
+        self.templates: dict[str, Any] = {}  # those found so far, by their schema's key
+        self.collation = ""  # of new databases: the server's default if that is a utf8mb4 one
         self.spared = tuple(spared)
         self._never = SYSTEM | {name.lower() for name in spared}
         self._connection: Connection[Cursor] | None = None
         self._lock, self._process = threading.RLock(), os.getpid()
-        self.name(0)  # raises where the prefix is none
+        self.name(0)  # raises if the prefix is invalid
 
     def of(self, owner: Owner) -> Self:
         """Return the databases of another process on the same server."""
         return type(self)(self.login, self.prefix, spared=self.spared, owner=owner)
 
     def name(self, number: int | None = None) -> str:
-        """Return the name of the owner's database of that number, or of the next one."""
+        """Return the name of the owner's database with this number, by default the next."""
         return self.owner.name(self.prefix, next(_numbers) if number is None else number)
 
     def create(self, purpose: str = "", number: int | None = None) -> Database:
-        """Make an empty database for a purpose, such as a module, which a leak is to name.
+        """Create an empty database; reports of leaks name its purpose, such as a test module.
 
-        One of a number is made anew, as a killed process may have left it.
+        A database with a given number is dropped first, as it may exist already.
         """
         name = self.name(number)
         with self.connected(f"{name} was not made at {self.login.address}") as connection:
@@ -114,28 +114,28 @@ class Databases:
         return Database.of(self.login, name)
 
     def drop(self, name: str) -> None:
-        """Drop one of the owner's databases, and end all connections that still use it."""
+        """Drop one of the owner's databases, and end all connections to it."""
         if not self._owns(name):
             raise ServerError(f"{name} is not dropped: it is not one that this process has made")
         with self.connected(f"{name} is not dropped") as connection:
             self._drop(connection, name)
 
     def drop_all(self) -> None:
-        """Drop all of the owner's databases but those that are kept."""
+        """Drop all the owner's databases except kept ones."""
         with self.connected("cannot drop the databases") as connection:
             for name in self._names(connection):
                 if self._owns(name) and name not in self._kept:
                     self._drop(connection, name)
 
     def keep(self, name: str) -> None:
-        """Let a database stay: after its process only a sweep of kept ones drops it."""
+        """Keep a database: once its process has ended, only a sweep with `kept` drops it."""
         with self.connected(f"{name} is not kept") as connection:
             view = f"{identifier(name)}.{KEPT}"
             rows(connection, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT 1 n")
         self._kept.add(name)
 
     def sweep(self, *, kept: bool = False) -> list[str]:
-        """Drop what ended processes left, or also what they kept; return the names."""
+        """Drop what ended processes left, with `kept` also what they kept; return the names."""
         states = {Liveness.LEFT, Liveness.KEPT} if kept else {Liveness.LEFT}
         with self.connected(f"cannot sweep {self.login.address}") as connection:
             left = [status.name for status in self.survey() if status.state in states]
@@ -143,7 +143,7 @@ class Databases:
             for name in left:
                 try:
                     self._drop(connection, name)
-                except ServerError as error:  # the others can go nevertheless
+                except ServerError as error:  # go on with the others
                     log.warning("%s", error)
                 else:
                     swept.append(name)
@@ -161,21 +161,21 @@ class Databases:
         self.leaks += [f"{name}{of}: {user}" for user in ended]
 
     def close(self) -> None:
-        """Leave the server, and all databases there as they are."""
+        """Close the connection; the databases stay."""
         if self._connection and self._connection.open and self._process == os.getpid():
             self._connection.close()
         self._connection = None
 
     @contextmanager
     def connected(self, what: str) -> Iterator["Connection[Cursor]"]:
-        """Yield the connection; an error in the block is one line that begins with `what`."""
+        """Yield the connection; errors in the block become one line that begins with `what`."""
         if os.getpid() != self._process:  # after a fork the connection is the parent's
             raise ServerError(f"{what}: these are databases of process {self._process}")
         with self._lock, refused(what):
             yield self._connect()
 
     def _connect(self) -> "Connection[Cursor]":
-        """Return the connection, or a new one where the server has ended it."""
+        """Return the connection, or a new one if there is none or the server has closed it."""
         if self._connection:
             try:
                 self._connection.ping(reconnect=False)
@@ -195,7 +195,7 @@ class Databases:
         return sorted(name for (name,) in rows(connection, "SHOW DATABASES"))
 
     def _status(self, connection: "Connection[Cursor]", name: str) -> Status | None:
-        """Return the status of a database; None if it is not one of ours."""
+        """Return the status of a database; None if it is not a throwaway one."""
         owner = parse(name, self.prefix)
         if not owner or name.lower() in self._never:
             return None
@@ -218,7 +218,7 @@ class Databases:
                 f"{name} is not dropped: a transaction that {self.login.user} cannot see or end "
                 "has locks in it: end it, and sweep"
             ) from None
-        for user in users(connection, name):  # without locks, such as the pool of an engine
+        for user in users(connection, name):  # without locks, for example an engine's pool
             kill(connection, user)
         self.report(name, ended)
         self._purposes.pop(name, None)
@@ -228,7 +228,7 @@ class Databases:
 def throwaway_database(
     login: Login, prefix: str = "throwaway_test_", purpose: str = ""
 ) -> Iterator[Database]:
-    """Make an empty database, and drop it after the block, whatever uses it then."""
+    """Create an empty database; drop it after the block, even if it is still in use."""
     databases = Databases(login, prefix)
     try:
         database = databases.create(purpose)

@@ -1,7 +1,7 @@
-"""A new server's data folder: from a template, which is made where there is none.
+"""A new server's data folder, copied from a template, which is made if missing.
 
-A template is a folder in the user's cache with all files of a data folder but for their empty
-pages, and a list of them. Root has no password yet, and no other account is there.
+A template is a folder in the user's cache. It has all files of a data folder, without their empty
+pages, and an index of them. Its only account is root, without a password.
 """
 
 import errno
@@ -26,22 +26,22 @@ from throwaway_mysql.process import (
 )
 from throwaway_mysql.program import Program, ask
 
-RECIPE = 4  # to be raised when what is in a template changes
+RECIPE = 4  # increase it when the contents of templates change
 INDEX = "index.json"
 ZONES = Path("/usr/share/zoneinfo")
-# What each server makes anew: its name in a replication, and its memory of hot pages.
+# Files that each server makes anew: its replication UUID, its hot pages, temporary tables.
 SINGLE = ("auto.cnf", "ib_buffer_pool", "ibtmp1")
 PAGE = 16384  # bytes; InnoDB's
 EMPTY = bytes(PAGE)
-# What mariadb-install-db feeds to the server. That script itself needs a program that
-# Debian's mariadb-server-core does not have, and as root it changes files of the system.
+# What mariadb-install-db feeds to the server. The script itself needs a program that Debian's
+# mariadb-server-core lacks, and as root it changes system files.
 SYSTEM_TABLES = ("system_tables.sql", "performance_tables.sql", "system_tables_data.sql")
 
 
 def install(program: Program, flags: Sequence[str], folder: Path) -> None:
-    """Make `data` in a folder that only this user may enter; the log is `server.log` there.
+    """Make the data folder `data` in a folder that only this user may enter, with `server.log`.
 
-    A folder `part` is what one that was killed has left. Raises ServerError and OSError.
+    A folder `part` was left by a killed process. Raises ServerError and OSError.
     """
     template, part = template_of(program, flags), folder / "part"
     shutil.rmtree(part, ignore_errors=True)
@@ -53,7 +53,7 @@ def install(program: Program, flags: Sequence[str], folder: Path) -> None:
 
 
 def initialise(program: Program, flags: Sequence[str], data: Path) -> None:
-    """Make a data folder by the program itself, with the system tables and time zones."""
+    """Let the program make a data folder, with the system tables and time zones."""
     from throwaway_mysql import timezones  # only now: a template has them already
 
     log, script = data.with_name("server.log"), data.with_name("bootstrap.sql")
@@ -61,7 +61,7 @@ def initialise(program: Program, flags: Sequence[str], data: Path) -> None:
     make_ready(data)
     lines = _system_tables(program) if program.family == "MariaDB" else []
     script.write_text("\n".join([*lines, *timezones.statements(), ""]), encoding="utf-8")
-    # What throwaway_flags() leave in the data, a server with other flags takes over.
+    # A server with other flags accepts data made with throwaway_flags().
     argv = arguments(program, data, *throwaway_flags(program), *flags)
     if program.family == "MariaDB":
         argv += ["--bootstrap", "--log-warnings=0"]
@@ -79,7 +79,7 @@ def initialise(program: Program, flags: Sequence[str], data: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> dict[str, list[int]]:
-    """Copy a folder without the empty pages of its files; return their sizes and checksums."""
+    """Copy a folder without its files' empty pages; return each file's size and checksum."""
     copied = {}
     for folder, _, names in os.walk(source):
         name = folder.removeprefix(str(source))
@@ -90,9 +90,9 @@ def copy(source: Path, target: Path) -> dict[str, list[int]]:
 
 
 def system_tables(share: Path) -> list[Path]:
-    """Return the SQL files of a MariaDB in the order in which they make the system tables.
+    """Return the SQL files that make MariaDB's system tables, in the order to run them.
 
-    MariaDB 11 renamed them. Raises ServerError where `share` lacks one.
+    MariaDB 11 renamed them. Raises ServerError if `share` lacks one.
     """
     for family in ("mariadb", "mysql"):
         files = [share / f"{family}_{name}" for name in SYSTEM_TABLES]
@@ -102,9 +102,9 @@ def system_tables(share: Path) -> list[Path]:
 
 
 def template_of(program: Program, flags: Sequence[str]) -> Path | None:
-    """Return where the template for a program and its options is, or should be.
+    """Return the path of the template for a program and its options, which may not exist.
 
-    Options with a path are one run's own: a template for them would never be used again.
+    Options with a path are specific to one run: their template would never be used again.
     """
     if any("/" in flag for flag in flags):
         return None
@@ -116,19 +116,19 @@ def template_of(program: Program, flags: Sequence[str]) -> Path | None:
 
 
 def pack(data: Path, template: Path) -> None:
-    """Make a template of a data folder."""
+    """Make a template from a data folder."""
     template.mkdir()
     (template / INDEX).write_text(json.dumps(copy(data, template / "data")))
 
 
 def unpack(template: Path, data: Path) -> bool:
-    """Make a data folder of a template, if that is there and whole."""
+    """Make a data folder from a template; return whether that was there and intact."""
     try:
         index = json.loads((template / INDEX).read_text())
     except (OSError, ValueError):
         return False
     with suppress(OSError):  # it is read-only
-        os.utime(template)  # so that it is not one that nobody uses
+        os.utime(template)  # marks it as used
     with suppress(FileNotFoundError, PermissionError):
         if copy(template / "data", data) == index:
             return True
@@ -145,7 +145,7 @@ def _copy_file(source: str, target: str) -> list[int]:
         size = os.fstat(read).st_size
         for at, page in _pages(read, size):
             checksum = zlib.crc32(page, checksum)
-            if os.pwrite(write, page, at) != len(page):  # the disk is full just here
+            if os.pwrite(write, page, at) != len(page):  # the disk is full
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
         os.truncate(write, size)
     finally:
@@ -155,7 +155,7 @@ def _copy_file(source: str, target: str) -> list[int]:
 
 
 def _pages(descriptor: int, size: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the pages of a file that are not empty, and where they are."""
+    """Yield the offset and the bytes of each page that is not empty."""
     at = 0
     while at < size:
         try:
@@ -171,14 +171,14 @@ def _pages(descriptor: int, size: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _system_tables(program: Program) -> Iterator[str]:
-    """Yield the SQL that makes a MariaDB's system tables, and a root without a password."""
+    """Yield the SQL that makes MariaDB's system tables, and root without a password."""
     yield from ("create database mysql;", "use mysql;", "set @auth_root_socket=null;")
     for file in system_tables(_share(program)):
-        # As the installer does: no account for this machine's name.
+        # Like the installer, make no account for this machine's name.
         lines = file.read_text(encoding="utf-8").splitlines()
         yield from (line for line in lines if "@current_hostname" not in line)
-    yield "alter table time_zone_transition transactional=0;"  # else 3 MB of its log stay
-    # It makes one for each loopback address.
+    yield "alter table time_zone_transition transactional=0;"  # else it leaves 3 MB of log
+    # The files make a root for each loopback address.
     yield "delete from global_priv where user = 'root' and host <> 'localhost';"
 
 

@@ -1,6 +1,6 @@
-"""The server of development: it outlives its starter, and keeps its data in a folder.
+"""The development server: it outlives the process that starts it, and keeps its data.
 
-Only this project's `quart mysql` has one, so messages name that and the project's settings.
+Only this project's `quart mysql` uses it, so messages name that and the project's settings.
 """
 
 import os
@@ -20,7 +20,7 @@ from throwaway_mysql.login import LOOPBACK, Answer, Login, LoginError
 from throwaway_mysql.program import find_program
 from throwaway_mysql.server import Server
 
-PATIENT = 10.0  # seconds for each step of a login: what listens may be slow to greet
+PATIENT = 10.0  # seconds for each step of a login: a server may be slow to greet
 STOPPED_WITHIN = 60.0  # seconds
 POLL = 0.02
 DIFFERS = (
@@ -34,10 +34,10 @@ ADVICE = {
 
 
 class DevServer:
-    """The server of the folder `folder`, at the address of `user` and with that account.
+    """The server with its data in `folder`, at the address of `user`, which may log in there.
 
-    `user` names a database. Each start makes that and the account, if they are not there, and
-    gives the account and root the passwords of now.
+    `user` names a database. Each start creates that and the account if they are missing, and sets
+    the current passwords of the account and of root.
     """
 
     def __init__(self, folder: Path, user: Login, root_password: str) -> None:
@@ -48,7 +48,7 @@ class DevServer:
         self.root = Login(user.host, user.port, "root", password)
 
     def start(self, program: str = "") -> str:
-        """Start the server unless one answers; return one line that tells what was done."""
+        """Start the server unless one answers; return one line that says which answers."""
         try:
             return self._answering()
         except LoginError as error:
@@ -61,7 +61,7 @@ class DevServer:
             return self._start_alone(program)
 
     def stop(self) -> str:
-        """Stop the server and wait until it has ended; return one line that tells."""
+        """Stop the server and wait until it has ended; return one line that says so."""
         with self._alone():
             if not self._pids():
                 return "the private server is not running"
@@ -75,7 +75,7 @@ class DevServer:
         return "the private server has stopped"
 
     def status(self) -> tuple[bool, str]:
-        """Tell whether a server answers, and in one line which."""
+        """Return whether a server answers, and one line that says which or why not."""
         try:
             return True, self._answering()
         except LoginError as error:
@@ -92,13 +92,13 @@ class DevServer:
             server = Server(program, durable=True, folder=self.folder, root=self.root)
         except ServerError as error:
             raise ServerError(f"{error} ({self.log})") from None
-        server.close()  # for us: it goes on
+        server.close()  # the server itself goes on
         with self.root.connect() as connection:
             set_up(connection, self.user.database or "", self.user.user, self.user.password)
         return f"{self._answering()}, its data in {self.folder}"
 
     def _answering(self) -> str:
-        """Return one line that tells which server answers. Raises LoginError."""
+        """Return one line that says which server answers. Raises LoginError."""
         with self.user.connect(PATIENT) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT @@version, @@datadir")
             ((version, data),) = cursor.fetchall()
@@ -123,7 +123,7 @@ class DevServer:
             )
 
     def _pids(self) -> list[int]:
-        """Return the server's process, or the one that makes its data."""
+        """Return the server's process id, or that of the process that makes its data."""
         return guard.servers(str(self.folder))
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The one error of this package."""
+"""This package's one error class, and helpers that make its messages."""
 
 import errno
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class ServerError(RuntimeError):
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn what the system refuses into a ServerError; `what` says what fails by that."""
+    """Turn an OSError into a ServerError; `what` says what has failed."""
     try:
         yield
     except OSError as error:
@@ -24,6 +24,6 @@ def one_line(what: str) -> Iterator[None]:
 
 
 def wrong(fixture: str, wanted: str, value: object) -> ServerError:
-    """Return the error of a fixture that returns something else than is wanted."""
+    """Return the error for a fixture that gives a value of the wrong type."""
     kind = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     return ServerError(f"the fixture {fixture} must give {wanted}, not {kind}")

@@ -1,4 +1,4 @@
-"""Folders of runs: named after their process, guarded, and swept where both were killed."""
+"""Run folders: named after their process, guarded, and swept if process and guard were killed."""
 
 import fcntl
 import itertools
@@ -20,17 +20,17 @@ from throwaway_mysql.owner import Owner, parse
 TMPFS = Path("/dev/shm")  # noqa: S108 (no one else has such a name there)
 OTHERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (as above)
 ROOM = 512 * 1024 * 1024  # bytes that must be free in memory; containers often have 64 MiB in all
-LONGEST = 47  # bytes of their parent's path: a socket's must keep below 104 (macOS) with the rest
-BEGIN = "throwaway_mysql_"  # what the names of the folders begin with
+LONGEST = 47  # bytes of the parent's path: a socket's whole path must be below 104 (macOS)
+BEGIN = "throwaway_mysql_"  # prefix of the folders' names
 
 _numbers = itertools.count()
 
 
 class RunFolder:
-    """A folder that lives as long as this process, or until close(); so does a server on it.
+    """A folder that lasts until close() or this process's end, and so does a server on it.
 
-    It is in memory where there is room, or on disk where that is asked for. A file `kept` lets
-    the folder outlive this process until its server ends. Raises ServerError.
+    It is in memory if there is room and `on_disk` is not set. With a file `kept`, the folder lasts
+    until its server ends. Raises ServerError.
     """
 
     def __init__(self, *, on_disk: bool = False) -> None:
@@ -51,22 +51,22 @@ class RunFolder:
         self.close()
 
     def close(self) -> None:
-        """End the server on the folder and remove it, unless it is kept.
+        """End the server on the folder and remove the folder, unless it is kept.
 
-        A forked child leaves it to its parent.
+        In a forked child this does nothing to either.
         """
         folder = str(self.folder)
         if os.getpid() != self._owner or guard.is_kept(folder):
             self._guard.returncode = 0  # it goes on
         else:
             guard.clear(folder)
-            self._guard.kill()  # nothing is left to do for it
+            self._guard.kill()  # it has nothing left to do
             self._guard.wait()
 
 
 def sweep_folders() -> None:
     """Remove this user's folders whose run was killed together with its guard."""
-    now = int(time.clock_gettime(time.CLOCK_REALTIME))  # unlike time.time(), not one of a test's
+    now = int(time.clock_gettime(time.CLOCK_REALTIME))  # tests may freeze time.time()
     for parent in {path.resolve() for path in _parents()}:
         for folder in map(str, parent.glob(f"{BEGIN}*")):
             owner = parse(Path(folder.removesuffix(guard.GONE)).name, BEGIN)
@@ -79,7 +79,7 @@ def sweep_folders() -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Let one process or thread at a time do something with a folder; the others wait."""
+    """Hold a folder's lock; other processes and threads wait for it."""
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -97,7 +97,7 @@ def _start_guard(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def _parent(*, on_disk: bool) -> Path:
-    """Return the folder for a new one."""
+    """Return the parent folder for a new run folder."""
     in_memory = not on_disk and TMPFS.is_dir() and shutil.disk_usage(TMPFS).free >= ROOM
     for parent in _parents() if in_memory else _parents()[1:]:
         path = parent.resolve()
@@ -107,5 +107,5 @@ def _parent(*, on_disk: bool) -> Path:
 
 
 def _parents() -> list[Path]:
-    """Return where folders may be, the best first."""
+    """Return the possible parents of run folders, best first."""
     return [TMPFS, Path(tempfile.gettempdir()), *OTHERS]

@@ -14,9 +14,9 @@ def identifier(name: str) -> str:
 
 
 def throwaway_prefix(database: str) -> str:
-    """Return how the throwaway databases beside `database` begin: 30 characters at most.
+    """Return the prefix of the throwaway databases that belong to `database`.
 
-    `Shop-2` has `shop_2_test_`: a prefix takes small letters, digits and `_`.
+    `Shop-2` has `shop_2_test_`. A prefix has at most 30 characters: a to z, digits and `_`.
     """
     return f"{re.sub('[^a-z0-9]', '_', database.lower())[:24]}_test_"
 

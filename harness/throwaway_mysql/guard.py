@@ -1,13 +1,13 @@
-"""Remove a run's folder once the run has ended, and end the server on it.
+"""Once a run has ended, end the server on its folder and remove the folder.
 
     python -I -S guard.py FOLDER RUN
 
-RUN is the process that has started this one: when it ends, this one gets another parent. Where it
-has left a file `kept` in the folder, the server's own end is awaited first. If this program is
+RUN is the process that started this one: when it ends, this one gets another parent. If it left a
+file `kept` in the folder, the guard first waits until the server ends by itself. If the guard is
 killed as well, the next run's sweep calls the same clear().
 """
 
-# Little is imported, and no pathlib: it takes longer to load than all of this.
+# No pathlib: importing it takes longer than everything else here.
 import os
 import signal
 import sys
@@ -15,11 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-GONE = ".gone"  # what the name of a folder ends with that is being removed
+GONE = ".gone"  # suffix of a folder that is being removed
 KEPT = "kept"
 KILLED_WITHIN = 10.0  # seconds; a killed server has to give its memory back
 POLL = 0.002
-IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # only the run's end counts
+IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # it waits for the run's end only
 
 
 def main(folder: str, run: int) -> None:
@@ -34,16 +34,16 @@ def main(folder: str, run: int) -> None:
 
 
 def is_kept(folder: str) -> bool:
-    """Tell whether the run wanted its server to go on."""
+    """Return whether the run wanted its server to go on."""
     return os.path.exists(f"{folder}/{KEPT}")  # noqa: PTH110
 
 
 def clear(folder: str) -> None:
     """End the servers on a folder, and remove it; several processes may do so at once."""
-    import shutil  # only now: it takes long
+    import shutil  # only now: it is slow to import
 
     folder = folder.removesuffix(GONE)
-    with suppress(OSError):  # from here on no program can begin on it
+    with suppress(OSError):  # from here on no server can start on it
         os.rename(folder, folder + GONE)  # noqa: PTH104
     deadline = now() + KILLED_WITHIN
     while (pids := servers(folder)) and now() < deadline:
@@ -56,7 +56,7 @@ def clear(folder: str) -> None:
 
 
 def servers(folder: str) -> list[int]:
-    """Return the processes of servers whose data are in a folder."""
+    """Return the ids of server processes whose data is in a folder."""
     return [pid for pid, words in _commands() if f"\0--datadir={folder}/" in words]
 
 
@@ -74,7 +74,7 @@ def _commands() -> Iterator[tuple[int, str]]:
 
 
 def now() -> float:
-    """Return the seconds of a clock that tests do not stop, as freezegun does time.monotonic()."""
+    """Return monotonic seconds; freezegun freezes time.monotonic(), but not this clock."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 

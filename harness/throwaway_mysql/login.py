@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 REMOTE = "THROWAWAY_MYSQL_REMOTE"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TOO_MANY_CONNECTIONS = 1040
-NO_TLS = 2026  # though it was asked for
+NO_TLS = 2026  # the server has none, though TLS was requested
 MAX_PORT = 65535
 SCHEME = re.compile(r"(mysql|mariadb)(\+[a-z0-9_]+)?")
 LATIN = ("pymysql", "aiomysql", "asyncmy")  # drivers that encode a password as latin-1
-NO_CHARSET = ("mariadbconnector",)  # it takes no such option, and always has utf8mb4
-# The system's own sockets, also where tests refuse connections: pytest-socket puts a class before
-# this one, or replaces its connect().
+NO_CHARSET = ("mariadbconnector",)  # it has no such option, and always uses utf8mb4
+# The real socket class and connect(), even if tests block connections: pytest-socket subclasses
+# the class, or replaces its connect().
 Socket: type[socket.socket] = next(
     (kind for kind in socket.socket.__mro__ if kind.__module__ == "socket"), socket.socket
 )
@@ -34,18 +34,18 @@ _connect = (_socket.socket if issubclass(Socket, _socket.socket) else Socket).co
 
 
 class Answer(Enum):
-    """What a login attempt got."""
+    """The outcome of a login attempt."""
 
-    NOTHING = auto()  # no one listens there
-    STRANGER = auto()  # someone does, who does not speak MySQL
-    REFUSAL = auto()  # a MySQL server that does not let this account in
-    FULL = auto()  # a MySQL server that has no connection left
-    UNABLE = auto()  # a MySQL server whose login needs something that is not installed here
-    SERVICE = auto()  # a MySQL server that answers queries
+    NOTHING = auto()  # nothing listens there
+    STRANGER = auto()  # something listens that does not speak MySQL's protocol
+    REFUSAL = auto()  # a MySQL server rejects this account
+    FULL = auto()  # a MySQL server has no connection left
+    UNABLE = auto()  # a MySQL server's login needs a package that is not installed here
+    SERVICE = auto()  # a MySQL server has accepted the login
 
 
 class LoginError(ServerError):
-    """A login failed: `answer` tells how."""
+    """A login failed; `answer` says how."""
 
     def __init__(self, message: str, answer: Answer) -> None:
         super().__init__(message)
@@ -56,8 +56,8 @@ class LoginError(ServerError):
 class Login:
     """Where a server is and who logs in there.
 
-    The port may be text, as in the environment. Raises ServerError where one of the first four
-    fields has a value that it cannot have.
+    The port may be text, as in the environment. Raises ServerError if one of the first four
+    fields has an invalid value.
     """
 
     host: str
@@ -65,9 +65,9 @@ class Login:
     user: str
     password: str = field(repr=False)
     unix_socket: str | None = None
-    database: str | None = None  # without which the login is refused
-    init_command: str | None = None  # what each session begins with, such as SET sql_mode
-    tls: Tls | None = None  # by default off on this machine, else as the server has it
+    database: str | None = None  # each session's; if it does not exist, the login is refused
+    init_command: str | None = None  # run at the start of each session, such as SET sql_mode
+    tls: Tls | None = None  # by default `off` on this machine, `preferred` elsewhere
 
     def __post_init__(self) -> None:
         for name in ("host", "user", "password"):
@@ -88,7 +88,7 @@ class Login:
     def from_url(cls, text: str) -> Self:
         """Return the account of mysql://user:password@host:port/database?unix_socket=...
 
-        Raises ServerError, without the text: it may hold a password.
+        Raises ServerError, whose message omits the URL: it may hold a password.
         """
         url = urlsplit(text)
         unix_socket = dict(parse_qsl(url.query)).get("unix_socket")
@@ -116,7 +116,7 @@ class Login:
 
     @property
     def address(self) -> str:
-        """`host:port` or the socket's path, as messages name the server."""
+        """`host:port` or the socket's path: the server's name in messages."""
         return self.unix_socket or f"{self.host}:{self.port}"
 
     @property
@@ -132,20 +132,20 @@ class Login:
     def url(self, driver: str = "mysql", database: str = "", *, password: bool = True) -> str:
         """Return the URL of the server or of a database there, with the password or without.
 
-        With `mysql` it is one for any client, with a driver, such as `pymysql` or
-        `mysql+pymysql`, SQLAlchemy's. Raises ServerError where `driver` is neither.
+        `mysql` gives a URL for any client; a driver, such as `pymysql` or `mysql+pymysql`, gives
+        SQLAlchemy's. Raises ServerError if `driver` is neither.
         """
         driver = "mysqldb" if driver == "mysqlclient" else driver
         scheme = driver if SCHEME.fullmatch(driver) else f"mysql+{driver}"
         if not SCHEME.fullmatch(scheme):
             raise ServerError(f"'{driver}' names no driver: take one such as pymysql")
         name = scheme.partition("+")[2]
-        # The servers hash the UTF-8 of a password: drivers of LATIN have to come to that, too.
+        # The servers hash a password's UTF-8: drivers of LATIN must be made to send that.
         secret = self.password.encode().decode("latin-1") if name in LATIN else self.password
         user, secret, path = (quote(text, safe="") for text in (self.user, secret, database))
         account = f"{user}:{secret}" if password else user
         host = f"[{self.host}]" if ":" in self.host else self.host
-        # The clients in C take a socket for the host `localhost` only.
+        # Clients written in C use a socket only for the host `localhost`.
         address = "localhost" if self.unix_socket else f"{host}:{self.port}"
         query = [f"unix_socket={quote(self.unix_socket)}"] if self.unix_socket else []
         query += ["charset=utf8mb4"] if database and name not in NO_CHARSET else []
@@ -157,9 +157,9 @@ class Login:
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
         """Return an autocommitting connection; no step takes longer than `timeout` seconds.
 
-        Raises LoginError, without the driver's own error: its frames hold the password.
+        Raises LoginError, not chained to the driver's error, whose frames hold the password.
         """
-        import pymysql  # only now: it takes long, and a project's conftest.py may need a Login
+        import pymysql  # only now: it is slow to import, and a conftest.py may need only Login
 
         try:
             link = self._link(timeout)
@@ -179,11 +179,11 @@ class Login:
             defer_connect=True,
             **self.encryption.arguments(),
         )
-        # As PyMySQL notes for sockets that it makes itself (and leaves open where no one answers).
+        # As PyMySQL sets it for its own sockets (which it leaves open if nothing answers).
         connection._secure = bool(self.unix_socket)  # type: ignore[attr-defined]  # noqa: SLF001
         try:
             connection.connect(link)
-        except Exception as error:  # noqa: BLE001 (a stranger's bytes make any error)
+        except Exception as error:  # noqa: BLE001 (another protocol's bytes may cause any error)
             failure = error
         else:
             return connection
@@ -191,7 +191,7 @@ class Login:
         raise self._explain(failure) from None
 
     def answer(self, timeout: float = 2) -> Answer:
-        """Try to log in, and return what that got within `timeout` seconds."""
+        """Try to log in, with `timeout` seconds for each step; return the outcome."""
         try:
             self.connect(timeout).close()
         except LoginError as error:
@@ -202,7 +202,7 @@ class Login:
         """Return a socket that is connected to the server. Raises OSError."""
         targets: list[tuple[int, Any]] = [(socket.AF_UNIX, self.unix_socket)]
         if not self.unix_socket:
-            # Not that of `socket`, which pytest-socket refuses as well.
+            # Not socket.getaddrinfo(), which pytest-socket blocks as well.
             found = _socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
             targets = [(family, address) for family, *_, address in found]
         failure = OSError()
@@ -221,7 +221,7 @@ class Login:
         raise failure
 
     def _explain(self, error: Exception) -> LoginError:
-        if "cryptography" in str(error):  # which the driver lacks where MySQL wants RSA
+        if "cryptography" in str(error):  # PyMySQL needs it for MySQL's RSA, and it is missing
             line = f"{self.address} needs cryptography: pip install 'throwaway-mysql[rsa]'"
             return LoginError(f"a login by TCP to the server at {line}", Answer.UNABLE)
         if isinstance(getattr(error, "original_exception", error), ssl.SSLError):
@@ -234,8 +234,8 @@ class Login:
             case (int(number), str(text)) if number == TOO_MANY_CONNECTIONS:
                 line = f"the server at {self.address} is full: {text}"
                 return LoginError(line, Answer.FULL)
-            # Below 1000 the number is the system's, from 2000 to 2999 the driver's. Any other
-            # is the server's own: there is one, and it said no.
+            # Numbers below 1000 are the system's, 2000 to 2999 the driver's. All others come
+            # from a server, which has refused.
             case (int(number), str(text)) if number >= 1000 and number // 1000 != 2:
                 line = f"the server at {self.address} refused {self.user}: {text}"
                 return LoginError(line, Answer.REFUSAL)
@@ -244,7 +244,7 @@ class Login:
 
 
 def check_allowed(login: Login) -> None:
-    """Raise ServerError where the server is elsewhere, and nobody said that it may be used."""
+    """Raise ServerError if the server is on another machine that is not explicitly allowed."""
     allowed = [host.strip() for host in os.environ.get(REMOTE, "").split(",")]
     if not login.near and login.host not in allowed:
         raise ServerError(

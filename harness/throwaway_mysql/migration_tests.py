@@ -1,10 +1,10 @@
-"""Tests of a project's migrations, for its own test module to import.
+"""Tests of a project's migrations, to import in one of its test modules.
 
     from throwaway_mysql.migration_tests import *
 
 They use the fixtures `mysql_server`, `mysql_schema` (an AlembicSchema) and `empty_database`.
-As DDL is not transactional, each has a database of its own. A test that a project does not want
-is left out by importing the others by name.
+Each test has its own database, because DDL is not transactional. To leave a test out, import the
+others by name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ WITHOUT_MODELS = "does not provide a MetaData object"  # Alembic's words
 def test_there_is_one_head(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
-    """Fail where two revisions follow the same one, as after a merge of two branches."""
+    """Fail if there is more than one head, as after merging two Git branches."""
     with _project(mysql_schema, mysql_server, empty_database) as project:
         heads = project.script.get_heads()
     if len(heads) != 1:
@@ -50,7 +50,7 @@ def test_there_is_one_head(
 def test_models_and_migrations_agree(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
-    """Fail where `alembic check` does: autogenerate would find something to do."""
+    """Fail if `alembic check` does: autogenerate would find a difference."""
     with _project(mysql_schema, mysql_server, empty_database) as project:
         project.upgrade()
         try:
@@ -64,7 +64,7 @@ def test_models_and_migrations_agree(
 def test_up_down_up_leaves_the_same_schema(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
-    """Fail where the way down leaves something, or the way up depends on it."""
+    """Fail if a downgrade to base and a second upgrade give another schema than the first."""
     with _project(mysql_schema, mysql_server, empty_database) as project:
         project.upgrade()
         first = _lines(mysql_server, empty_database)
@@ -80,9 +80,9 @@ def test_up_down_up_leaves_the_same_schema(
 def test_each_revision_goes_down_and_up_again(
     mysql_schema: Schema, mysql_server: Login, empty_database: Database
 ) -> None:
-    """Fail where a revision alone, undone and done again, does not make the same schema.
+    """Fail if downgrading one revision and upgrading again gives another schema.
 
-    A revision whose downgrade raises NotImplementedError is only gone up.
+    A revision whose downgrade raises NotImplementedError is only upgraded.
     """
     with _project(mysql_schema, mysql_server, empty_database) as project:
         revisions = [found.revision for found in project.script.walk_revisions()][::-1]
@@ -96,11 +96,11 @@ def test_each_revision_goes_down_and_up_again(
 
 
 def _down_and_up(project: AlembicProject, revision: str, revisions: list[str]) -> bool:
-    """Undo a revision and do it again; return whether it can be undone."""
+    """Downgrade a revision and upgrade again; return whether it can be downgraded."""
     before = sorted(project.current(), key=revisions.index)
     below = project.script.get_revision(revision).down_revision
     if isinstance(below, Sequence) and not isinstance(below, str):
-        return False  # a merge, which has nothing to undo
+        return False  # a merge revision has nothing to undo
     try:
         project.downgrade(below or "base")
     except NotImplementedError:
@@ -112,7 +112,7 @@ def _down_and_up(project: AlembicProject, revision: str, revisions: list[str]) -
 
 @contextmanager
 def _project(schema: Schema, login: Login, database: Database) -> Iterator[AlembicProject]:
-    """Yield the project; fail a test with the one line that a ServerError is."""
+    """Yield the project; fail the test with a ServerError's one line."""
     if not isinstance(schema, AlembicSchema):
         _fail("mysql_schema is not an AlembicSchema: it has no migrations to test")
     try:

@@ -1,4 +1,4 @@
-"""A project's own Alembic at work on a throwaway database. Needs Alembic and SQLAlchemy."""
+"""Run a project's Alembic on a throwaway database. Needs Alembic and SQLAlchemy."""
 
 import contextlib
 import io
@@ -25,16 +25,15 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.schema import logging_restored
 
 USE_IT = "use config.attributes['connection'] where there is one (Alembic's cookbook, sharing)"
-BY_LOGIN = ("pymysql", "mysqldb")  # that Tls has arguments for
+BY_LOGIN = ("pymysql", "mysqldb")  # drivers that Tls has arguments for
 
 
 class AlembicProject:
-    """The commands of an Alembic project on the database of that name, and on no other.
+    """The commands of an Alembic project, run on one database and no other.
 
-    `ini` is its alembic.ini or pyproject.toml; a relative path is looked for from the working
+    `ini` is its alembic.ini or pyproject.toml; a relative path is searched for from the working
     folder upwards. `name`, `driver` and `connect_args` are as in AlembicSchema. Raises ServerError
-    if env.py would use another database, before it migrates anything, and if the server refuses
-    a statement of a revision.
+    if env.py would migrate another database, before it does, or if the server refuses a statement.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class AlembicProject:
     ) -> None:
         self._config, self._folder = _config(Path(ini), name)
         self._engine = _engine(login, database, driver, dict(connect_args or {}))
-        self._configured: dict[str, Any] | None = None  # what env.py configures Alembic with
+        self._configured: dict[str, Any] | None = None  # env.py's options for Alembic
         with self._in_project_folder():
             try:
                 self.script = ScriptDirectory.from_config(self._config)
@@ -81,7 +80,7 @@ class AlembicProject:
         return self._run(lambda: command.current(self._config))
 
     def _run(self, do: Callable[[], object]) -> tuple[str, ...]:
-        """Call `do` with our connection in the configuration; return the revisions after it."""
+        """Call `do` with our connection in the configuration; return the resulting revisions."""
         with logging_restored(), self._in_project_folder(), self._guarded():
             with self._connect() as connection:
                 self._config.attributes["connection"] = connection
@@ -124,10 +123,10 @@ class AlembicProject:
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
-        """Turn what Alembic or the server refuses into a ServerError that names the revision.
+        """Turn errors of Alembic or the server into a ServerError that names the revision.
 
-        The same if env.py fails to connect by itself. Anything else, such as a bug in a
-        revision's Python, keeps its traceback.
+        So is a failure of env.py's own connection. Other errors, such as a bug in a revision's
+        Python, keep their traceback.
         """
         driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         try:
@@ -145,7 +144,7 @@ class AlembicProject:
             raise ServerError(f"revision {where}: {_text(error)}") from None
 
     def _location(self, error: Exception) -> str:
-        """Return which revision the error passed through, and where in its file."""
+        """Return the revision that raised the error, and where in its file."""
         revisions = {Path(found.path).resolve(): found for found in self.script.walk_revisions()}
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if found := revisions.get(Path(frame.filename).resolve()):
@@ -153,7 +152,7 @@ class AlembicProject:
         return ""
 
     def _other_database(self, connection: Connection | None = None) -> ServerError:
-        """Return the error that names the other database; the text of a URL hides the password."""
+        """Return the error that names the other database; str() of a URL hides the password."""
         where = f" ({connection.engine.url})" if connection is not None else ""
         return ServerError(
             f"{self._env} tried to migrate a database other than the tests'{where}, so it was "
@@ -162,7 +161,7 @@ class AlembicProject:
 
     @contextlib.contextmanager
     def _in_project_folder(self) -> Iterator[None]:
-        """Work in the folder that the ini's relative paths start from; restore sys.path."""
+        """Change to the folder that the ini's relative paths start from; restore sys.path."""
         path = sys.path[:]
         with contextlib.chdir(self._folder), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*path_separator", DeprecationWarning)
@@ -171,7 +170,7 @@ class AlembicProject:
             finally:
                 sys.path[:] = path
                 for name in [name for name in sys.path_importer_cache if name[:1] != os.sep]:
-                    del sys.path_importer_cache[name]  # made for this folder
+                    del sys.path_importer_cache[name]  # relative to this folder
 
 
 def _config(ini: Path, name: str) -> tuple[Config, Path]:
@@ -187,20 +186,20 @@ def _config(ini: Path, name: str) -> tuple[Config, Path]:
         ini_section=name,
         stdout=io.StringIO(),
     )
-    # Alembic itself fails in a folder with a % in its name, such as CI's feature%2Fx.
+    # Alembic fails in a folder with a % in its name, such as CI's feature%2Fx.
     config.file_config.set("DEFAULT", "here", path.parent.as_posix().replace("%", "%%"))
     location = str(config.get_alembic_option("script_location") or "")
     if not location and (path.parent / "env.py").exists():  # Flask-Migrate's
         config.set_main_option("script_location", str(path.parent).replace("%", "%%"))
     elif not location:
         raise ServerError(f"{path} has no script_location in [{name}]")
-    # Where Alembic would be run: in the folder of the ini, or in one above it.
+    # Projects run Alembic in the ini's folder, or in one above it.
     found = (folder for folder in path.parents if (folder / location / "env.py").exists())
     return config, next(found, path.parent)
 
 
 def _engine(login: Login, database: str, driver: str, connect_args: dict[str, Any]) -> Engine:
-    """Return an engine for a driver; its URL, which reports may show, has no password."""
+    """Return an engine for a driver; its URL has no password, as reports may show it."""
     url = make_url(login.url(driver, database))
     shown = login.url(driver, database, password=False)
     try:

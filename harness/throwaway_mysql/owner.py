@@ -1,7 +1,7 @@
-"""The owner of a throwaway database: its name says which process made it, where and when.
+"""The owner of a throwaway database: the name says which process made it, where and when.
 
-{prefix}{begun}_{machine}_{pid}_{started}_{number}: with 6 + 8 + 5 + 7 + 4 characters and four `_`
-there is room for a prefix of 30 ("Identifier Length Limits" in MySQL's manual: 64).
+{prefix}{begun}_{machine}_{pid}_{started}_{number}: 6 + 8 + 5 + 7 + 4 characters and four `_`
+leave 30 for the prefix (64 in all: "Identifier Length Limits" in MySQL's manual).
 """
 
 import functools
@@ -20,12 +20,12 @@ PREFIX = re.compile(rf"[a-z0-9_]{{1,{LONGEST_PREFIX - 1}}}_")
 NAME = re.compile(r"([0-9a-z]{6})_([0-9a-f]{8})_([0-9a-z]{1,5})_([0-9a-z]{1,7})_([0-9a-z]{1,4})")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 NUMBERS = 36**4  # of the databases of one owner
-DAY = 24 * 3600  # seconds for which a process of another machine counts as alive
-ENDED = "ZX"  # states of a process that has ended, but not for its parent
+DAY = 24 * 3600  # seconds for which another machine's process counts as alive
+ENDED = "ZX"  # states of an ended process that its parent has not reaped
 
 
 class Owner(NamedTuple):
-    """A process: when it was asked for (seconds since 1970), its machine, id and start in ticks."""
+    """A process: when me() was first called (Unix time), its machine, id, and start in ticks."""
 
     begun: int
     machine: str
@@ -54,24 +54,24 @@ class Owner(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        """Whether it is a process of this machine that still runs; if that is unknown, it does."""
+        """Whether it is a process of this machine that still runs; true if unknown."""
         if not self.here:
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # another user's, whom /proc may hide
+        except PermissionError:  # another user's process, which /proc may hide
             pass
         return _started(self.pid) in (None, self.started)
 
     def has_ended(self, now: int, seen: int = 0) -> bool:
-        """Return whether it has; another machine's is taken to live for a day since it was seen."""
+        """Return whether it has; another machine's counts as ended a day after it was seen."""
         return not self.lives if self.here else now - max(self.begun, seen) >= DAY
 
 
 def parse(name: str, prefix: str) -> Owner | None:
-    """Return the owner in a database's name, or None if it is not such a name."""
+    """Return the owner that a database's name gives, or None if it gives none."""
     found = NAME.fullmatch(name.removeprefix(prefix)) if name.startswith(prefix) else None
     if not found:
         return None
@@ -81,10 +81,10 @@ def parse(name: str, prefix: str) -> Owner | None:
 
 @functools.cache
 def machine() -> str:
-    """Return an id of this machine, since its start, and of this container.
+    """Return an id of this boot of this machine, and of this container.
 
-    Containers of one image share the machine's id and, on one host, its start; their pid
-    namespaces differ (pid_namespaces(7)).
+    Containers of one image share a machine id and, on one host, a boot id; their pid namespaces
+    differ (pid_namespaces(7)).
     """
     files = map(Path, ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"))
     marks = [os.uname().nodename, *(path.read_text() for path in files if path.exists())]
@@ -95,7 +95,7 @@ def machine() -> str:
 
 @functools.cache
 def _of(pid: int) -> Owner:
-    now = time.clock_gettime(time.CLOCK_REALTIME)  # unlike time.time(), not one of a test's
+    now = time.clock_gettime(time.CLOCK_REALTIME)  # tests may freeze time.time()
     return Owner(int(now), machine(), pid, _started(pid) or 0)
 
 
@@ -105,7 +105,7 @@ def _started(pid: int) -> int | None:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None
-    # proc_pid_stat(5): the name, the second field, may hold anything; the state is the third.
+    # proc_pid_stat(5): the second field, the name, may hold anything; the third is the state.
     state, *fields = text.rpartition(")")[2].split()
     return 0 if state in ENDED else int(fields[18])
 
