@@ -13,14 +13,14 @@ from counter.batching.locks import LockState
 from counter.batching.pending import Pending
 from counter.batching.queue import Queue
 from counter.batching.writer import (
+    InDoubtError,
     KeysKnownError,
     LimitError,
     LockedError,
     NotWrittenError,
+    PacketTooLargeError,
     RefusedError,
     SchemaError,
-    PacketTooLargeError,
-    InDoubtError,
     Writer,
 )
 from counter.hits import (

@@ -1,10 +1,11 @@
 """The statements that write a batch of hits in one packet, and their answers.
 
-The packet is one query of many statements (CLIENT_MULTI_STATEMENTS in MySQL's manual, which aiomysql
-sets), so a batch costs one round trip. Autocommit is off: the first statement begins the transaction. If a statement fails, the server runs none after it, so no COMMIT either. A
-node of a Galera cluster does not keep to this, so there each statement is a query of its own: see
-GALERA. Values are written into the text: numbers, names and, in hexadecimal, idempotency keys.
-They all come from a `Hit`, whose name has no quote or other character with a meaning in SQL.
+The packet is one query of many statements (CLIENT_MULTI_STATEMENTS in MySQL's manual, which
+aiomysql sets), so a batch costs one round trip. Autocommit is off: the first statement begins the
+transaction. If a statement fails, the server runs none after it, so no COMMIT either. A node of a
+Galera cluster does not keep to this, so there each statement is a query of its own: see GALERA.
+Values are written into the text: numbers, names and, in hexadecimal, idempotency keys. They all
+come from a `Hit`, whose name has no quote or other character with a meaning in SQL.
 """
 
 from collections import Counter
