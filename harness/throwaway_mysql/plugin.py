@@ -1,6 +1,6 @@
 """The pytest plugin: options, hooks and fixtures.
 
-pytest loads this in every run; what only a run with databases needs is imported where it is used.
+pytest loads this in every run, so what only runs with databases need is imported on first use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Set the variables of `mysql_env`, before a conftest.py can import what reads them."""
+    """Set the variables of `mysql_env` before any conftest.py can import code that reads them."""
     if early_config.getini("mysql_env"):
         from throwaway_mysql.server_choice import prepare
 
@@ -54,7 +54,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check what is set, and keep a module's tests in one process: they share a database."""
+    """Check the options, and keep a module's tests in one process, as they share a database."""
     for name, allowed in CHOICES.items():
         if (chosen := config.getini(name)) not in allowed:
             raise pytest.UsageError(f"{name} is '{chosen}': it must be one of {', '.join(allowed)}")
@@ -69,19 +69,19 @@ def pytest_configure_node(node: Any) -> None:
     """Make a worker of pytest-xdist a part of this run."""
     state = State.of(node.config)
     node.workerinput[OUTPUT] = {"owner": tuple(state.owner)}
-    with suppress(ServerError):  # a worker that wants a server says why there is none
+    with suppress(ServerError):  # a worker that needs a server reports the error
         node.workerinput[OUTPUT]["folder"] = str(state.folder())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker hands over."""
+    """Take over a worker's results."""
     State.of(node.config).take(node)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Iterator[None]:
-    """Show what is wrong with a server as the one line that it is."""
+    """Show a ServerError as one line, without a traceback."""
     __tracebackhide__ = True
     with _one_line():
         return (yield)
@@ -89,9 +89,9 @@ def pytest_runtest_setup() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """End databases once the fixtures that were built on them are gone, and put rows back.
+    """Drop or keep databases once the fixtures that use them are torn down, and put rows back.
 
-    Only here it is known whether one of these failed, and its database is to be kept.
+    Only then is it known whether one of those failed, so that its database has to be kept.
     """
     __tracebackhide__ = True
     try:
@@ -106,9 +106,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def _settle(session: pytest.Session, failing: int = 0) -> list[str]:
-    """Settle databases, with so many failures that pytest has not counted yet; return errors."""
+    """Settle databases; return errors. pytest has not counted `failing` failures yet."""
     state = State.of(session.config)
-    restore = not (session.shouldfail or session.shouldstop)  # rows can be looked at
+    restore = not (session.shouldfail or session.shouldstop)  # leave the rows for inspection
     problems = list(state.settle(session.testsfailed + failing, restore=restore))
     if state.environment and state.has_kept:
         session.shouldstop = "a database is kept, and with mysql_env the next has its name"
@@ -116,7 +116,7 @@ def _settle(session: pytest.Session, failing: int = 0) -> list[str]:
 
 
 def _fail(line: str) -> None:
-    # Not hidden, or pytest would say that all was: it shows the line alone.
+    # No __tracebackhide__ here: if every frame were hidden, pytest would say so.
     raise pytest.fail.Exception(line, pytrace=False) from None
 
 
@@ -131,7 +131,7 @@ def _one_line() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """End what is left, once pytest has torn down all fixtures."""
+    """Clean up once pytest has torn down all fixtures."""
     try:
         return (yield)
     finally:
@@ -142,7 +142,7 @@ def pytest_terminal_summary(
     terminalreporter: Any,  # pytest names its type since 8.4
     config: pytest.Config,
 ) -> None:
-    """Show what the run has to say of its databases, whichever of its processes met it."""
+    """Show what all the run's processes report about databases."""
     if lines := dict.fromkeys(State.of(config).lines):
         terminalreporter.section("throwaway databases")
         for line in lines:
@@ -150,15 +150,15 @@ def pytest_terminal_summary(
 
 
 def database_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)
-    """Return how long a database serves: the ini option `mysql_database`."""
+    """Return the scope of a database: the ini option `mysql_database`."""
     return SCOPES[config.getini("mysql_database")]
 
 
 @pytest.fixture(scope="session")
 def mysql_configured() -> Sequence[Login]:
-    """Return the accounts to try at the configured server, the best first.
+    """Return the accounts to try on the configured server, best first.
 
-    By default that of the environment variable THROWAWAY_MYSQL_URL, if it is set.
+    By default it is the account in the environment variable THROWAWAY_MYSQL_URL, if set.
     """
     from throwaway_mysql.server_choice import configured
 
@@ -167,7 +167,7 @@ def mysql_configured() -> Sequence[Login]:
 
 @pytest.fixture(scope="session")
 def mysql_program(pytestconfig: pytest.Config) -> str:
-    """Return the path of a server program for tests that start one; skip where there is none."""
+    """Return the path of a server program, for tests that start one; skip if there is none."""
     from throwaway_mysql.program import find_program
 
     try:
@@ -180,7 +180,7 @@ def mysql_program(pytestconfig: pytest.Config) -> str:
 def mysql_server(pytestconfig: pytest.Config, mysql_configured: Sequence[Login] | Login) -> Login:
     """Return an account that may create databases.
 
-    On the configured server if it answers, else on a private one that lives for the run.
+    It is on the configured server if that answers, else on the run's private server.
     """
     from throwaway_mysql.server_choice import choose
 
@@ -189,19 +189,19 @@ def mysql_server(pytestconfig: pytest.Config, mysql_configured: Sequence[Login] 
 
 @pytest.fixture(scope="session")
 def mysql_prefix(pytestconfig: pytest.Config) -> str:
-    """Return how the names of throwaway databases begin: the ini option `mysql_prefix`."""
+    """Return the prefix of throwaway databases' names: the ini option `mysql_prefix`."""
     return str(pytestconfig.getini("mysql_prefix"))
 
 
 @pytest.fixture(scope="session")
 def mysql_schema() -> Schema | None:
-    """Return what makes the schema of a database: AlembicSchema or another, or nothing."""
+    """Return what makes a database's schema, such as an AlembicSchema, or None."""
     return None
 
 
 @pytest.fixture(scope="session")
 def mysql_run(pytestconfig: pytest.Config, mysql_server: Login, mysql_prefix: str) -> Databases:
-    """Begin with the databases of this process; what killed runs left is dropped first."""
+    """Return this process's databases; drop what killed runs left."""
     from throwaway_mysql.databases import Databases
     from throwaway_mysql.folder import sweep_folders
     from throwaway_mysql.run import RunLogin
@@ -218,9 +218,9 @@ def mysql_run(pytestconfig: pytest.Config, mysql_server: Login, mysql_prefix: st
 
 
 def template_scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001 (pytest names both)
-    """Return how long a template is asked for: folders of tests may have schemas of their own.
+    """Return the scope of a template: by module, as folders of tests may override the schema.
 
-    Never for a test alone, so that it is there before a test's own fixtures change what it needs.
+    Never one test, so that it is made before a test's own fixtures change what it depends on.
     """
     return "session" if database_scope("create_db", config) == "session" else "module"
 
@@ -241,7 +241,7 @@ def _mysql_template(
         return Template.make(mysql_run, schema, State.of(request.config).owner)
     except Exception:
         if request.config.getoption("--db-keep"):
-            with _database(request, mysql_run) as use:  # one to look into
+            with _database(request, mysql_run) as use:  # one to inspect
                 schema.make(mysql_run.login, use.database.name)
         raise
 
@@ -250,7 +250,7 @@ def _mysql_template(
 def create_db(
     request: pytest.FixtureRequest, mysql_run: Databases, _mysql_template: Template | None
 ) -> Iterator[Database]:
-    """Make a database with the project's schema; yields the settings that lead to it."""
+    """Make a database with the project's schema; yield its settings."""
     from throwaway_mysql.restore import Rows
 
     number = None if State.of(request.config).environment is None else 0
@@ -286,7 +286,7 @@ def _database(
     template: Template | None = None,
     number: int | None = None,
 ) -> Iterator[Use]:
-    """Make a database; after the block it waits for the tear-down's end to be dropped or kept."""
+    """Make a database, which is dropped or kept at the end of the teardown after the block."""
     state, failures = State.of(request.config), request.session.testsfailed
     print("Creating db")
     database = databases.create(request.node.nodeid, number)

@@ -1,4 +1,4 @@
-"""A server's process: its command line, its start, when it is ready, and why it ended."""
+"""A server process: its command line, its start, when it is ready, and why it ended."""
 
 import os
 import pwd
@@ -15,8 +15,8 @@ from throwaway_mysql.guard import now
 from throwaway_mysql.login import Answer, Login, LoginError
 from throwaway_mysql.program import Program
 
-# For data that nobody misses after the machine: no commit waits for a disk, and buffers are
-# small. Still each commit reaches the operating system, so a killed server loses nothing.
+# For data that need not survive a crash of the machine: no commit waits for the disk, and buffers
+# are small. Commits still reach the operating system, so a killed server loses nothing.
 THROWAWAY = (
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
@@ -24,7 +24,7 @@ THROWAWAY = (
     "--innodb-buffer-pool-size=16M",  # MariaDB fills a larger one: 15 MB
     "--performance-schema=0",
     "--max-connections=500",
-    # Less to touch at the start. What a server doesn't know of these it ignores (loose).
+    # Less to set up at the start. Servers ignore unknown options that begin with --loose.
     "--key-buffer-size=1M",  # 5 ms, 23 MB
     "--loose-innodb-use-native-aio=0",  # with many servers the system runs out of it
     "--loose-innodb-read-io-threads=1",
@@ -51,7 +51,7 @@ FAMILY = {
         "--innodb-stats-persistent=0",  # two tables of the server's own to write to for each table
     ),
 }
-# How memory that is no longer used goes back to the system, with glibc's and Google's malloc.
+# Make glibc's and Google's malloc return unused memory to the system.
 FRUGAL = {
     "MALLOC_ARENA_MAX": "2",
     "TCMALLOC_AGGRESSIVE_DECOMMIT": "1",
@@ -60,7 +60,7 @@ FRUGAL = {
 
 READY_WITHIN = 60.0  # seconds; MySQL 9 on a slow disk takes a few
 ENDED_WITHIN = 120.0  # seconds
-LOOK = 0.5  # seconds between looks at the log
+LOOK = 0.5  # seconds between checks of the log
 POLL = 0.002  # seconds; a refused attempt takes a tenth of a millisecond
 
 WAITS_FOR_ROOM = "aiting for someone to free"
@@ -68,14 +68,14 @@ NO_ROOM = re.compile(r"No space left|[Dd]isk is full|errno:? 28\b|error 28\b")
 
 
 def arguments(program: Program, data: Path, *more: str) -> list[str]:
-    """Return the command line of a server on `data`: no option files, nothing secret."""
+    """Return the command line of a server on `data`, without option files or secrets."""
     argv = [
         str(program.path),
         "--no-defaults",  # must come first
         f"--datadir={data}",
-        "--socket=../sock",  # relative to the data folder: a longer path than 107 bytes fails
+        "--socket=../sock",  # relative to the data folder: a path over 107 bytes fails
         "--pid-file=mysqld.pid",
-        # Not /tmp: a MariaDB that starts removes all temporary tables there, others' too.
+        # Not /tmp: MariaDB, when it starts, removes all temporary tables there, others' too.
         f"--tmpdir={data.with_name('tmp')}",
         "--skip-log-bin",
         "--character-set-server=utf8mb4",  # MariaDB's own is latin1
@@ -83,21 +83,21 @@ def arguments(program: Program, data: Path, *more: str) -> list[str]:
     ]
     if program.family == "MySQL":
         argv.append("--loose-mysqlx=OFF")  # 5.7, and some builds, have no such plugin
-    if os.geteuid() == 0:  # both refuse to run as root unless they are told to
+    if os.geteuid() == 0:  # both refuse to run as root without --user
         argv.append(f"--user={pwd.getpwuid(0).pw_name}")
     return argv
 
 
 def throwaway_flags(program: Program) -> tuple[str, ...]:
-    """Return the flags of a server for tests."""
+    """Return the flags of a throwaway server."""
     return (*THROWAWAY, *FAMILY[program.family])
 
 
 def make_ready(data: Path) -> None:
-    """Make what a server needs beside its data, and remove what a killed one left.
+    """Make what a server needs next to its data, and remove what a killed one left.
 
-    MySQL does not start if the process whose id is in the socket's lock file lives, though
-    after a restart of the machine that may be any process.
+    MySQL does not start if the process id in the socket's lock file is in use, though after a
+    reboot it may be any process's.
     """
     data.with_name("tmp").mkdir(mode=0o700, exist_ok=True)
     for name in ("sock", "sock.lock"):
@@ -122,9 +122,9 @@ def start(
 def wait_until_ready(
     process: "subprocess.Popen[bytes]", login: Login, log: Path, since: int
 ) -> None:
-    """Return once the server answers `login`; `since` is its log's begin.
+    """Return once the server answers `login`; its log starts at byte `since` of the file.
 
-    Raises ServerError where the server ends, takes too long, or lets nobody in.
+    Raises ServerError if the server ends, takes too long, or lets nobody in.
     """
     deadline, look = now() + READY_WITHIN, now() + LOOK
     while now() < deadline:
@@ -145,7 +145,7 @@ def wait_until_ready(
 
 
 def wait_for_end(process: "subprocess.Popen[bytes]", log: Path, what: str) -> None:
-    """Wait until a program has ended; raises ServerError with `what` where that was no success."""
+    """Wait until a program ends. Raises ServerError, with `what`, if it fails or takes too long."""
     deadline = now() + ENDED_WITHIN
     while process.poll() is None:
         if now() > deadline:
@@ -158,20 +158,20 @@ def wait_for_end(process: "subprocess.Popen[bytes]", log: Path, what: str) -> No
 
 
 def refuse_full_disk(log: Path, since: int = 0) -> None:
-    """Raise ServerError where a server waits for room: MariaDB does so without end."""
+    """Raise ServerError if a server waits for free disk space: MariaDB would wait forever."""
     if WAITS_FOR_ROOM in _read(log, since):
         raise ServerError(FULL)
 
 
 def log_size(log: Path) -> int:
-    """Return how many bytes a log has, which may not be there yet."""
+    """Return a log's size in bytes; 0 if it does not exist yet."""
     return log.stat().st_size if log.exists() else 0
 
 
 def cause(log: Path, since: int = 0, status: int = 0) -> str:
-    """Return in one line why a server ended, by its log after `since` bytes and its status."""
+    """Return in one line why a server ended, from its log after `since` bytes and its status."""
     if shutil.disk_usage(log.parent).free < 4096:
-        return f"{FULL} ({log.parent})"  # which may have cut the log off
+        return f"{FULL} ({log.parent})"  # the log may be cut off
     lines = [line.strip() for line in _read(log, since).splitlines() if line.strip()]
     errors = [line for line in lines if re.search("error|errcode|got signal", line, re.I)]
     if any(map(NO_ROOM.search, errors)):

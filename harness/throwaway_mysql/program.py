@@ -1,4 +1,4 @@
-"""The MySQL-compatible server program of this machine."""
+"""Find this machine's MySQL or MariaDB server program."""
 
 import os
 import re
@@ -33,7 +33,7 @@ INSTALL = (
 class Program:
     """A server program: its path, `MariaDB` or `MySQL`, and its version, such as 10.11.6.
 
-    `build` is all that the program prints of its version, such as "Ver 10.11.6-MariaDB for ...".
+    `build` is the version in full as the program prints it: "Ver 10.11.6-MariaDB for ...".
     """
 
     path: Path
@@ -46,9 +46,9 @@ class Program:
 
 
 def find_program(path: str = "") -> Program:
-    """Return the server program at `path`, or that THROWAWAY_MYSQLD names, or the first found.
+    """Return the server program at `path`, else at THROWAWAY_MYSQLD, else the first found.
 
-    Raises ServerError where there is none, or where the one that is named is not one.
+    Raises ServerError if there is none, or if the named program is not a server.
     """
     wanted = path or os.environ.get(VARIABLE, "")
     search = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS])
@@ -62,7 +62,7 @@ def find_program(path: str = "") -> Program:
 
 
 def _identify(path: Path) -> Program:
-    """Ask the program for its version. Raises ServerError where it is no server program."""
+    """Ask the program for its version. Raises ServerError if it is no server program."""
     done = ask(path, "--version")
     version = re.search(r"Ver (\d+(?:\.\d+)+)", done.stdout)
     if not version:
@@ -74,7 +74,7 @@ def _identify(path: Path) -> Program:
 
 
 def ask(path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Return what a program prints. Raises ServerError where it cannot be run."""
+    """Run a program with options; return its output. Raises ServerError if it cannot be run."""
     argv = [str(path), "--no-defaults", *options]
     try:
         return subprocess.run(

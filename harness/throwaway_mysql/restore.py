@@ -1,4 +1,4 @@
-"""Restore the rows that a test has changed, from the template."""
+"""Restore the rows that a test has changed from the template."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,9 +15,9 @@ from throwaway_mysql.grants import identifier
 
 INSTEAD = "set mysql_database = test"
 NO_ROWS = 0  # the checksum of an empty table
-# InnoDB keeps the time of the last commit to a table in whole seconds, by a clock that may be some
-# milliseconds late: a later commit in the same second does not show. With partitions and other
-# engines the time says less.
+# InnoDB keeps the time of a table's last commit in whole seconds, by a clock that may be some
+# milliseconds late: a later commit in the same second does not show. For partitioned tables and
+# other engines the time is less reliable.
 TABLES = """
 SELECT table_name, COALESCE(auto_increment, 1), create_time, update_time, COALESCE(
   engine = 'InnoDB' AND create_options NOT LIKE '%%partitioned%%'
@@ -28,7 +28,7 @@ WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
 
 
 class Table(NamedTuple):
-    """A table in the server's words; if `sure`, a later change will show in its times."""
+    """A table as the server describes it; if `sure`, a later change will show in its times."""
 
     name: str
     next: int  # AUTO_INCREMENT
@@ -43,9 +43,9 @@ class Table(NamedTuple):
 
 
 class Rows:
-    """The rows of a database that is a template's copy.
+    """The rows of a database that was copied from a template.
 
-    Raises ServerError where rows could not be put back in it.
+    Raises ServerError if its rows could not be restored after a test.
     """
 
     def __init__(self, template: Template, database: Database) -> None:
@@ -65,7 +65,7 @@ class Rows:
             )
 
     def restore(self) -> list[str]:
-        """Make all rows and the AUTO_INCREMENT counters the template's; return the changed tables.
+        """Restore all rows and AUTO_INCREMENT counters; return the tables that had changed.
 
         Ends connections whose locks are in the way, as a drop does: see `Databases.leaks`.
         """
@@ -85,7 +85,7 @@ class Rows:
         return sorted(changed)
 
     def _restore(self, connection: "Connection[Cursor]") -> set[str]:
-        rows(connection, "ROLLBACK")  # what an attempt before had to break off
+        rows(connection, "ROLLBACK")  # what an earlier attempt left unfinished
         found = {table.name: table for table in _tables(connection, self.database)}
         kinds = self._template.kinds
         if gone := sorted(name for name in kinds if kinds[name] != SEQUENCE and name not in found):
@@ -102,11 +102,11 @@ class Rows:
         return changed | moved
 
     def _changed(self, connection: "Connection[Cursor]", found: Iterable[Table]) -> Iterator[str]:
-        """Yield the tables whose rows differ from the template's, or may."""
+        """Yield the tables whose rows differ, or may differ, from the template's."""
         filled, kinds = self._template.filled, self._template.kinds
         unsure = [table.name for table in found if self._same.get(table.name) != table.times]
         versioned = {name for name in unsure if kinds.get(name) == VERSIONED}
-        yield from versioned  # a checksum says nothing about a history
+        yield from versioned  # a checksum does not cover the history
         summed = [name for name in unsure if name not in versioned]
         new = [name for name in summed if name in filled and name not in self._sums]
         self._sums |= _checksums(connection, self._template.name, new)
@@ -114,10 +114,10 @@ class Rows:
         yield from (name for name in summed if now[name] != self._sums.get(name, NO_ROWS))
 
     def _statements(self, changed: set[str], moved: set[str]) -> Iterator[str]:
-        """Yield the statements that restore tables, first those that commit by themselves."""
+        """Yield the statements that restore tables; TRUNCATE comes first, as it commits."""
         kinds, filled = self._template.kinds, self._template.filled
         versioned = {name for name in changed if kinds.get(name) == VERSIONED}
-        truncated = changed & self._fires_at_delete - versioned  # which takes longer
+        truncated = changed & self._fires_at_delete - versioned  # slower than DELETE
         yield from (f"TRUNCATE TABLE {identifier(name)}" for name in sorted(truncated))
         if changed:
             yield "BEGIN"

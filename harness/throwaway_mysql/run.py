@@ -1,8 +1,8 @@
-"""The one private server of a run, which all its processes use.
+"""A run's private server, which all its processes share.
 
-The process that is the run (pytest, or the controller of pytest-xdist) makes a RunFolder, and
-hands its path to the others. The first that needs a server starts it; the others read where it
-is. It ends with the run, however that ends, and not with who started it.
+The run's main process (pytest, or the controller of pytest-xdist) makes a RunFolder, and hands
+its path to the others. The first process that needs the server starts it; the others read its
+address. It ends with the run, however that ends, not with the process that started it.
 """
 
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CANNOT_START = "cannot start a server for the tests"
 ABANDONED = "the process that was starting the private server of this run has ended"
-KILLED = "it was killed, perhaps because memory ran out"  # else it has written to its log
+KILLED = "it was killed, perhaps because memory ran out"  # otherwise its log would say more
 PLAN, STATE = "login.json", "server.json"  # files in the folder
 LAST_WORDS_WITHIN = 10.0  # seconds between a server's silence and its end
 POLL = 0.02
@@ -36,16 +36,16 @@ OPTION_FILE = "client.cnf"
 
 @dataclass(frozen=True)
 class RunLogin(Login):
-    """The run's server; where it has ended, connect() says why, as its log tells."""
+    """The run's server; if it has ended, connect() raises an error that says why."""
 
     log: str = ""
-    since: int = 0  # bytes that the log had when the server was ready
+    since: int = 0  # the log's size in bytes when the server was ready
     program: str = ""  # its family and version
-    first: bool = False  # whether the call that returned this has started it
+    first: bool = False  # whether the call that returned this started the server
 
     @property
     def folder(self) -> Path:
-        """The folder of the run."""
+        """The run's folder."""
         return Path(self.log).parent
 
     def connect(self, timeout: float = 30, client_flag: int = 0) -> "Connection[Cursor]":
@@ -62,7 +62,7 @@ class RunLogin(Login):
                 raise LoginError(self._ended(), Answer.NOTHING)
             if now() > deadline:
                 raise failure
-            time.sleep(POLL)  # it may be about to end
+            time.sleep(POLL)  # the server may be about to end
 
     def _ended(self) -> str:
         log = Path(self.log)
@@ -76,7 +76,7 @@ class RunLogin(Login):
 def planned_login(folder: Path, *, tcp: bool = False) -> Login:
     """Return root's account on the server that run_server() starts, or has started.
 
-    The first call decides on it, and reserves its port for as long as this process lives.
+    The first call chooses it, and reserves its port for as long as this process lives.
     """
     plan = folder / PLAN
     with one_line(CANNOT_START), alone(folder):
@@ -88,10 +88,10 @@ def planned_login(folder: Path, *, tcp: bool = False) -> Login:
 def run_server(
     folder: Path, program: str = "", *, tcp: bool = False, flags: Sequence[str] = ()
 ) -> RunLogin:
-    """Return root's account on the server of a RunFolder's folder, which may be started by that.
+    """Return root's account on the server in a run's folder; the first call starts it.
 
-    `program`, `tcp` and `flags` are Server's. Raises ServerError where the server does not
-    start, in each process the same.
+    `program`, `tcp` and `flags` are Server's. If the server does not start, each process raises
+    the same ServerError.
     """
     login, state = planned_login(folder, tcp=tcp), folder / STATE
     with one_line(CANNOT_START), alone(folder):
@@ -106,8 +106,8 @@ def run_server(
 
 
 def keep_server(login: RunLogin) -> None:
-    """Let the run's server outlive the run, and write how `mysql` logs in there."""
-    # The password has no character that an option file would have to quote.
+    """Let the run's server outlive the run, and write an option file with which `mysql` logs in."""
+    # The password has no character that needs quotes in an option file.
     text = f"[client]\nsocket={login.folder}/sock\nuser=root\npassword={login.password}\n"
     with one_line(f"the server in {login.folder} cannot be kept"):
         options = login.folder / OPTION_FILE
@@ -117,7 +117,7 @@ def keep_server(login: RunLogin) -> None:
 
 
 def ways_in(login: Login, database: str) -> list[str]:
-    """Return a kept database's URL, how to look into it and how to end it; no password."""
+    """Return lines with a kept database's URL and the commands to open it and end its server."""
     url = f"kept: {login.url('mysql', database, password=False)}"
     if isinstance(login, RunLogin):
         options = shlex.quote(f"{login.folder}/{OPTION_FILE}")
@@ -138,7 +138,7 @@ def _start(folder: Path, program: str, login: Login, flags: Sequence[str]) -> di
         server = Server(program, flags=flags, folder=folder, root=login)
     except ServerError as error:
         return {"error": str(error)}
-    server.close()  # for us: it goes on
+    server.close()  # the server itself goes on
     return {
         "log": str(server.log),
         "since": log_size(server.log),

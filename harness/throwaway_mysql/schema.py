@@ -1,4 +1,4 @@
-"""Sources of a throwaway database's schema: Alembic, a function, or a file of SQL."""
+"""Sources of a throwaway database's schema: Alembic, a function, or an SQL file."""
 
 import asyncio
 import hashlib
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 # Makes tables or rows in the database of that name; it may be an `async def`.
 Step = Callable[[Login, str], object]
-NO_QUERY = 1065  # only a comment that this server skips
-# The servers execute what stands in comments /*! ... */.
+NO_QUERY = 1065  # the statement is only a comment that this server skips
+# The servers execute the text in comments /*! ... */.
 ELSEWHERE = re.compile(
     rb"(?:/\*M?!\d*\s*)?(USE\b|(?:CREATE|DROP|ALTER)\s+(?:DATABASE|SCHEMA)\b)", re.I
 )
 COMMENT = rb"(?:--(?=\s|\Z)|\#)[^\n]*|/\*(?!M?!).*?(?:\*/|\Z)"
 BLANK = re.compile(rb"(?:\s|" + COMMENT + rb")*", re.DOTALL)
-# The command that changes the delimiter, and texts and comments, in which none counts.
+# The command that changes the delimiter; strings and comments, in which no delimiter counts.
 MARKS = (
     rb"""|\n[ \t]*(?i:DELIMITER)[ \t]+(?P<next>\S+)[^\n]*"""
     rb"""|'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|`[^`]*`?|""" + COMMENT
@@ -44,12 +44,12 @@ class Schema(Protocol):
 
 @dataclass(frozen=True)
 class AlembicSchema:
-    """The schema that an Alembic project's revisions make, and what `seed` puts into it.
+    """The schema that an Alembic project's revisions make, and the rows that `seed` adds.
 
-    `ini` is its alembic.ini or pyproject.toml, whose env.py must use the connection in
-    `config.attributes["connection"]` where there is one (Alembic's cookbook, "Sharing a
+    `ini` is its alembic.ini or pyproject.toml; its env.py must use the connection in
+    `config.attributes["connection"]` if there is one (Alembic's cookbook, "Sharing a
     Connection"). `name` is the section of the ini, as in `alembic -n`; `driver` is the project's
-    own, such as `mysqldb`, and `connect_args` are those of its engine.
+    driver, such as `mysqldb`, and `connect_args` are its engine's.
     """
 
     ini: str | Path
@@ -64,7 +64,7 @@ class AlembicSchema:
         _call(self.seed, login, database)
 
     def project(self, login: Login, database: str) -> "AlembicProject":
-        """Return the commands of its Alembic project on a database."""
+        """Return the project's Alembic commands for a database."""
         try:
             from throwaway_mysql.migrations import AlembicProject
         except ModuleNotFoundError as error:
@@ -76,23 +76,23 @@ class AlembicSchema:
 
 @dataclass(frozen=True)
 class CallableSchema:
-    """The schema that a function makes, such as `metadata.create_all`, and what `seed` adds."""
+    """The schema that a function makes, and the rows that `seed` adds."""
 
     call: Step
     seed: Step | None = None
 
     def make(self, login: Login, database: str) -> None:
-        """Call it, then the seed."""
+        """Call the function, then the seed."""
         _call(self.call, login, database)
         _call(self.seed, login, database)
 
 
 @dataclass(frozen=True)
 class SqlSchema:
-    """The schema of a file of SQL, with DELIMITER as the mysql client has it, and what `seed` adds.
+    """The schema of an SQL file (DELIMITER works as in the mysql client), and what `seed` adds.
 
-    Raises ServerError with the line if the server refuses a statement, or if one would lead to
-    another database.
+    Raises ServerError with the line if the server refuses a statement, or if a statement would
+    change to another database.
     """
 
     path: str | Path
@@ -122,7 +122,7 @@ class SqlSchema:
 
 
 def statements(text: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the statements of a file of SQL, with the line where each begins."""
+    """Yield the statements of an SQL file, with the line where each begins."""
     text = b"\n" + text.removeprefix(b"\xef\xbb\xbf")
     delimiter, start, at = b";", 0, 0
     while found := re.compile(re.escape(delimiter) + MARKS, re.DOTALL).search(text, at):
@@ -142,10 +142,10 @@ def _numbered(text: bytes, start: int, end: int) -> tuple[int, bytes]:
 
 
 def key_of(schema: Schema) -> str | None:
-    """Return a key that equal schemas have in every process of a run; None if there is none.
+    """Return a key that is the same for equal schemas in all of a run's processes, or None.
 
-    There is none where a part is known only in this process, such as a lambda or a closure:
-    pickle names functions and classes by their module.
+    A schema that cannot be pickled has none, for example one with a lambda or a closure: pickle
+    refers to functions and classes by module and name.
     """
     try:
         return hashlib.sha256(pickle.dumps(schema)).hexdigest()
@@ -154,7 +154,7 @@ def key_of(schema: Schema) -> str | None:
 
 
 def _call(step: Step | None, login: Login, database: str) -> None:
-    """Call a step; one that ends the program where it fails, as Flask-Migrate does, is one line."""
+    """Call a step; turn SystemExit, which Flask-Migrate raises on failure, into a ServerError."""
     if not step:
         return
     try:
@@ -170,7 +170,7 @@ def _call(step: Step | None, login: Login, database: str) -> None:
 
 @contextmanager
 def logging_restored() -> Iterator[None]:
-    """Undo the logging that migrations set up for a command line, which silences the tests'."""
+    """Restore logging after migrations, whose command-line setup would silence the tests'."""
     named = logging.root.manager.loggerDict.values()
     loggers = [logging.root, *(logger for logger in named if isinstance(logger, logging.Logger))]
     before = [
@@ -187,7 +187,7 @@ def logging_restored() -> Iterator[None]:
 
 
 def wait_for(result: Awaitable[object]) -> None:
-    """Await something in a new thread, as the caller's thread may have a running loop."""
+    """Await something in a new thread, as this one may have a running event loop."""
 
     async def wait() -> None:
         await result

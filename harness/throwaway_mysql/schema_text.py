@@ -1,4 +1,4 @@
-"""A database's schema as lines of text, which can be compared."""
+"""A database's schema as lines of text, to compare with another's."""
 
 import re
 from collections import Counter
@@ -9,9 +9,9 @@ from pymysql.cursors import Cursor
 
 from throwaway_mysql.contents import SEQUENCE, Contents
 
-# What another making of the same schema has otherwise: how far ids are, when events first run, the
-# brackets that servers put around joins when they read their own wording of a view, and whether
-# MySQL says the character set of a collation, too.
+# What may differ if the same schema is made twice: AUTO_INCREMENT, when events first run, the
+# brackets that servers put around joins when they reread a view's text, and whether MySQL states
+# a collation's character set.
 POSITION = re.compile(r" AUTO_INCREMENT=\d+| CHARACTER SET \w+(?= COLLATE)")
 TIMES = re.compile(r" (STARTS|ENDS|AT) '[^']*'")
 BRACKETS = re.compile(r"[()]")
@@ -19,9 +19,9 @@ SESSION = ("sql_mode", "character_set_client", "collation_connection", "Database
 
 
 def lines(connection: "Connection[Cursor]", database: str) -> list[str]:
-    """Return a line for each part of a schema, sorted; the database's name is `{database}`.
+    """Return a sorted line for each part of a schema, with `{database}` for the database's name.
 
-    The connection is left with the database as its default, in another session.
+    The connection keeps the database as its default, and the session settings of Contents.
     """
     contents = Contents(connection, database)
     found = [f"database: {contents.collation}", *_tables(contents), *_others(contents)]
@@ -29,7 +29,7 @@ def lines(connection: "Connection[Cursor]", database: str) -> list[str]:
 
 
 def differences(before: Sequence[str], after: Sequence[str], most: int = 5) -> str:
-    """Say in one line what of `before` is gone and what of `after` is new; empty where equal."""
+    """Say in one line which lines are gone and which are new; empty if there are none."""
     gone, new = Counter(before) - Counter(after), Counter(after) - Counter(before)
     parts = [*(f"gone: {line}" for line in gone), *(f"new: {line}" for line in new)]
     more = [f"and {len(parts) - most} more"] if len(parts) > most else []

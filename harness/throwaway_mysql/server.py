@@ -1,4 +1,4 @@
-"""A private server for tests: fast, in memory where there is room, gone with its process."""
+"""A private server for tests: fast, in memory if there is room, gone with its process."""
 
 import os
 import secrets
@@ -30,10 +30,10 @@ STOPPED_WITHIN = 60.0  # seconds
 
 
 def free_port(*, reserve: bool = False) -> int:
-    """Return a port of 127.0.0.1 that nobody listens at.
+    """Return a free port of 127.0.0.1.
 
-    With `reserve` nobody is given it by chance while this process lives, though a server can
-    listen there. Only Linux can do that: elsewhere it is not held.
+    With `reserve`, the system gives the port to no one else while this process lives, though a
+    server can bind it explicitly. Only Linux supports this; elsewhere the port is not reserved.
     """
     with Socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -45,7 +45,7 @@ def free_port(*, reserve: bool = False) -> int:
 
 
 def new_root(folder: Path, *, tcp: bool) -> Login:
-    """Return root's account on a new server in a folder, at a port of its own or on a socket."""
+    """Return root's account for a new server in a folder, on a free port or a Unix socket."""
     password = secrets.token_urlsafe(16)
     if tcp:
         return Login("127.0.0.1", free_port(reserve=True), "root", password)
@@ -55,12 +55,11 @@ def new_root(folder: Path, *, tcp: bool) -> Login:
 class Server:
     """A server that dies with this process, however that dies.
 
-    `program` is the path of the server program, by default the first that this machine has;
-    `flags` are more options of the server's. It listens on a free port of 127.0.0.1, without
-    `tcp` on a unix socket only. `durable` puts the data on disk and flushes each commit, for
-    measurements. With `folder`, someone else's, and `root`, the account there, it goes on when
-    this process ends, and data that are in the folder are served. Raises ServerError where there
-    is no program or the server does not start.
+    `program` is the path of the server program, by default the first one found; `flags` are more
+    options for it. The server listens on a free port of 127.0.0.1 and a Unix socket, without `tcp`
+    on the socket only. `durable` puts the data on disk and flushes each commit, for measurements.
+    With the caller's own `folder`, and `root`, its account, the server outlives this process and
+    serves the data in the folder. Raises ServerError if there is no program or it does not start.
     """
 
     def __init__(
@@ -100,13 +99,13 @@ class Server:
         self.close()
 
     def start(self) -> None:
-        """Start the server, on the data and at the address that it had when it stopped."""
-        self.stop()  # it may have been killed by someone else
+        """Start the server, or restart it with the same data and address."""
+        self.stop()
         first = self.folder / "first.sql"
         with one_line("the server cannot be started"):
             make_ready(self.data)
-            # Read before the server lets anyone in, as root of new data has no password. MySQL's
-            # manual, "How to Reset the Root Password".
+            # New data has root without a password, so the server runs this before it lets anyone
+            # in (MySQL's manual, "How to Reset the Root Password").
             first.touch(mode=0o600)
             first.write_text(first_statements(self.root.password), encoding="utf-8")
             flags = (*self._flags, *self._address(), f"--init-file={first}")
@@ -127,11 +126,11 @@ class Server:
 
     @property
     def runs(self) -> bool:
-        """Whether the server has not ended."""
+        """Whether the server is running."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self, signal: Signals = SIGTERM) -> None:
-        """End the server by `signal`, SIGKILL being a crash; its data stay."""
+        """End the server with a signal, as a crash with SIGKILL; its data stays."""
         if self._process and self.runs:
             self._process.send_signal(signal)
             try:
@@ -141,9 +140,9 @@ class Server:
                 raise ServerError(line) from None
 
     def close(self) -> None:
-        """End the server and remove its folder, unless that is someone else's.
+        """End the server and remove its folder, but leave both if the folder is the caller's.
 
-        A forked child leaves both to its parent.
+        In a forked child this does nothing to either.
         """
         if self._process and os.getpid() != self._owner:
             self._process.returncode = 0  # it goes on

@@ -1,4 +1,4 @@
-"""Which server the tests have, and the environment variables that lead to its database."""
+"""Choose the tests' server, and set the environment variables that lead to its database."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from throwaway_mysql.run import RunLogin, planned_login, run_server
 from throwaway_mysql.state import State
 
 URL = "THROWAWAY_MYSQL_URL"
-FOLDER = "THROWAWAY_MYSQL_RUN"  # tells workers of pytest-xdist, before their input arrives
+FOLDER = "THROWAWAY_MYSQL_RUN"  # tells pytest-xdist's workers, before their workerinput arrives
 WAIT = 30.0  # seconds that a server on another machine may take to answer
 
 
 def configured() -> list[Login]:
-    """Return the account of the environment variable, if it is set."""
+    """Return the account in THROWAWAY_MYSQL_URL, if it is set."""
     url = os.environ.get(URL, "")
     try:
         return [Login.from_url(url)] if url else []
@@ -31,7 +31,7 @@ def configured() -> list[Login]:
 
 
 def prepare(config: pytest.Config) -> None:
-    """Set the variables of the ini option `mysql_env`, to what create_db will make."""
+    """Set the variables of the ini option `mysql_env` for the database that create_db will make."""
     state = State.of(config)
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
@@ -47,7 +47,7 @@ def prepare(config: pytest.Config) -> None:
 
 
 def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
-    """Decide which server it will be, as the run's first process has decided."""
+    """Return the account to use; a worker takes the server that the run's main process chose."""
     config = state.config
     run, _, folder = os.environ.get(FOLDER, "").partition(":")
     is_worker = "PYTEST_XDIST_WORKER" in os.environ and run == str(os.getppid())
@@ -63,7 +63,7 @@ def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
 
 
 def check(state: State, login: Login, prefix: str) -> None:
-    """Refuse what fixtures give, where it is no account or not what `mysql_env` has told."""
+    """Raise ServerError if a fixture gives no account, or another server than `mysql_env`."""
     if not isinstance(login, Login):
         raise wrong("mysql_server", "a Login (name another fixture otherwise)", login)
     there = state.environment
@@ -75,7 +75,7 @@ def check(state: State, login: Login, prefix: str) -> None:
 
 
 def choose(state: State, accounts: Sequence[Login] | Login) -> Login:
-    """Return the configured server's account if one answers, else the run's private server."""
+    """Return an account that the configured server accepts, else the private server's."""
     private = state.config.getoption("--mysqld") or state.planned_private
     tried = [] if private else _logins(accounts)
     if login := answering(tried):
@@ -95,7 +95,7 @@ def _logins(accounts: Sequence[Login] | Login) -> list[Login]:
 
 
 def _private(state: State, tried: Sequence[Login]) -> RunLogin:
-    """Return root's account on the run's private server, as none answers where `tried` says."""
+    """Return root's account on the run's private server, as no server of `tried` answers."""
     addresses = " or ".join(dict.fromkeys(login.address for login in tried))
     config = state.config
     tcp, flags = config.getini("mysql_tcp"), config.getini("mysqld_flags")
@@ -112,11 +112,10 @@ def _private(state: State, tried: Sequence[Login]) -> RunLogin:
 
 
 def answering(logins: Sequence[Login], wait: float = WAIT) -> Login | None:
-    """Return the first of `logins` that its server takes, or None where none answers.
+    """Return the first of `logins` that its server accepts, or None if no server answers.
 
-    A server on another machine is one that someone named: it gets `wait` seconds. Raises
-    ServerError where it stays away, where it may not be used, or where a server refuses every
-    account.
+    A server on another machine gets `wait` seconds to answer. Raises ServerError if it does not,
+    if it may not be used, or if a server refuses an account and none is accepted.
     """
     for login in logins:
         check_allowed(login)

@@ -1,4 +1,4 @@
-"""The settings that lead to a database, as an application reads them."""
+"""The settings of a database connection, as an application reads them."""
 
 from dataclasses import astuple
 from typing import Any, Self
@@ -12,15 +12,15 @@ SECRET = {"DB_PASSWORD", "DB_URI"}
 
 
 class Database(dict[str, Any]):
-    """The settings that lead to a database: those of `NAMES`, and DB_URI, the server's URL.
+    """The settings of a connection to a database: `NAMES`, and DB_URI, the server's URL.
 
-    DB_SOCKET is a path, or empty where the port leads there; DB_TLS is `off`, `preferred` or
-    `verified`, with files or empty in DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY.
+    DB_SOCKET is a path, or empty if the port is to be used; DB_TLS is `off`, `preferred` or
+    `verified`; DB_TLS_CA, DB_TLS_CERT and DB_TLS_KEY are paths or empty.
     """
 
     @classmethod
     def of(cls, login: Login, name: str) -> Self:
-        """Return the settings that lead to a database on a server."""
+        """Return the settings of a database on a server."""
         return cls(
             DB_HOST=login.host,
             DB_PORT=login.port,
@@ -48,7 +48,7 @@ class Database(dict[str, Any]):
 
     @property
     def login(self) -> Login:
-        """The account of the settings."""
+        """The account that the settings describe."""
         return Login(
             self["DB_HOST"],
             self["DB_PORT"],
@@ -63,5 +63,5 @@ class Database(dict[str, Any]):
         return self.login.url(driver or "mysql", self.name)
 
     def environ(self) -> dict[str, str]:
-        """Return the settings as the environment of a program."""
+        """Return the settings as environment variables."""
         return {name: str(self[name]) for name in NAMES}

@@ -1,6 +1,6 @@
-"""What one process of a pytest run has made: databases, until they are dropped or kept.
+"""The databases that one process of a pytest run has made, until they are dropped or kept.
 
-pytest loads this in every run; what only a run with databases needs is imported where it is used.
+pytest loads this in every run, so what only runs with databases need is imported on first use.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from throwaway_mysql.owner import Owner
     from throwaway_mysql.restore import Rows
 
-OUTPUT = "throwaway_mysql"  # where a worker of pytest-xdist and the controller leave things
+OUTPUT = "throwaway_mysql"  # our key in pytest-xdist's workerinput and workeroutput
 
 
 @dataclass
 class Use:
-    """A database in use: by which fixture's scope it is known when that is over."""
+    """A database and how it is used."""
 
     databases: Databases
     database: Database
-    failures: int  # of the run when it was made
-    over: bool = False
-    rows: Rows | None = None  # where they are put back after each test
+    failures: int  # in the run when it was made
+    over: bool = False  # whether its fixture has been torn down
+    rows: Rows | None = None  # set if rows are put back after each test
 
 
 class State:
-    """The state of the plugin in one pytest process, which is the run or a worker of it."""
+    """The plugin's state in one pytest process: the run's main process or a worker."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.lines: list[str] = []  # for the report
         self.uses: list[Use] = []
-        # By account and prefix: a run has one, unless its fixtures have parameters.
+        # By account and prefix; one, unless the fixtures are parametrized.
         self.servers: dict[tuple[Login, str], Databases] = {}
         self.environment: Database | None = None  # that the ini option mysql_env named
         self.planned_private = False  # mysql_env has named the run's private server
@@ -52,18 +52,18 @@ class State:
 
     @classmethod
     def of(cls, config: pytest.Config) -> State:
-        """Return the process's one."""
+        """Return this process's state."""
         return config.stash.setdefault(STATE, cls(config))
 
     @property
     def input(self) -> dict[str, Any]:
-        """What the controller of pytest-xdist gave this process; empty if this is the run."""
+        """What pytest-xdist's controller gave this worker; empty in the main process."""
         found: dict[str, Any] = getattr(self.config, "workerinput", {}).get(OUTPUT, {})
         return found
 
     @property
     def owner(self) -> Owner:
-        """The process that is the run."""
+        """The run's main process."""
         from throwaway_mysql.owner import Owner
 
         return Owner(*self.input["owner"]) if self.input else Owner.me()
@@ -83,7 +83,7 @@ class State:
         return self._folder
 
     def settle(self, failures: int, *, restore: bool = True) -> Iterator[str]:
-        """Drop or keep databases whose use is over, put back rows in others; yield the errors."""
+        """Drop or keep databases whose use is over, restore rows in others; yield the errors."""
         for use in list(self.uses):
             try:
                 if use.over:
@@ -113,7 +113,7 @@ class State:
         self.lines += ways_in(login, name)
 
     def finish(self, session: pytest.Session) -> None:
-        """End all that is left at the end of the process."""
+        """Clean up at the end of the process."""
         for use in self.uses:
             use.over = True
         self.lines += self.settle(session.testsfailed)
@@ -125,7 +125,7 @@ class State:
             output[OUTPUT] = pickle.dumps((self.lines, self.has_kept, list(self.servers)))
 
     def take(self, node: Any) -> None:
-        """Take what a worker of pytest-xdist hands over at its end, unless it crashed."""
+        """Take over a pytest-xdist worker's results, unless it crashed."""
         from throwaway_mysql.databases import Databases
 
         if output := getattr(node, "workeroutput", {}).get(OUTPUT):
@@ -140,7 +140,7 @@ class State:
         from throwaway_mysql.run import RunLogin
 
         if isinstance(databases.login, RunLogin) and not self.has_kept:
-            return  # all ends with the server
+            return  # the databases end with the server
         try:
             databases.drop_all()
             self.lines += map(DROPPED.format, databases.sweep())

@@ -1,6 +1,6 @@
-"""The time zones of this machine, in the tables of a server that CONVERT_TZ() reads.
+"""Load this machine's time zones into the server tables that CONVERT_TZ() reads.
 
-The servers' own programs for that are not in the packages that are needed here.
+The servers' own loaders are not in the packages that this one requires.
 """
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HEADER = struct.Struct(">4sc15x6I")  # RFC 8536, 3.1
-LAST = 2**31  # where TIMESTAMP ends; before 1970, where it begins, nothing is converted either
-CHUNK = 400  # rows of a statement: a line of a script that makes data may have 20,000 bytes
+LAST = 2**31  # the end of TIMESTAMP's range, which begins in 1970; nothing outside is converted
+CHUNK = 400  # rows of a statement: a line of a bootstrap script may have 20,000 bytes
 NAME = re.compile("[A-Za-z0-9_+/-]+")
 TABLES = ("time_zone", "time_zone_name", "time_zone_transition_type", "time_zone_transition")
 
@@ -19,7 +19,7 @@ Type = tuple[int, int, str]  # seconds east of UTC, whether it is summer time, a
 
 
 def statements() -> Iterator[str]:
-    """Yield the SQL that fills the tables of a new server. Names of one zone share its rows."""
+    """Yield the SQL that fills a new server's tables. Aliases of a zone share its rows."""
     rows: dict[str, list[str]] = {table: [] for table in TABLES}
     for zone, (data, names) in enumerate(_files().items(), start=1):
         types, transitions = read(data)
@@ -37,9 +37,9 @@ def statements() -> Iterator[str]:
 
 
 def read(data: bytes) -> tuple[list[Type], list[tuple[int, int]]]:
-    """Return the types of time that a zone's file has, and when which of them begins."""
-    # The rule at its end, for years after the last that it names, is left out, as the servers' own
-    # mysql_tzinfo_to_sql does. Debian's files name all until 2037.
+    """Return a zone file's local time types, and its transitions: when each type begins."""
+    # Like mysql_tzinfo_to_sql, ignore the rule at the end for times after the last transition.
+    # Debian's files list all transitions until 2037.
     _, _, utc, standard, leap, times, kinds, letters = HEADER.unpack_from(data)
     at = HEADER.size + 5 * times + 6 * kinds + letters + 8 * leap + standard + utc
     _, _, _, _, _, times, kinds, letters = HEADER.unpack_from(data, at)  # now with 64 bits
@@ -57,7 +57,7 @@ def read(data: bytes) -> tuple[list[Type], list[tuple[int, int]]]:
 
 
 def _files() -> dict[bytes, list[str]]:
-    """Return the names of the zones by what is in their files."""
+    """Return the zones' names by the contents of their files."""
     files: dict[bytes, list[str]] = {}
     for name in filter(NAME.fullmatch, sorted(zoneinfo.available_timezones())):
         paths = (Path(folder, name) for folder in zoneinfo.TZPATH)

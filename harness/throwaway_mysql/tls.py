@@ -1,4 +1,4 @@
-"""How a Login encrypts: as MySQL's clients have it, but with three modes of its five."""
+"""How a Login encrypts: like MySQL's clients, but with three modes instead of five."""
 
 import ssl
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ MODES = ("off", "preferred", "verified")
 
 @dataclass(frozen=True)
 class Tls:
-    """`off`; `preferred`, where the server offers it, whoever that is; or `verified`.
+    """`off`, `preferred` (if the server offers TLS; its certificate is not checked) or `verified`.
 
-    The last takes a file of certificates of authorities, by default the system's, and one
-    with a client's certificate and its key. Raises ServerError for another mode.
+    `verified` takes a file of CA certificates, by default the system's, and optionally a client's
+    certificate and key. Raises ServerError for another mode.
     """
 
     mode: str = "off"
@@ -32,7 +32,7 @@ class Tls:
             return None
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
-            # Python 3.13 would refuse certificates as the servers make them.
+            # Python 3.13 would refuse the certificates that the servers generate.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if self.cert:
                 context.load_cert_chain(self.cert, self.key or None, password="")
@@ -42,7 +42,7 @@ class Tls:
         return context
 
     def arguments(self, driver: str = "pymysql") -> dict[str, Any]:
-        """Return what a driver's connect() takes; only PyMySQL knows `preferred`."""
+        """Return the TLS arguments of a driver's connect()."""
         if driver == "mysqldb":
             files = {"ca": self.ca, "cert": self.cert, "key": self.key}
             known = {name: path for name, path in files.items() if path}
@@ -53,7 +53,7 @@ class Tls:
         return {"ssl_disabled": True} if driver == "pymysql" and self.mode == "off" else {}
 
     def query(self, driver: str) -> dict[str, str]:
-        """Return what a URL of SQLAlchemy's can say of it to a driver: not all, nor to all."""
+        """Return the options for an SQLAlchemy URL; only PyMySQL and mysqlclient take any."""
         files = {"ssl_ca": self.ca, "ssl_cert": self.cert, "ssl_key": self.key}
         if self.mode != "verified" or driver not in ("pymysql", "mysqldb"):
             return {}
