@@ -1,4 +1,4 @@
 """Benchmarks of the service (`script/bench`) and of the test harness (`script/bench-harness`).
 
-README.md has how they measure. The frame that both share is in this folder.
+README.md says how they measure. This folder has the frame that both share.
 """

@@ -9,15 +9,15 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-Measures = Mapping[str, float]  # what one turn of a contestant came to
+Measures = Mapping[str, float]  # the results of one turn of a contestant
 
 
 class InvalidError(RuntimeError):
-    """The whole measurement is worth nothing; the message is one line that says why."""
+    """The whole measurement is invalid; the message is one line that says why."""
 
 
 class Sample(NamedTuple):
-    """A value in one round; a series is a contestant and what was measured: `hits@64 rate`."""
+    """A value in one round; its series names a contestant and a measure: `hits@64 rate`."""
 
     engine: str
     series: str
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Ratio:
-    """The series `over` by `under`; or less `under` where there is a unit; or `over` alone.
+    """The series `over` divided by `under`; minus `under` if there is a unit; or `over` alone.
 
     Its aims, if it has any, are texts such as `≤ 2`.
     """
@@ -40,7 +40,7 @@ class Ratio:
     mysql: str = ""
 
     def rounds(self, samples: Sequence[Sample], engine: str) -> list[float]:
-        """Return each round's own ratio, which has nothing of what slows all of the round."""
+        """Return each round's own ratio, which cancels what slows the whole round."""
         over, under = (by_round(samples, engine, name) for name in (self.over, self.under))
         if not self.under:
             return list(over.values())
@@ -48,11 +48,11 @@ class Ratio:
         return [over[n] - under[n] if self.unit else over[n] / under[n] for n in both]
 
     def aim(self, engine: str) -> str:
-        """Return the aim on an engine, or nothing."""
+        """Return the aim for an engine, or nothing."""
         return self.mariadb if engine.startswith("MariaDB") else self.mysql
 
     def is_missed(self, samples: Sequence[Sample], engine: str) -> bool:
-        """Tell whether the median misses an aim, or nothing was measured for one."""
+        """Tell whether the median misses an aim, or was not measured."""
         sign, _, limit = self.aim(engine).partition(" ")
         rounds = self.rounds(samples, engine)
         if not limit or not rounds:
@@ -62,10 +62,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured and reported; `name` is that of its files.
+    """What is measured and reported; `name` names the files.
 
-    `tables` are of medians: a heading, and the titles of its rows by contestant. `measure` yields
-    the samples of a server program (empty: the first found). `plot` draws an SVG.
+    `tables` show medians: by heading, the titles of the rows by contestant. `measure` yields the
+    samples for a server program (empty: the first found). `plot` draws an SVG.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Benchmark:
 
 
 def read_ratios(folder: Path) -> list[Ratio]:
-    """Return the ratios of a benchmark's ratios.csv, whose columns are the attributes."""
+    """Return the ratios in a benchmark's ratios.csv, whose columns are the attributes."""
     with (folder / "ratios.csv").open() as lines:
         return [Ratio(**row) for row in csv.DictReader(lines)]
 
@@ -86,11 +86,11 @@ def read_ratios(folder: Path) -> list[Ratio]:
 def run_rounds(
     engine: str, contestants: Mapping[str, Callable[[], Measures]], rounds: int
 ) -> Iterator[Sample]:
-    """Give each contestant a turn in each round, in an order that is drawn anew.
+    """Give each contestant a turn in each round, in a new random order.
 
-    They take turns as the speed of a machine changes: so it is as fast for all.
+    They take turns because a machine's speed changes: so it is the same for all.
     """
-    draw = random.Random(rounds)  # noqa: S311 (the order is the same in each measurement)
+    draw = random.Random(rounds)  # noqa: S311 (the same order in each measurement)
     for number in range(1, rounds + 1):
         for name in draw.sample(list(contestants), len(contestants)):
             for measure, value in contestants[name]().items():
@@ -98,10 +98,10 @@ def run_rounds(
 
 
 def engines(samples: Sequence[Sample]) -> list[str]:
-    """Return the engines in the order in which they were measured."""
+    """Return the engines, in the order measured."""
     return list(dict.fromkeys(sample.engine for sample in samples))
 
 
 def by_round(samples: Sequence[Sample], engine: str, series: str) -> dict[int, float]:
-    """Return a series' values by their round."""
+    """Return a series' values by round."""
     return {s.round: s.value for s in samples if (s.engine, s.series) == (engine, series)}

@@ -1,4 +1,4 @@
-"""Where it was measured: the facts of this machine that matter to figures."""
+"""Where it was measured: the facts about this machine that affect the figures."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ def describe() -> dict[str, str]:
 
 
 def commit(checkout: Path) -> str:
-    """Return a checkout's commit, and whether there are changes beside it, but for the docs."""
+    """Return a checkout's commit, and whether it has uncommitted changes outside the docs."""
     git = "git", "-C", str(checkout)
     changes = output(*git, "status", "--porcelain", "--untracked-files=no", "--", ":!docs")
     return f"`{output(*git, 'rev-parse', '--short', 'HEAD')}`{' and changes' if changes else ''}"
@@ -53,7 +53,7 @@ def output(*argv: str) -> str:
 
 
 def _flush() -> float:
-    """Return the milliseconds in which a few bytes come to the disk of temporary files."""
+    """Return the milliseconds to flush a few bytes to the disk for temporary files."""
     times = []
     with tempfile.TemporaryFile(buffering=0) as file:
         for _ in range(200):

@@ -1,4 +1,4 @@
-"""The report of a measurement: a page of tables, the samples, and a plot where there is one."""
+"""The report of a measurement: a page of tables, the samples, and a plot if there is one."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ EXPLAINED = """\
 Each ratio is the median of the rounds' own ratios, with the least and the largest of them in
 brackets, and with its aim, if it has one. The other tables have medians.
 [The samples](%s.json). [How they are measured](../benchmarks/README.md)."""
-# What the tables of medians have, and its heading.
+# The columns of the tables of medians, and their headings.
 MEASURES = {"rate": "requests a second", "p50": "p50, ms", "p99": "p99, ms", "ms": "ms"}
 
 
@@ -39,19 +39,19 @@ def write(
 
 
 def dump(facts: Mapping[str, str], samples: Sequence[Sample]) -> str:
-    """Return JSON with a line for each sample, so that versions can be compared."""
+    """Return JSON with a line for each sample, for readable diffs."""
     lines = ",\n".join(map(json.dumps, samples))
     return f'{{"facts": {json.dumps(facts, indent=1)},\n"samples": [\n{lines}\n]}}\n'
 
 
 def load(text: str) -> tuple[dict[str, str], list[Sample]]:
-    """Return facts and samples from what `dump` made of them."""
+    """Return the facts and samples that `dump` wrote."""
     parsed = json.loads(text)
     return parsed["facts"], [Sample(*row) for row in parsed["samples"]]
 
 
 def _before(benchmark: Benchmark, samples: Sequence[Sample]) -> Iterator[Ratio]:
-    """Yield how contestants compare with their other version, where that was measured too."""
+    """Yield the ratios of contestants to their other version, if that was measured too."""
     measured = {sample.series for sample in samples}
     for titles in benchmark.tables.values():
         for name, title in titles.items():
@@ -60,7 +60,7 @@ def _before(benchmark: Benchmark, samples: Sequence[Sample]) -> Iterator[Ratio]:
 
 
 def _value(ratio: Ratio, samples: Sequence[Sample], engine: str) -> str:
-    """Return what a ratio came to, its range and its aim."""
+    """Return a ratio's value, range and aim."""
     rounds, aim = ratio.rounds(samples, engine), ratio.aim(engine)
     value, form = "not measured", ",.1f" if ratio.unit else ".2f"
     if rounds:

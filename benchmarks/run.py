@@ -20,7 +20,7 @@ def main() -> None:
     # Each needs packages that the other does not.
     module = importlib.import_module(f"benchmarks.{options.what}.benchmark")
     benchmark: Benchmark = module.BENCHMARK
-    # As Ctrl-C does it: whatever was started is ended on the way out.
+    # Like Ctrl-C: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     try:
         if options.redraw:
@@ -54,7 +54,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def measure(benchmark: Benchmark, options: argparse.Namespace) -> list[Sample]:
-    """Return the samples of all server programs, printed as they come."""
+    """Return the samples of all server programs, and print them as they arrive."""
     samples = []
     for program in options.mysqld or [""]:
         for sample in benchmark.measure(program, options):

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks, and that the frame and its sample projects run."""
+"""The benchmarks' arithmetic, and whether the frame and the sample projects run."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ def test_a_run_that_lost_hits_or_made_some_up_is_invalid(counted: int) -> None:
     with pytest.raises(InvalidError):
         CONTESTANTS["static"].check(64, 1000, 1)
     CONTESTANTS["static"].check(64, 1000, 0)
-    CONTESTANTS["hits"].check(64, 1000, 1064)  # those under way at the end
+    CONTESTANTS["hits"].check(64, 1000, 1064)  # those in flight at the end
 
 
 def test_every_ratio_is_of_something_that_is_measured() -> None:

@@ -1,4 +1,4 @@
-"""The warning about a server that may lose what it has committed."""
+"""The warning about a server that may lose committed transactions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from throwaway_mysql.grants import set_up
 
 @pytest.fixture(scope="module")
 def server(mysql_program: str) -> Iterator[Server]:
-    """Start a server of the module's own, as its settings are everybody's, with a binary log."""
+    """Start the module's own server, with a binary log, as tests change its global settings."""
     server = Server(mysql_program, flags=["--log-bin=binary", "--server-id=1"])
     yield server
     server.close()
@@ -24,14 +24,14 @@ def server(mysql_program: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def account(server: Server) -> Iterator[Database]:
-    """Make a database, and an account with no rights elsewhere."""
+    """Create a database, and an account without rights elsewhere."""
     with migrated_database(server.root) as coordinates, server.root.connect() as root:
         set_up(root, coordinates["DATABASE_NAME"], "app", "password")
         yield Database(coordinates, DB_USERNAME="app", DB_PASSWORD="password")  # noqa: S106
 
 
 async def start_on(server: Server, account: Database, flush: int, sync: int) -> None:
-    """Start an app, and end it, on the server with these settings."""
+    """Start and end an app on the server with these settings."""
     with server.root.connect() as connection, connection.cursor() as root:
         root.execute("SET GLOBAL innodb_flush_log_at_trx_commit = %s", (flush,))
         root.execute("SET GLOBAL sync_binlog = %s", (sync,))
@@ -84,7 +84,7 @@ async def test_a_binary_log_of_statements_refuses_every_hit_and_counts_none(
         root.execute("SET GLOBAL binlog_format = STATEMENT")
         try:
             async with running_batcher(account) as batcher:
-                # Either "not" or "may have been": an attempt may be under way at the deadline.
+                # Either "not" or "may have been": an attempt may be running at the deadline.
                 with pytest.raises(UnavailableError, match="counted"):
                     await batcher.hit("a/b", within=0.3)
         finally:

@@ -1,4 +1,4 @@
-"""The fast path answers plain requests as Quart does, to the last header, and nothing else."""
+"""The fast path answers plain requests, and only those, exactly as Quart does."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,11 +38,11 @@ async def ask(
     quarts: bool = False,
     **changes: Any,
 ) -> Answer:
-    """Make a request as a server hands it on; return status, headers and body.
+    """Make a request as a server passes it on; return status, headers and body.
 
-    With `quarts` the fast path does not take it.
+    With `quarts`, the fast path does not take it.
     """
-    # An app that is mounted elsewhere than at the root is left to Quart.
+    # Below a root path, everything is left to Quart.
     root = "/mounted" if quarts else ""
     scope = {
         "type": "http",
@@ -77,7 +77,7 @@ async def ask(
 
 
 async def render(app: Quart) -> None:
-    """Have the page rendered, without which no view is plain."""
+    """Have the page rendered: until then, no view is plain."""
     await ask(app, "/", "GET", headers=[(b"cookie", b"session=x")])
 
 

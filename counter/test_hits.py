@@ -1,4 +1,4 @@
-"""A hit that exists is valid: nobody looks at its parts again before they are in SQL."""
+"""Every Hit is valid: its parts go into SQL without another check."""
 
 import copy
 import pickle
@@ -12,7 +12,7 @@ from counter.hits import KEY, MAX_BY, NAME, Hit
 
 
 class Text(str):
-    """A text that is another one where it is shown."""
+    """A text that formats itself as another one."""
 
     __slots__ = ()
 
@@ -21,7 +21,7 @@ class Text(str):
 
 
 class Number(int):
-    """A number that is another one where it is shown."""
+    """A number that formats itself as another one."""
 
     def __format__(self, _: str) -> str:
         return "1); DROP TABLE counter; --"

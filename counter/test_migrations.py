@@ -1,4 +1,4 @@
-"""The counter's revisions: what they keep, also where they were cut short."""
+"""The counter's revisions: what they keep, even if interrupted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ from counter.models import metadata
 from db import TABLE
 from throwaway_mysql import AlembicProject
 
-# In their order. A revision that is added here is also tried cut short at each statement.
+# In order. The tests interrupt each of these revisions at every statement.
 REVISIONS = [
     "base",
     "2abbbb3287d2",
@@ -49,7 +49,7 @@ def test_down_and_up_again_keeps_the_count(
     add(connection, "other/one", 99)
     migrations.downgrade(TUTORIAL)
     assert connection.execute(text("SELECT id, count FROM counter")).all() == [(1, 41)]
-    connection.execute(text("INSERT INTO counter (count) VALUES (NULL)"))  # as it could there
+    connection.execute(text("INSERT INTO counter (count) VALUES (NULL)"))  # as it allowed
     migrations.upgrade(HEAD)
     assert counters(connection) == [("default/home", 41, 41)]
     migrations.downgrade(BASE)
@@ -70,7 +70,7 @@ def test_down_and_up_again_keeps_the_count(
 def test_a_database_made_by_the_tutorial_keeps_its_count(
     migrations: AlembicProject, connection: Connection, rows: str, count: int
 ) -> None:
-    # As the tutorial's Alembic leaves it.
+    # The state that the tutorial's Alembic leaves.
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
     connection.execute(text(f"INSERT INTO alembic_version VALUES ('{TUTORIAL}')"))
     connection.execute(
@@ -91,7 +91,7 @@ class CutError(Exception):
 
 @contextmanager
 def cut_before(number: int) -> Iterator[list[str]]:
-    """Cut migrations short before their change of that number; give the statement, if any was."""
+    """Interrupt migrations before their nth change; yield the statement, if there was one."""
     numbers = count(1)
     done: list[str] = []
 
@@ -140,7 +140,7 @@ def test_a_revision_that_was_cut_short_at_any_statement_is_taken_up_again(
 
 
 def state(connection: Connection) -> tuple[object, object]:
-    """Return what tells of the schema, and the highest count."""
+    """Return a description of the schema, and the highest count."""
     tables = connection.execute(text("SHOW TABLES")).scalars().all()
     shown = [connection.execute(text(f"SHOW CREATE TABLE `{table}`")).all() for table in tables]
     counted = "counter" in tables and connection.scalar(text("SELECT MAX(count) FROM counter"))
@@ -171,7 +171,7 @@ def test_the_schema_holds_a_name_once_and_a_number(
 def test_the_schema_is_the_same_whatever_the_database_and_its_tables_had(
     migrations: AlembicProject, connection: Connection
 ) -> None:
-    """Let them have what another server's default may have been."""
+    """They may have had another server's defaults."""
     connection.execute(text("ALTER DATABASE CHARACTER SET latin1"))
     migrations.upgrade("f60c2e94a1d3")  # the one before it says them
     connection.execute(text("ALTER TABLE counter DEFAULT COLLATE utf8mb4_general_ci"))

@@ -35,7 +35,7 @@ async def test_each_view_shows_the_next_number_and_the_table_agrees(
     [
         ("head", {}, HTTPStatus.OK),
         ("post", {}, HTTPStatus.METHOD_NOT_ALLOWED),
-        # A page that was fetched in advance would be shown later without being counted.
+        # A prefetched page would be shown later without being counted.
         ("get", {"Sec-Purpose": "prefetch"}, HTTPStatus.SERVICE_UNAVAILABLE),
         ("get", {"Sec-Purpose": "prefetch;prerender"}, HTTPStatus.SERVICE_UNAVAILABLE),
         ("get", {"Purpose": "prefetch"}, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -1,4 +1,4 @@
-"""The purge removes what nobody needs any more, and nothing else."""
+"""The purge removes what is no longer needed, and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,19 +20,19 @@ OLD, YOUNG = "UTC_TIMESTAMP() - INTERVAL 25 HOUR", "UTC_TIMESTAMP() - INTERVAL 2
 
 @pytest.fixture
 async def engine(create_db: Database) -> AsyncIterator[AsyncEngine]:
-    """Return an engine on the database, as the app has one."""
+    """Return an engine on the database, like the app's."""
     engine = create_async_engine(url(create_db), poolclass=NullPool)
     yield engine
     await engine.dispose()
 
 
 async def purge_twice(engine: AsyncEngine) -> None:
-    """Purge as the app does, which looks at the clock first."""
+    """Purge as the app does, which checks the clock first."""
     await purge(engine, await purge(engine, None))
 
 
 def keep(connection: Connection, name: str, made: str, number: int) -> None:
-    """Keep so many keys and receipts of that time."""
+    """Store this many keys and receipts of that time."""
     keys = ",".join(f"('{name}', 'key-{n}', 1, {n}, {made})" for n in range(number))
     connection.exec_driver_sql(f"INSERT INTO idempotency_key VALUES {keys}")
     receipts = ",".join(f"({abs(hash(name))}, {n}, '1', {made})" for n in range(number))
@@ -63,12 +63,12 @@ async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
     query: Query,
 ) -> None:
     keep(other_connection, f"{name}.old", OLD, 10)
-    other_connection.exec_driver_sql("BEGIN")  # as a batch under way
+    other_connection.exec_driver_sql("BEGIN")  # like a running batch
     keep(other_connection, f"{name}.now", "UTC_TIMESTAMP()", 10)
     await purge_twice(engine)
     other_connection.exec_driver_sql("COMMIT")
     other_connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    other_connection.exec_driver_sql("BEGIN")  # as a purge under way
+    other_connection.exec_driver_sql("BEGIN")  # like a running purge
     its = f"name = '{name}.now' AND value = 'key-0'"
     other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE {its}")
     its = f"writer = {abs(hash(f'{name}.now'))} AND number = 0"
@@ -82,7 +82,7 @@ async def test_a_purge_waits_for_no_hit_and_no_hit_for_it(
 async def test_a_key_that_is_new_again_stays(
     engine: AsyncEngine, other_connection: Connection, name: str, query: Query
 ) -> None:
-    """While one purge waits for another, whose deletion it does not see, the key comes again."""
+    """While a purge waits for another, whose deletion it cannot see, the key is used again."""
     waits = (
         "SELECT COUNT(*) FROM information_schema.innodb_trx"
         " WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'DELETE FROM idempotency_key%%'"
@@ -92,7 +92,7 @@ async def test_a_key_that_is_new_again_stays(
     other_connection.exec_driver_sql(f"DELETE FROM idempotency_key WHERE name = '{name}'")
     purging = asyncio.create_task(purge_twice(engine))
     while not query(waits):  # noqa: ASYNC110 (only the server knows)
-        await asyncio.sleep(0.15)  # it answers from a cache that is kept for 0.1 s
+        await asyncio.sleep(0.15)  # the server caches its answer for 0.1 s
     other_connection.exec_driver_sql(
         f"INSERT INTO idempotency_key VALUES ('{name}', 'key-0', 1, 1, UTC_TIMESTAMP())"
     )
@@ -109,7 +109,7 @@ async def test_a_clock_that_was_set_right_makes_no_batch_in_doubt_count_twice(
     name: str,
     query: Query,
 ) -> None:
-    """While a batch's COMMIT is unanswered, the clock is set from two days ago to now."""
+    """While a batch's COMMIT is unanswered, the clock moves from two days ago to now."""
     at_commit = nth_answer(COMMITTED)
     ago = create_async_engine(
         url(create_db),

@@ -1,4 +1,4 @@
-"""Below a root path, which a proxy or the server program gives, every URL begins with it."""
+"""Below a root path, set by a proxy or the server program, every URL begins with it."""
 
 import html
 import json
@@ -14,7 +14,7 @@ BROWSER = {"Accept": "text/html"}
 
 
 async def get(client: Client, url: str, **options: Any) -> Any:
-    """Ask for a URL as servers hand it on: with the root path in front."""
+    """Request a URL as servers pass it on: with the root path in front."""
     assert url.startswith(f"{ROOT}/"), url
     return await client.get(url, root_path=ROOT, **options)
 

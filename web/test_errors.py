@@ -1,4 +1,4 @@
-"""What goes wrong is answered in the form that the caller speaks."""
+"""Errors are answered in the form that the caller accepts."""
 
 import json
 from http import HTTPStatus
@@ -18,7 +18,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture
 def broken_app(create_db: Database) -> Quart:
-    """Return an app with views that fail, one of them later, while a variable holds a secret."""
+    """Return an app whose views fail, one of them late, while a variable holds a secret."""
     app = create_app(**{**create_db, "TESTING": False})
 
     @app.get("/broken")
@@ -53,7 +53,7 @@ async def test_an_unknown_page_is_a_page_for_a_browser(create_test_client: Clien
         ("get", "/nothing", "application/json", HTTPStatus.NOT_FOUND),
         ("get", "/nothing", PROBLEM, HTTPStatus.NOT_FOUND),
         ("delete", "/health/live", PROBLEM, HTTPStatus.METHOD_NOT_ALLOWED),
-        # Below /api/ nothing is a page, even for a browser.
+        # There are no pages below /api/, even for a browser.
         ("get", "/api/nothing", BROWSER["Accept"], HTTPStatus.NOT_FOUND),
         ("get", "/api/broken", BROWSER["Accept"], HTTPStatus.INTERNAL_SERVER_ERROR),
     ],

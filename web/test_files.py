@@ -1,4 +1,4 @@
-"""Static files: any range and any name is answered."""
+"""Static files: every range and every name gets an answer."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -14,7 +14,7 @@ BEYOND = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
-    """Return a client of the app, with a file of ten digits."""
+    """Return a client of an app with a file of ten digits."""
     app = create_app()
     app.static_folder = str(tmp_path)
     (tmp_path / "digits").write_bytes(CONTENT)

@@ -1,4 +1,4 @@
-"""Health and settings, as those who run the app ask for them."""
+"""Health checks, and the settings view."""
 
 from http import HTTPStatus
 
@@ -35,7 +35,7 @@ async def test_live_and_ready(create_test_client: Client) -> None:
             "schema does not match this program",
             "{column}",
         ),
-        (  # what nobody knows
+        (  # an unknown error
             "ALTER TABLE alembic_version ADD n BIGINT UNSIGNED DEFAULT 1;"
             "RENAME TABLE alembic_version TO known;"
             "CREATE VIEW alembic_version AS"

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a socket: requests reach the app as they were sent, and strangers have bounds."""
+"""HTTP/1.1 over a socket: requests reach the app as sent, and connections have limits."""
 
 import asyncio
 import contextlib
@@ -21,12 +21,12 @@ AWAITED = 60.0  # seconds
 
 
 def post(*rest: bytes, path: bytes = b"/") -> bytes:
-    """Return a request; the rest is lines of its head and what comes after."""
+    """Return a request; `rest` is further lines of its head, and what follows it."""
     return b"POST %s HTTP/1.1\r\nHost: here\r\n%b" % (path, b"".join(rest))
 
 
 PLAIN = post(b"\r\n")
-# Requests, each with the body that the app must be given.
+# Requests, each with the body that the app must receive.
 REQUESTS = [
     (PLAIN, ""),
     (post(b"Content-Length: 5\r\n\r\n", b"first"), "first"),
@@ -40,7 +40,7 @@ REQUESTS = [
 
 
 class App:
-    """An app that answers what it was given once it may, but `/early` at once."""
+    """An app that answers what it received once it may, but `/early` at once."""
 
     def __init__(self) -> None:
         self.may_answer, self.was_left = asyncio.Event(), asyncio.Event()
@@ -49,7 +49,7 @@ class App:
         self.begun = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        """Answer a request, or accept a WebSocket and greet."""
+        """Answer a request, or accept a WebSocket and send a greeting."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept"})
             await self.may_answer.wait()
@@ -86,14 +86,14 @@ class Client:
                 await asyncio.sleep(0)
 
     async def answer(self) -> tuple[int, Any]:
-        """Return the status of the next answer and what its body says."""
+        """Return the status and parsed body of the next answer."""
         async with asyncio.timeout(AWAITED):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
             return int(head.split()[1]), json.loads(await self._reader.readexactly(length))
 
     async def rest(self) -> bytes:
-        """Return all that comes until the connection ends, by a reset too."""
+        """Return everything until the connection ends, even by a reset."""
         async with asyncio.timeout(AWAITED):
             with contextlib.suppress(ConnectionError):
                 return await self._reader.read()
@@ -111,7 +111,7 @@ async def app() -> App:
 
 @pytest.fixture
 async def connect(app: App) -> AsyncIterator[Connect]:
-    """Serve the app as uvicorn does; return what connects to it."""
+    """Serve the app as uvicorn does; return a function that connects to it."""
     config = Config(app, lifespan="off", access_log=False)
     config.load()
     state = ServerState()
@@ -187,7 +187,7 @@ async def test_pipelined_requests_are_kept_as_bytes_and_soon_not_read(
     for _ in range(1000):
         assert (await client.answer())[0] == 200
     app.may_answer.clear()
-    await client.send(PLAIN * 1_000_000)  # more than the kernel keeps
+    await client.send(PLAIN * 1_000_000)  # more than the kernel buffers
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5):
             await client.writer.drain()
@@ -238,7 +238,7 @@ async def test_a_body_that_breaks_off_gets_no_answer(
     app: App, connect: Connect, rest: bytes
 ) -> None:
     client = await connect()
-    await client.send(post(CHUNKED), rest)  # the app has begun, and may have acted upon it
+    await client.send(post(CHUNKED), rest)  # the app has begun, and may have acted on it
     assert await client.rest() == b""
     async with asyncio.timeout(AWAITED):
         await app.was_left.wait()

@@ -1,4 +1,4 @@
-"""An unsound request is an error like any other, and no redirect leads to another host."""
+"""An invalid request gets an ordinary error, and no redirect leads to another host."""
 
 import asyncio
 import json

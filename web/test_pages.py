@@ -1,4 +1,4 @@
-"""What all pages share: they are fresh, and need no thread."""
+"""All pages: they are not cached, and need no thread."""
 
 import asyncio
 from http import HTTPStatus

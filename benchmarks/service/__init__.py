@@ -1,1 +1,1 @@
-"""The service beside other apps, and from 1 to 1,024 clients."""
+"""The service compared with other apps, with 1 to 1,024 clients."""

@@ -15,12 +15,12 @@ from benchmarks.service.contestants import CLIENTS, CONTESTANTS, GROWING, GROWTH
 from benchmarks.service.environment import environment
 
 PACKAGES = "quart uvicorn uvloop httptools sqlalchemy aiomysql pymysql redis granian"
-OPEN_FILES = 65_536  # more than enough for 1,024 clients, where the machine allows it
+OPEN_FILES = 65_536  # more than enough for 1,024 clients, if the machine allows it
 LONE = {"lone hit": "Hit", "lone page": "The page `/`", "lone bare": "PyMySQL's `UPDATE; COMMIT`"}
 
 
 def measure(program: str, options: argparse.Namespace) -> Iterator[Sample]:
-    """Yield all samples beside one database server."""
+    """Yield all samples with one database server."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, OPEN_FILES), hard))
     with environment(program or settings.MYSQLD) as servers:

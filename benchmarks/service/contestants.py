@@ -9,7 +9,7 @@ CLIENTS = 64  # of the ratios
 GROWTH = 1, 8, 64, 256, 1024
 ONE = "/api/v1/counters/bench/one/hits"
 MANY = "/api/v1/counters/bench/NUMBER/hits"  # load.lua puts the numbers in
-# Each server program's fastest settings; none logs requests unless it is told to, but uvicorn.
+# Each server program's fastest settings; only uvicorn logs requests by default.
 UVICORN = "uvicorn --no-access-log --loop=uvloop --http=httptools --port={port}"
 PRODUCTION = "uvicorn --no-access-log --loop=uvloop --http=web.http1:Protocol --port={port}"
 HYPERCORN = "hypercorn --worker-class=uvloop --bind=127.0.0.1:{port}"
@@ -18,7 +18,7 @@ GRANIAN = "granian --interface=asgi --loop=uvloop --host=127.0.0.1 --port={port}
 
 @dataclass(frozen=True)
 class Contestant:
-    """Requests of a `kind`, which is load.lua's, to an app of apps/; `title` is for the report."""
+    """Requests of a `kind` in load.lua to an app in apps/; `title` is for the report."""
 
     title: str
     app: str = "counter"
@@ -35,14 +35,14 @@ class Contestant:
 
     @property
     def command(self) -> str:
-        """What serves it; `{port}` is to be put in."""
+        """The command that serves it, with a placeholder `{port}`."""
         app = f"benchmarks.service.apps.{self.app}:app"
         return f"{sys.executable} -m {self.program} --workers={self.workers} {app}"
 
     def check(self, clients: int, answered: int, counted: int) -> None:
-        """Raise InvalidError unless every hit that was answered was counted, and once."""
+        """Raise InvalidError unless every answered hit was counted once."""
         least = answered if self.counts else 0
-        # As many requests as there are clients are still under way when wrk ends.
+        # Up to one request per client is still in flight when wrk ends.
         if not least <= counted <= least + clients * self.counts:
             raise InvalidError(f"{self.title}: {answered} were answered and {counted} counted")
 

@@ -1,4 +1,4 @@
-"""The database, Redis and the apps that the load goes to, all on this machine."""
+"""The database, Redis and the apps under load, all on this machine."""
 
 import json
 import os
@@ -31,20 +31,20 @@ TABLES = (
     "CREATE TABLE bare (id INT PRIMARY KEY, count INT NOT NULL)",
     "INSERT INTO bare VALUES (1, 0)",
 )
-# The count of a counter is in its row of the first hour of all: see counter/models.py.
+# A counter's count is in its row for the first hour of all: see counter/models.py.
 COUNTED = {
     "counter": "SELECT COALESCE(SUM(count), 0) FROM counter WHERE hour = '1000-01-01'",
     "sqlalchemy_update": "SELECT SUM(count) FROM peer",
     "bare": "SELECT 0",
 }
 ANSWERS_WITHIN = 60  # seconds; a worker may still be starting
-OF_THE_SERVER = "date", "server", "connection"  # headers that its program adds for each app
-STILL = 0.2  # seconds without a new hit, after which none is under way
+OF_THE_SERVER = "date", "server", "connection"  # headers that the server program adds for every app
+STILL = 0.2  # seconds without a new hit, after which none is in flight
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Servers that are ready; `ports` has those of the apps, by what serves them."""
+    """Servers that are ready; `ports` has the apps' ports by their commands."""
 
     server: Server
     cursor: Cursor
@@ -57,7 +57,7 @@ class Environment:
         return str(self.server.program)
 
     def settled(self, contestant: Contestant) -> int:
-        """Return the sum of the counters, once what clients no longer wait for is in it."""
+        """Return the sum of the counters, once abandoned requests are counted too."""
         before, now = -1, self._count(contestant)
         while now != before:
             time.sleep(STILL)
@@ -65,7 +65,7 @@ class Environment:
         return now
 
     def statements(self) -> int:
-        """Return how many statements clients have sent; each in a packet of many counts."""
+        """Return how many statements clients have sent; each statement of a packet counts."""
         return self._number("SHOW GLOBAL STATUS LIKE 'Questions'")
 
     def _count(self, contestant: Contestant) -> int:
@@ -80,10 +80,10 @@ class Environment:
 
 @contextmanager
 def environment(program: str) -> Iterator[Environment]:
-    """Start everything, with the database of a server program; end it with the block.
+    """Start everything, with this database server program; end it with the block.
 
-    The database is on disk, with the server's defaults, by which each commit is flushed. Raises
-    OSError where a contestant does not answer.
+    The database is on disk, with the server's defaults, so each commit is flushed. Raises OSError
+    if a contestant does not answer.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -109,12 +109,12 @@ def environment(program: str) -> Iterator[Environment]:
         environ["REDIS_PORT"] = str(redis)
         for contestant in CONTESTANTS.values():
             port = ports.get(contestant.command) or start(contestant.command, PROJECT)
-            environ.setdefault("ANSWER", _ask(contestant, port))  # what the bare app gives
+            environ.setdefault("ANSWER", _ask(contestant, port))  # for the bare app to send
         yield Environment(server, cursor, Redis(port=redis), ports)
 
 
 def _ask(contestant: Contestant, port: int) -> str:
-    """Ask a contestant once; return the headers and the body of the answer as JSON."""
+    """Send a contestant one request; return the answer's headers and body as JSON."""
     url = f"http://127.0.0.1:{port}{contestant.path.replace('NUMBER', '1')}"
     request = Request(url, method=contestant.method)
     with urlopen(request, timeout=ANSWERS_WITHIN) as response:  # noqa: S310 (our own)

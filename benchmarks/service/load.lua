@@ -1,9 +1,9 @@
--- What wrk's clients send, and a line of JSON with what came of it.
+-- What wrk's clients send, and a line of JSON with the results.
 --
 --   wrk --threads 1 --script benchmarks/service/load.lua URL -- KIND SEED
 --
--- A seed serves one run: no two runs send the same idempotency key. Requests are spelled out
--- beforehand where that can be, as wrk takes its time from the server beside it.
+-- A seed is for one run: no two runs send the same idempotency key. Requests are formatted
+-- beforehand if possible, as wrk takes its time from the server beside it.
 
 local COUNTERS, EXPONENT = 1000, 1.1
 

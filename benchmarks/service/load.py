@@ -10,12 +10,12 @@ from benchmarks.service.contestants import CONTESTANTS, Contestant
 from benchmarks.service.environment import Environment
 
 SCRIPT = Path(__file__).with_name("load.lua")
-SECONDS, WARM_UP = 2, 1  # of a run, and before it
+SECONDS, WARM_UP = 2, 1  # of a run, and of the warm-up before it
 SEEDS = itertools.count(1)  # no two runs have the same
 
 
 def run(environment: Environment, name: str, clients: int, *, warm_up: bool = False) -> Measures:
-    """Load one contestant; raises InvalidError where the counts are not what was answered."""
+    """Load one contestant; raises InvalidError if the counts differ from the answers."""
     contestant = CONTESTANTS[name]
     if warm_up:
         _wrk(environment, contestant, clients, WARM_UP)
@@ -34,10 +34,10 @@ def run(environment: Environment, name: str, clients: int, *, warm_up: bool = Fa
 def _wrk(
     environment: Environment, contestant: Contestant, clients: int, seconds: int
 ) -> dict[str, int]:
-    """Let so many clients send requests, each one after the other; return what wrk counted.
+    """Have `clients` clients send one request after another; return wrk's counts.
 
-    One thread, as it shares the processors with what it measures. Raises InvalidError where any
-    answer was an error or did not come.
+    One thread, as it shares the processors with what it measures. Raises InvalidError if any
+    answer was an error or missing.
     """
     argv = ["wrk", "--threads=1", f"--connections={clients}", f"--duration={seconds}s"]
     url = f"http://127.0.0.1:{environment.ports[contestant.command]}{contestant.path}"

@@ -1,7 +1,7 @@
-"""What one hit and one page cost, against the bare statement that neither can do without.
+"""The cost of one hit and of one page, compared with the bare statement that both need.
 
-They take turns, as all change with the speed of the disk. The client writes and reads its socket
-itself, as Python's own HTTP client would take half as long as the app.
+They take turns, as all depend on the speed of the disk. The client uses a bare socket, as Python's
+HTTP client would take half as long as the app.
 """
 
 import socket
@@ -44,7 +44,7 @@ def measure(environment: Environment) -> Measures:
 
 
 def _asking(environment: Environment, name: str, stack: ExitStack) -> Callable[[], None]:
-    """Open a connection to a contestant; return what asks it once and reads the answer."""
+    """Connect to a contestant; return a function that sends a request and reads the answer."""
     contestant = CONTESTANTS[name]
     address = "127.0.0.1", environment.ports[contestant.command]
     head = f"{contestant.method} {contestant.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"

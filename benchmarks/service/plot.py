@@ -1,4 +1,4 @@
-"""The plot of requests a second and p99, from one client to many."""
+"""The plot of requests per second and p99, from one client to many."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ ROWS = {"rate": "requests a second", "p99": "p99, ms"}
 
 
 def draw(samples: Sequence[Sample], file: Path) -> None:
-    """Draw a column of panels for each engine, as an SVG with text that can be read."""
+    """Draw a column of panels for each engine, as an SVG with real text."""
     mpl.use("svg")
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": file.name})
     columns = engines(samples)

@@ -1,4 +1,4 @@
-"""Bodies: the reader takes what the document does, and no body costs much more than the best."""
+"""Bodies: the reader accepts what the document does, and none costs far more than a valid one."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def read_many(body: bytes) -> HitBody:
 
 
 def as_one(fields: str) -> bytes:
-    """Return the body of a single hit with these fields."""
+    """Return a single hit's body with these fields."""
     return f"{{{fields}}}".encode(errors="surrogatepass")
 
 
@@ -59,7 +59,7 @@ both = pytest.mark.parametrize(
 
 
 def document_takes(path: str, body: bytes) -> bool:
-    """Tell whether a body is valid by the document."""
+    """Tell whether a body is valid according to the document."""
     content = document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     about = {**content["schema"], "components": document()["components"]}
     valid: bool = OAS31Validator(about).is_valid(json.loads(body))
@@ -175,7 +175,7 @@ def test_json_is_utf8(encoding: str) -> None:
 
 
 def filled(unit: Callable[[int], str], before: str, after: str) -> bytes:
-    """Return the largest body of that many units."""
+    """Return the largest body made of such units."""
     room = LARGEST_BODY - len(before) - len(after)
     number = room // len(f"{unit(room)},")
     return f"{before}{','.join(map(unit, range(number)))}{after}".encode()

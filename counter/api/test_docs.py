@@ -1,4 +1,4 @@
-"""The API's description: true to what is served, and complete without the internet."""
+"""The API's documentation: matches what is served, and needs no other host."""
 
 import html
 import json
@@ -24,7 +24,7 @@ from web.openapi.models import Model
 from web.openapi.responses import JSON, json_response, returns
 from web.openapi.validation import validate
 
-IMPLIED = {"HEAD", "OPTIONS"}  # Quart adds them to what is there
+IMPLIED = {"HEAD", "OPTIONS"}  # Quart adds them
 OPERATIONS = [
     (path, method, operation)
     for path, methods in document()["paths"].items()
@@ -33,7 +33,7 @@ OPERATIONS = [
 
 
 def conform(instance: Any, schema: dict[str, Any]) -> None:
-    """Check that JSON is as a schema of the document says."""
+    """Check JSON against a schema of the document."""
     schema = {**schema, "components": document()["components"]}
     OAS31Validator(schema, format_checker=oas31_format_checker).validate(instance)
 
@@ -95,7 +95,7 @@ async def test_the_examples_are_valid(create_test_app: Quart) -> None:
 async def test_the_commands_run_and_the_answers_are_as_described(
     create_test_client: Client,
 ) -> None:
-    # Those that count first: what is looked at has to be there.
+    # The hits first, as reads need a counter.
     for path, _, operation in sorted(OPERATIONS, key=lambda each: each[1], reverse=True):
         async with create_test_client.app.app_context():
             command = curl("http://localhost", path, operation)
@@ -174,7 +174,7 @@ async def test_an_endpoint_of_another_package_is_validated_and_described(
         command = curl("http://localhost", "/api/v1/things", operation)
     assert await (await send(client, command)).get_json() == {"size": 6}
     assert "Make a thing" in await (await client.get("/docs")).get_data(as_text=True)
-    # What is wrong is told of all parts at once.
+    # One answer names the errors in all parts.
     assert await refusals(client, "things?x=1", json={"size": "3"}) == {
         "x": "is no parameter here: there is none",
         "X-Maker": "is missing: it must be a person",
@@ -183,7 +183,7 @@ async def test_an_endpoint_of_another_package_is_validated_and_described(
 
 
 def links(body: str) -> Iterator[str]:
-    """Return what a page loads or leads to."""
+    """Return what a page loads or links to."""
     return (found[1] for found in re.finditer(r'\b(?:href|src|action)="(.*?)"', body))
 
 

@@ -1,4 +1,4 @@
-"""Hits through the API: counted as they were asked for, or refused with the reason."""
+"""Hits through the API: counted as requested, or refused with the reason."""
 
 import asyncio
 import gzip
@@ -140,7 +140,7 @@ async def test_a_body_without_a_length_is_limited_too(
 ) -> None:
     sent = create_test_app.test_client().request(f"/api/v1/counters/{name}/hits", method="POST")
     async with sent as connection:
-        for _ in range(9):  # no Content-Length tells of what is to come
+        for _ in range(9):  # no Content-Length announces the size
             await connection.send(b" " * (LARGEST_BODY // 8))
         await connection.send_complete()
     response = await connection.as_response()
@@ -186,7 +186,7 @@ async def test_a_hit_waits_no_longer_than_hit_timeout_and_is_told_what_became_of
     assert int(response.headers["Retry-After"]) > 0
     assert response.content_type == "application/problem+json"
     assert "may have been counted" in (await response.get_json())["detail"]
-    assert took < 30  # of the 60 that it has elsewhere
+    assert took < 30  # the limit elsewhere is 60
 
 
 async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_page_may_take(

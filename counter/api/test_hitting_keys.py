@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again is answered again and not counted again."""
+"""Idempotency keys: a repeated request is answered again but not counted again."""
 
 from http import HTTPStatus
 
@@ -8,7 +8,7 @@ from counter.testing import Query, count_of
 
 
 async def hit(client: Client, name: str, key: str, **body: int) -> tuple[int, str | None]:
-    """Count with an idempotency key; return the count and the header that tells of a replay."""
+    """Count with an idempotency key; return the count and the header that marks a replay."""
     response = await client.post(
         f"/api/v1/counters/{name}/hits", json=body, headers={"Idempotency-Key": key}
     )

@@ -1,4 +1,4 @@
-"""Many hits in one request: all of them are counted, or none."""
+"""Many hits in one request: all are counted, or none."""
 
 import json
 from http import HTTPStatus
@@ -19,7 +19,7 @@ HITS = "must be a list of 1 to 1,000 hits"
 
 
 def sent(name: str, **more: object) -> dict[str, object]:
-    """Return a hit as the body has it."""
+    """Return a hit in the form of the body."""
     namespace, key = name.split("/")
     return {"namespace": namespace, "key": key, **more}
 
@@ -105,7 +105,7 @@ async def test_a_body_that_is_no_list_of_hits_is_refused(
 async def test_a_key_for_the_whole_request_is_refused(
     create_test_client: Client, name: str, query: Query
 ) -> None:
-    # To ignore it would count all hits again when the request is sent again.
+    # If it were ignored, a retry would count all hits again.
     problems = await refusals(
         create_test_client,
         "hits",

@@ -1,4 +1,4 @@
-"""Names: what a URL would change is refused wherever a name is taken."""
+"""Names: those that a URL would change are refused wherever a name is sent."""
 
 import re
 from http import HTTPStatus
@@ -13,13 +13,13 @@ from counter.testing import document, get_json, hit, refusals
 
 RULE = "must be 1 to 64 of A-Z a-z 0-9 _ . -, not . or .. alone"
 TAKEN = ["...", ".a", "..a", ".-", "a.", "a..", "-", "_", "Z", "z" * 64, "." * 64, f"..{'a' * 62}"]
-# What URLs change, or give a meaning of its own, and what only looks like a name.
+# Names that URLs change or treat specially, and texts that only look like names.
 REFUSED = [".", "..", "a;b", "a,b", "a b", "a+b", "a%2E", "a\\b", "a\n", "\0", "\u00e9", "\u0661"]
 REFUSED += ["x" * 65, f".{'x' * 64}", f"..{'x' * 63}", "." * 65]
 
 
 def quoted(name: str) -> str:
-    """Spell a name in percent-encoding, its dots too, as a URL may."""
+    """Percent-encode a name, dots included, as a URL may."""
     return "".join(f"%{byte:02x}" for byte in name.encode())
 
 
@@ -64,9 +64,9 @@ def test_the_documents_pattern_is_the_same_rule() -> None:
     patterns = {parameter["schema"]["pattern"] for parameter in parameters["parameters"][:2]}
     patterns |= {fields[name]["pattern"] for name in ("namespace", "key")}
     (pattern,) = patterns
-    assert "(?!" not in pattern  # a lookahead, which Go and Rust do not have
+    assert "(?!" not in pattern  # a lookahead, which Go and Rust lack
     assert all(re.search(pattern, name) for name in TAKEN)
-    # Python's `$` lets a line break follow, JSON Schema's does not.
+    # Python's `$` allows a line break after it, JSON Schema's does not.
     assert not any(re.search(pattern, name) for name in REFUSED if name[-1] != "\n")
 
 
@@ -77,7 +77,7 @@ async def test_a_slash_in_a_name_is_not_taken_for_one_between_names(
     await hit(create_test_client, "a/b")
     url = f"/api/v1/counters/{path}"
     send = create_test_client.post if path.endswith("hits") else create_test_client.get
-    raw = {"raw_path": url.encode()}  # as servers give it, while the test client decodes it
+    raw = {"raw_path": url.encode()}  # servers pass it on, but the test client decodes it
     response = await send(url, scope_base=raw)
     assert response.status_code == HTTPStatus.NOT_FOUND
     assert (await get_json(create_test_client, "/api/v1/counters/a/b"))["key"] == "b"

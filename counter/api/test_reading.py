@@ -1,4 +1,4 @@
-"""Looks at counters through the API: what was counted, when, and page by page."""
+"""Reads of counters through the API: counts, hours and pages."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -138,7 +138,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def document_takes(time: str) -> bool:
-    """Tell whether a time is valid by the document."""
+    """Tell whether a time is valid according to the document."""
     about = document()["paths"]["/api/v1/counters/{namespace}/{key}/hours"]["get"]["parameters"]
     (schema,) = (each["schema"] for each in about if each["name"] == "to")
     validator = OAS31Validator(schema, format_checker=oas31_format_checker)
@@ -200,7 +200,7 @@ def test_a_time_is_one_of_rfc_3339_by_the_reader_and_the_document(
         with pytest.raises(Invalid) as refused:
             check(model, sent)
         assert refused.value.errors == [("to", MOMENT)]
-        # No schema says that an offset leads beyond the years, and Python's `$` lets \n follow.
+        # No schema can say that an offset exceeds the years, and Python's `$` allows \n after it.
         assert not document_takes(text) or text.endswith(("+00:01", "-00:01", "\n"))
 
 

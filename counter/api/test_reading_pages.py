@@ -1,4 +1,4 @@
-"""Pages of counters, each of which leads to the next."""
+"""Pages of counters, each with a link to the next."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from counter.testing import get_json, hit
 
 @pytest.fixture
 def namespace(name: str) -> str:
-    """Return a namespace that no other test has."""
+    """Return a namespace that no other test uses."""
     return name.replace("/", "-")
 
 
 async def pages(client: Client, **query: Any) -> list[list[str]]:
-    """Return the names on each page, as each leads to the next."""
+    """Return the names on each page, following the links."""
     found, link = [], "/api/v1/counters"
     while link:
         page = await get_json(client, link, **query)
@@ -52,7 +52,7 @@ async def test_pages_neither_skip_nor_repeat_while_counters_are_added(
     while link:
         page = await get_json(create_test_client, link, **query)
         found += [f"{namespace}/{shown['key']}" for shown in page["counters"]]
-        for name in (f"{namespace}/-{len(found)}", f"{found[-1]}-"):  # passed by, and yet to come
+        for name in (f"{namespace}/-{len(found)}", f"{found[-1]}-"):  # passed already, and to come
             await hit(create_test_client, name)
         link, query = page["next"], {}
     assert [name for name in found if name in names] == names

@@ -1,4 +1,4 @@
-"""The batcher: each hit counted once and told its own number, or the truth."""
+"""The batcher: it counts each hit once, and returns its number or a truthful error."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from throwaway_mysql import Database, Login
 
 
 async def hits(batcher: PatientBatcher, name: str, number: int) -> list[int]:
-    """Hit a counter so many times at once; return the answers."""
+    """Hit a counter `number` times concurrently; return the answers."""
     return await asyncio.gather(*(batcher.hit(name) for _ in range(number)))
 
 
@@ -75,7 +75,7 @@ async def test_callers_that_have_gone_leave_no_trace(
     batcher: PatientBatcher, name: str, query: Query
 ) -> None:
     tasks = [asyncio.create_task(batcher.hit(name)) for _ in range(9)]
-    await asyncio.sleep(0)  # all wait, none is sent
+    await asyncio.sleep(0)  # all wait, none has been sent
     for task in tasks[::2]:
         task.cancel()
     answers = await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The batcher where connections are cut, packets come late and tables go."""
+"""The batcher when connections are cut, packets are late and tables vanish."""
 
 import asyncio
 
@@ -152,7 +152,7 @@ async def test_a_hit_in_doubt_is_not_called_uncounted_when_the_schema_has_gone(
     gone = asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
-        if to_server and BATCH in packet:  # it is lost, and so is a table
+        if to_server and BATCH in packet:  # the batch is lost, and a table with it
             other_connection.exec_driver_sql("RENAME TABLE receipt TO receipt_elsewhere")
             gone.set()
             raise CutError

@@ -1,4 +1,4 @@
-"""A batch whose number is given up while a packet of it may still come in."""
+"""A batch whose number is given up while a packet of it may still arrive."""
 
 import asyncio
 
@@ -24,9 +24,9 @@ from throwaway_mysql import Database
 async def test_a_late_packet_counts_nothing_though_the_key_that_stopped_it_is_purged(
     create_db: Database, proxy: Proxy, name: str, query: Query, other_connection: Connection
 ) -> None:
-    """Only the number that it came under tells that it is not to be counted."""
+    """Only its batch number shows that it must not be counted."""
     keyed = Hit(f"{name}.keyed", 1, "old")
-    first = LateBatch()  # whose answer says that it has locked the counters
+    first = LateBatch()  # its answer shows that it has locked the counters
     async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
         async with running_batcher(create_db) as other:
             await other.count([keyed])
@@ -58,7 +58,7 @@ async def test_a_full_counter_whose_batch_was_lost_on_its_way_holds_up_nobody(
 async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_be_now(
     create_db: Database, proxy: Proxy, name: str, query: Query, other_connection: Connection
 ) -> None:
-    """The first packet comes in between the question for its receipt and the second."""
+    """The first packet arrives after the query for its receipt, and before the second packet."""
     start_counter(other_connection, name, MAX_COUNT - 3)
     held, late, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -70,7 +70,7 @@ async def test_a_batch_that_came_in_late_is_not_called_refused_though_it_would_b
             late.set()
             await asked.wait()
         elif not to_server and late.is_set():
-            asked.set()  # what the first packet was answered
+            asked.set()  # for the first packet's receipt
 
     async with running_batcher(create_db, limit=1, **proxy.address) as batcher:
         proxy.watch = watch
@@ -116,7 +116,7 @@ async def test_a_batch_in_doubt_that_the_server_would_find_too_long_now_counts_o
     monkeypatch: pytest.MonkeyPatch,
     committed: bool,  # noqa: FBT001
 ) -> None:
-    """A server that breaks off what is under way to start anew may have other settings then."""
+    """A server that restarts in the middle of a batch may come back with other settings."""
     names = [f"{name}.{number}" for number in range(20)]
     await proxied.hit(name)
 

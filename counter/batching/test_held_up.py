@@ -1,4 +1,4 @@
-"""The batcher where the server holds up or refuses one request among others."""
+"""The batcher when the server holds up or refuses one request among others."""
 
 import asyncio
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ async def test_a_locked_counter_holds_up_no_other(
     statement = LOCKS[lock].format(ALL=ALL, HOUR=HOUR, NOW=NOW, name=locked)
     other_connection.exec_driver_sql(statement.replace("%", "%%"))
     waiting = []
-    for count in range(2, ROUNDS + 2):  # had each a second to wait, the first would be late
+    for count in range(2, ROUNDS + 2):  # if each waited a second, the first would be late
         waiting.append(asyncio.create_task(batcher.hit(locked)))
         assert await batcher.hit(name) == count
     assert not any(task.done() for task in waiting)
@@ -96,7 +96,7 @@ async def test_hits_on_a_locked_counter_end_at_their_deadline_and_take_nobodys_r
 
 @contextmanager
 def trigger(connection: Connection, event: str, condition: str) -> Iterator[None]:
-    """Let the server refuse rows of the counters' table."""
+    """Make the server refuse rows of the counters' table."""
     connection.exec_driver_sql(
         f"CREATE TRIGGER refuse BEFORE {event} ON counter FOR EACH ROW BEGIN"
         f" IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not that one'; END IF;"
@@ -130,7 +130,7 @@ async def test_what_a_trigger_refuses_fails_at_once_and_alone(
         assert batcher._writer._connection is connection  # noqa: SLF001
     assert sum(isinstance(answer, RefusedHitError) for answer in answers) == 10
     assert sorted(answer for answer in answers if isinstance(answer, int)) == [*range(1, 41)]
-    assert await batcher.hit(refused) == 1  # as soon as it is let
+    assert await batcher.hit(refused) == 1  # as soon as the trigger is gone
     before = query("SELECT COUNT(*) FROM receipt")
     await asyncio.gather(*(batcher.hit(refused) for _ in range(20)))
     assert query("SELECT COUNT(*) FROM receipt") - before <= 2  # together again
@@ -149,7 +149,7 @@ async def test_a_request_that_is_too_long_for_the_server_fails_at_once_and_alone
         return_exceptions=True,
     )
     assert isinstance(refused, TooManyHitsError)
-    assert counts == [1] * 300  # though they, too, are too long together
+    assert counts == [1] * 300  # though together they, too, are too long
     assert query(f"SELECT COUNT(*) FROM counter WHERE name = '{name}.1'") == 0
 
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: each counts once, whoever brings it again, and however often."""
+"""Idempotency keys: each counts once, however often and by whomever it is repeated."""
 
 import asyncio
 from collections.abc import Sequence
@@ -149,7 +149,7 @@ async def test_a_key_counts_once_over_a_lost_connection(
 async def test_a_batch_in_doubt_learns_that_another_writer_had_its_key(
     create_db: Database, proxy: Proxy, name: str, query: Query
 ) -> None:
-    """The first packet never comes; before the second, somebody else counts the key."""
+    """The first packet never arrives; before the second, another writer counts the key."""
     lost, theirs = asyncio.Event(), asyncio.Event()
 
     async def watch(packet: bytes, to_server: bool) -> None:  # noqa: FBT001
@@ -194,7 +194,7 @@ async def test_a_request_is_counted_whole_or_not_at_all(
 
 
 def results(*pairs: tuple[int, int]) -> Sequence[Counted]:
-    """Return numbers from counts and whether they are replayed."""
+    """Return answers from pairs of a count and whether it is a replay."""
     return [Counted(count, bool(replayed)) for count, replayed in pairs]
 
 

@@ -1,4 +1,4 @@
-"""How the batcher finds out which counters somebody else has locked, and for how long."""
+"""How the batcher finds which counters somebody else has locked, and for how long."""
 
 import asyncio
 from collections.abc import Collection, Iterator
@@ -29,7 +29,7 @@ def rival(create_db: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def held_up(monkeypatch: pytest.MonkeyPatch) -> HeldUp:
-    """Return a queue of the batches that waited for a lock: their counters, and those locked."""
+    """Return a queue of batches that waited for a lock: their counters, and the locked ones."""
     batches: HeldUp = asyncio.Queue()
     write = Writer.write
 
@@ -53,7 +53,7 @@ def lock(connection: Connection, *names: str) -> None:
 
 
 def lock_new(connection: Connection, name: str) -> None:
-    """Make a counter in a transaction that stays open: what it locks is not there to be seen."""
+    """Create a counter in a transaction that stays open: a probe cannot see its lock."""
     connection.exec_driver_sql("BEGIN")
     connection.exec_driver_sql(f"{ADD} ({ALL}, '{name}', 1, {NOW}, {NOW})")
 
@@ -65,7 +65,7 @@ async def test_a_counter_that_others_count_on_is_tried_again_though_it_is_always
     rival: Connection,
     held_up: HeldUp,
 ) -> None:
-    """Many processes hold it by turns, each for a moment: to wait helps, to look does not."""
+    """Many processes hold the lock in turn, each briefly: waiting helps, probing does not."""
     await batcher.hit(name)
     lock(other_connection, name)
     waiting = asyncio.create_task(batcher.hit(name))

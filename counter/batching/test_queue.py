@@ -1,4 +1,4 @@
-"""Which requests are taken together, and which are kept from the others."""
+"""Which requests are taken together, and which are kept apart."""
 
 import asyncio
 
@@ -8,12 +8,12 @@ from counter.hits import MAX_HITS, Hit
 
 
 def request(*names: str) -> Pending:
-    """Return a request for hits on those counters."""
+    """Return a request with hits on these counters."""
     return Pending([Hit(name) for name in names], 0, asyncio.get_running_loop().create_future())
 
 
 def filled(*requests: Pending) -> Queue:
-    """Return a queue in which those wait."""
+    """Return a queue in which these requests wait."""
     queue = Queue(10_000)
     for each in requests:
         assert queue.add(each)
@@ -21,7 +21,7 @@ def filled(*requests: Pending) -> Queue:
 
 
 def taken(queue: Queue) -> list[list[str]]:
-    """Take all that can be taken; return the counters of the first hits, batch by batch."""
+    """Take all requests that are ready; return the counters of their first hits, by batch."""
     batches = []
     while queue.is_ready():
         batches.append([each.hits[0].name for each in queue.take(MAX_HITS)])

@@ -1,1 +1,1 @@
-"""What the app is compared with, and the app itself as it is measured."""
+"""The apps that are measured: Counter, and those that it is compared with."""

@@ -1,6 +1,6 @@
-"""The least that answers a hit: an ASGI app without a framework, which counts nothing.
+"""The minimum that can answer a hit: an ASGI app without a framework, which counts nothing.
 
-The environment's ANSWER has headers and body, which are those of the app's own answer.
+The environment variable ANSWER has the headers and body of Counter's own answer.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The app itself, and in it a page like its own that never changes."""
+"""Counter itself, plus a static page like its own."""
 
 from quart import render_template
 
@@ -10,7 +10,7 @@ held: list[str] = []
 
 @app.get("/static-page")
 async def static_page() -> str:
-    """Answer with a text that was made once, as long as the counting page."""
+    """Answer with a text that was rendered once, as long as the counting page."""
     if not held:
         held.append(await render_template("counter.html", count=100_000))
     return held[0]

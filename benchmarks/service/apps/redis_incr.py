@@ -1,4 +1,4 @@
-"""Quart with Redis: an INCR for each request, which Redis flushes to disk before it answers."""
+"""Quart with Redis: one INCR per request, which Redis flushes to disk before it answers."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ app = Quart(__name__)
 redis = Redis.from_pool(
     BlockingConnectionPool(
         port=int(os.environ["REDIS_PORT"]),
-        max_connections=64,  # faster than 8, 16 and 32: one flush for all that came together
+        max_connections=64,  # faster than 8, 16 and 32: concurrent INCRs share a flush
         timeout=None,
     )
 )
@@ -18,6 +18,6 @@ redis = Redis.from_pool(
 
 @app.post("/api/v1/counters/<namespace>/<key>/hits")
 async def hit(namespace: str, key: str) -> dict[str, Any]:
-    """Count one."""
+    """Count a hit."""
     count = await redis.incr(f"{namespace}/{key}")
     return {"namespace": namespace, "key": key, "count": count}

@@ -1,4 +1,4 @@
-"""Quart with SQLAlchemy, as people write it: an UPDATE and a COMMIT for each request."""
+"""Quart with SQLAlchemy, in the usual way: one UPDATE and one COMMIT per request."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ import settings
 app = Quart(__name__)
 engine = create_async_engine(
     db.url(vars(settings)),
-    pool_size=10,  # the fastest of 2, 5, 10, 20 and 40: more of them wait for the row's lock
+    pool_size=10,  # the fastest of 2, 5, 10, 20 and 40: more would only wait for the row lock
     max_overflow=0,
-    pool_reset_on_return=None,  # the block below ends each transaction: a round trip less
+    pool_reset_on_return=None,  # the block below ends each transaction: saves a round trip
 )
-# The new value comes back with the statement, which saves a SELECT.
+# The UPDATE returns the new value, which saves a SELECT.
 ADD = text("UPDATE peer SET count = LAST_INSERT_ID(count + 1) WHERE name = :name")
 
 
 @app.post("/api/v1/counters/<namespace>/<key>/hits")
 async def hit(namespace: str, key: str) -> dict[str, Any]:
-    """Count one."""
+    """Count a hit."""
     async with engine.begin() as connection:
         result: CursorResult[Any] = await connection.execute(ADD, {"name": f"{namespace}/{key}"})
         count = result.lastrowid
