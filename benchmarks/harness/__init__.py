@@ -1,1 +1,1 @@
-"""The test harness beside other ways to a database for tests."""
+"""The test harness compared with other tools for test databases."""

@@ -19,7 +19,7 @@ TABLES = {
 
 
 def measure(program: str, options: Namespace) -> Iterator[Sample]:
-    """Yield all samples of a server program."""
+    """Yield all samples for a server program."""
     install(machine.PROJECT, "now")
     if options.before:
         install(options.before, "before")
@@ -30,7 +30,7 @@ def measure(program: str, options: Namespace) -> Iterator[Sample]:
                 chosen |= {
                     f"before {name}": it.before() for name, it in group.items() if it.is_ours
                 }
-            for contestant in chosen.values():  # makes templates, compiled files
+            for contestant in chosen.values():  # creates templates and compiled files
                 environment.run(contestant.less or contestant)
             turns = {name: partial(environment.measure, it) for name, it in chosen.items()}
             rounds = options.rounds if group is RUNS else (options.rounds + 1) // 2

@@ -1,9 +1,9 @@
-"""Whole test runs, and what each needs."""
+"""Whole test runs, and the programs that each needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-# No plugin is loaded but those of -p.
+# Only plugins given by -p are loaded.
 PYTEST = "-m pytest -q"
 OURS = f"{PYTEST} -p throwaway_mysql"
 PYTEST_MYSQL = (
@@ -11,16 +11,15 @@ PYTEST_MYSQL = (
     " --mysql-install-db=bin/install-db --mysql-admin=bin/admin"
     " --mysql-dbname=bench"  # mariadb-install-db makes `test` itself
 )
-FURTHER, TESTS = 40, 400  # databases of a run besides the first; tests in one database
+FURTHER, TESTS = 40, 400  # databases in a run after the first; tests in one database
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A run of `command` by Python in the folder of `project`, on a schema of projects.SCHEMAS.
+    """A run of the Python `command` in `project`'s folder, on a schema of projects.SCHEMAS.
 
-    With `less`, it is what one of `times` things costs that this run does more than that one.
-    `version` is that of the harness: `now` or `before`; `configured` has it use the server that
-    runs already.
+    With `less`, it is a unit cost: this run minus that one, divided by `times`. `version` is the
+    harness's: `now` or `before`; `configured` has it use the server that is already running.
     """
 
     title: str
@@ -35,7 +34,7 @@ class Contestant:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is a run with the harness."""
+        """Whether the run uses the harness."""
         return self.command.startswith(OURS)
 
     def before(self) -> "Contestant":
@@ -44,7 +43,7 @@ class Contestant:
 
 
 def _further(contestant: Contestant) -> Contestant:
-    """Return the cost of a further database: a run with one for each test, less one with one."""
+    """Return the cost of a further database: a run with one per test, minus a run with one."""
     environ = {"TESTS": str(FURTHER + 1)}
     return replace(contestant, environ=environ, less=contestant, times=FURTHER)
 

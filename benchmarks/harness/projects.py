@@ -1,4 +1,4 @@
-"""The test projects of the contestants: each a folder with the same test, as its tool has it."""
+"""The contestants' test projects: each a folder with the same test, written for its tool."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ def cursor(create_db):
         connection.select_db(create_db["DATABASE_NAME"])
         yield connection.cursor()
 """
-# The last of many modules: in kB, what the kernel tells of the server.
+# The last of many modules: the server's memory in kB, from the kernel.
 MEMORY = """\
 import re
 from pathlib import Path
@@ -63,8 +63,8 @@ def cursor(mysql):
     )
     return cursor
 """
-# The programs that pytest-mysql starts: those of MariaDB are below USR. MySQL's server stands in
-# for mysqld_safe, one of whose options it does not know, and a signal for mysqladmin: both are
+# The programs that pytest-mysql starts; MariaDB's are below USR. MySQL's server replaces
+# mysqld_safe, one of whose options it does not know, and a signal replaces mysqladmin: both are
 # faster.
 MYSQLD = """\
 #!/bin/sh
@@ -182,7 +182,7 @@ branch_labels = depends_on = None
 def upgrade():
     upgrade_to({number}, op.create_table, op.add_column)
 """
-# As a shop might have it. The first revisions make the tables, the others columns. Every table
+# Like a shop's schema. The first revisions create the tables, the others add columns. Every table
 # refers to the one before, the first to itself; every second column has an index.
 SHOP = """\
 import sqlalchemy as sa

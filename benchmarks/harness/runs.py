@@ -1,4 +1,4 @@
-"""The environment of whole runs: the server, the projects, and the versions of the harness."""
+"""The environment of whole runs: the server, the projects, and the harness's versions."""
 
 import json
 import os
@@ -18,9 +18,9 @@ from benchmarks.machine import PROJECT
 from throwaway_mysql import Server
 
 OWN = PROJECT / ".bench/harness"  # not for git
-PYTHON = OWN / "venv/bin/python"  # which has all packages but the harness
+PYTHON = OWN / "venv/bin/python"  # has all packages but the harness
 ENDS_WITHIN = 600  # seconds
-# What would slow runs down, or change them.
+# Variables that would slow runs down or change them.
 UNSET = "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTEST_ADDOPTS"
 
 
@@ -33,12 +33,12 @@ class Runs:
     environ: Mapping[str, str]
 
     def can(self, contestant: Contestant) -> bool:
-        """Tell whether the programs that the contestant starts are here."""
+        """Tell whether the programs that the contestant starts are installed."""
         mysql = self.server.program.family == "MySQL"
         return mysql or contestant.project != "pytest-mysql" or bool(self.environ["USR"])
 
     def measure(self, contestant: Contestant) -> Measures:
-        """Return what a run came to, or the milliseconds of one of many things in it."""
+        """Return a run's measures, or a unit cost in milliseconds."""
         if not contestant.less:
             return self.run(contestant)
         less, more = (self.run(it)["ms"] for it in (contestant.less, contestant))
@@ -47,8 +47,8 @@ class Runs:
     def run(self, contestant: Contestant) -> Measures:
         """Return the milliseconds of a run, and the MB of its server's memory if measured.
 
-        hyperfine has a single run at a time, as it gives contestants no turns in rounds. Raises
-        InvalidError where a test fails.
+        hyperfine gets a single run at a time, as it cannot interleave contestants. Raises
+        InvalidError if a test fails.
         """
         folder = self.folder / contestant.project
         result, memory = folder / "run.json", folder / "memory"
@@ -84,7 +84,7 @@ class Runs:
 
 @contextmanager
 def runs(program: str) -> Iterator[Runs]:
-    """Start a server of the program and write the projects; end and remove all with the block."""
+    """Start a server and write the projects; end and remove everything with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         server = stack.enter_context(Server(program))
@@ -94,7 +94,7 @@ def runs(program: str) -> Iterator[Runs]:
         environ |= {"PORT": str(server.root.port), "PASSWORD": server.root.password}
         environ["THROWAWAY_MYSQLD"] = str(server.program.path)
         number = str(server.program).removeprefix("MariaDB ")
-        # What the script unpacked, if it is of the version that is measured.
+        # The packages that the script unpacked, if they match the measured version.
         unpacked = PROJECT.glob(f".bench/mariadb-{number}-*/usr")
         environ["USR"] = str(next(unpacked, ""))
         yield Runs(server, folder, environ)
