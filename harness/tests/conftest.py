@@ -1,4 +1,4 @@
-"""Fixtures of several modules: accounts on the tests' server, projects, a cache of their own."""
+"""Shared fixtures: accounts on the tests' server, projects, and the tests' own cache."""
 
 import os
 import secrets
@@ -20,8 +20,8 @@ from throwaway_mysql.login import Login
 from throwaway_mysql.owner import Owner
 
 pytest_plugins = ["pytester"]
-collect_ignore = ["examples"]  # projects of their own, which test_readme runs
-# What changes the output of the runs that tests read: where CI is set, pytest cuts no line short.
+collect_ignore = ["examples"]  # separate projects, which test_readme runs
+# Variables that change pytest's output, which tests read: with CI, it truncates no lines.
 OF_OUTPUT = ("BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS")
 LOOPS = "asyncio_default_fixture_loop_scope = function\n"  # else pytest-asyncio warns
 QUIET = ("-s", "-p", "no:cacheprovider", "-p", "no:randomly")
@@ -29,7 +29,7 @@ QUIET = ("-s", "-p", "no:cacheprovider", "-p", "no:randomly")
 
 @pytest.fixture(scope="session", autouse=True)
 def _same_environment_everywhere() -> Iterator[None]:
-    """Keep what these tests leave in a cache out of the user's; templates last for further runs."""
+    """Use a cache apart from the user's; its templates stay for later runs."""
     home = Path(tempfile.gettempdir(), f"throwaway-mysql-tests-{os.geteuid()}")
     home.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -41,7 +41,7 @@ def _same_environment_everywhere() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mysql_root(mysql_server: Login) -> Login:
-    """Return root's account, which may create others; skip where the tests have another."""
+    """Return root's account, which may create others; skip if the tests have another account."""
     if mysql_server.user != "root":
         pytest.skip("the tests' account is not root")
     return mysql_server
@@ -49,7 +49,7 @@ def mysql_root(mysql_server: Login) -> Login:
 
 @pytest.fixture
 def prefix(mysql_root: Login) -> Iterator[str]:
-    """Return a prefix of this test's own; all that has it is dropped at the end."""
+    """Return this test's own prefix; databases with it are dropped at the end."""
     prefix = f"p{secrets.token_hex(4)}_test_"
     yield prefix
     with mysql_root.connect() as connection, connection.cursor() as cursor:
@@ -59,7 +59,7 @@ def prefix(mysql_root: Login) -> Iterator[str]:
 
 @pytest.fixture
 def narrow(mysql_root: Login, prefix: str) -> Iterator[Login]:
-    """Return an account that may do nothing but in databases with the prefix."""
+    """Return an account with privileges only on databases with the prefix."""
     user, password = prefix.removesuffix("_test_"), secrets.token_hex(8)
     pattern = prefix.replace("_", r"\_") + "%"
     with mysql_root.connect() as connection, connection.cursor() as cursor:
@@ -76,7 +76,7 @@ def there(mysql_root: Login, prefix: str) -> Callable[[], list[str]]:
 
 
 class Project:
-    """A small project, whose runs use the tests' server with a prefix of its own."""
+    """A small project, whose runs use the tests' server with its own prefix."""
 
     def __init__(self, pytester: pytest.Pytester, prefix: str) -> None:
         self.pytester, self.prefix = pytester, prefix
@@ -97,7 +97,7 @@ class Project:
             collect_garbage()
 
     def spawn(self, *options: str, **files: str) -> pytest.RunResult:
-        """Do so in a process of its own, for runs that are killed."""
+        """Write the project, and run pytest in a process of its own, for runs that are killed."""
         self.write(**files)
         return self.pytester.runpytest_subprocess(*QUIET, *options)
 
@@ -130,14 +130,14 @@ def either(request: pytest.FixtureRequest) -> Project:
 
 @pytest.fixture(params=["root", "narrow"])
 def account(request: pytest.FixtureRequest, mysql_root: Login) -> Login:
-    """Return root's account, and the narrow one: for what the grant decides."""
+    """Return root's account, then the narrow one, for tests whose outcome depends on grants."""
     login: Login = request.getfixturevalue("narrow") if request.param == "narrow" else mysql_root
     return login
 
 
 @pytest.fixture
 def databases(account: Login, prefix: str) -> Databases:
-    """Return the databases of this process with a prefix of the test's own."""
+    """Return this process's databases with the test's own prefix."""
     return Databases(account, prefix)
 
 
@@ -149,7 +149,7 @@ def gone() -> Owner:
 
 @pytest.fixture(autouse=True)
 def _connections_are_closed() -> Iterator[None]:
-    """Close the connections of a test's Databases: one that is left fails another test."""
+    """Close the connections of a test's Databases: a leaked one would fail another test."""
     made: list[Databases] = []
     begin = Databases.__init__
 
@@ -166,7 +166,7 @@ def _connections_are_closed() -> Iterator[None]:
 
 @pytest.fixture
 def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Have the folders of runs in one of this test, whose path is short enough for sockets."""
+    """Put run folders into a folder of this test, whose path is short enough for sockets."""
     parent = Path(tempfile.mkdtemp(prefix="runs-", dir=TMPFS if TMPFS.is_dir() else None))
     monkeypatch.setattr("throwaway_mysql.folder.TMPFS", parent)
     monkeypatch.setattr("throwaway_mysql.folder.ROOM", 0)

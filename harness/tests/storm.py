@@ -1,9 +1,9 @@
-"""Kill whole pytest runs at random moments beside a live one, and look at what is left.
+"""Kill whole pytest runs at random moments beside a live one, and check what they leave.
 
     python tests/storm.py --runs 1000 --server configured
 
-After the next run nothing may be left: no database, process or folder of a run. What the live run
-and a person have there has to be untouched. Prints one line of figures; else the status is 1.
+After the next run no database, process or folder of a killed run may be left. The data of the live
+run and of a person must be untouched. Prints one line of figures; on failure the status is 1.
 """
 
 import argparse
@@ -64,13 +64,13 @@ def test_it_is_left_alone(run_sql):
         time.sleep(0.05)
 """
 MODULES = ("test_a.py", "test_b.py", "test_c.py")
-# pytest; its process group, with xdist's workers; it and its guard; and all that it has started,
-# as at the end of a container.
+# pytest; its process group, with xdist's workers; pytest and its guard; or all that it started, as
+# when a container ends.
 KINDS = ("alone", "group", "with its guard", "with all")
 
 
 def victims(pid: int, kind: str) -> list[int]:
-    """Return what os.kill() takes, to kill a run in that way."""
+    """Return the ids to pass to os.kill() for this kind of kill."""
     found, running = [pid], list(everyone())
     if kind == "with its guard":
         found += [one.pid for one in running if one.parent == pid and "guard" in one.command]
@@ -109,7 +109,7 @@ class Project:
         )
 
     def run(self, *words: str, kind: str = "", within: float | None = None) -> bool:
-        """Run pytest, and kill it after so many seconds; tell whether it had not ended before."""
+        """Run pytest, and kill it after `within` seconds; return whether it was killed."""
         with self.start(*words, *MODULES) as process:
             try:
                 process.wait(within)
@@ -124,7 +124,7 @@ class Project:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Have a run go on for the block; it is to pass."""
+        """Keep a run going during the block; it must pass."""
         process = self.start("test_a.py", "test_live.py", "test_b.py")
         try:
             wait_until((self.folder / "begun").exists)
@@ -135,7 +135,7 @@ class Project:
             process.kill()
 
     def workers(self) -> list[int]:
-        """Return the processes that work in its folder: pytest, and workers of xdist."""
+        """Return the processes that work in its folder: pytest and xdist's workers."""
         found = []
         for one in everyone():
             with suppress(OSError):
@@ -149,14 +149,14 @@ class Project:
 
 
 def finish(process: "subprocess.Popen[str]") -> None:
-    """Wait for a run's end; raise what it has to say where it has not passed."""
+    """Wait for a run's end; raise its output if it did not pass."""
     output, _ = process.communicate()
     if process.returncode:
         raise AssertionError(f"a run ended with {process.returncode}:\n{output}")
 
 
 class Foreign:
-    """What is not ours to drop: a person's database, and one of another machine's live run."""
+    """Databases that must not be dropped: a person's, and one of another machine's live run."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -168,7 +168,7 @@ class Foreign:
                 cursor.execute(f"CREATE TABLE {name}.t SELECT 7 AS n")
 
     def check(self) -> None:
-        """Raise where anything else is there, or something of it is not."""
+        """Raise unless exactly these databases exist and are intact."""
         with self._databases.login.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"SHOW DATABASES LIKE '{PREFIX}%'")
             found = {name for (name,) in cursor.fetchall()}
@@ -183,7 +183,7 @@ class Foreign:
 def kill_runs(
     project: Project, databases: Databases | None, runs: int, at_once: int
 ) -> tuple[Counter[str], set[str]]:
-    """Kill so many runs; return how many in which way, and the databases seen that they left."""
+    """Kill runs; return how many by kind, and the databases seen that they left."""
     kinds: Counter[str] = Counter()
     left: set[str] = set()
     began = time.monotonic()
@@ -194,7 +194,7 @@ def kill_runs(
         def kill_one(number: int) -> None:
             words = ("-n", "2") if number % 8 == 0 else ()
             kind, killed = random.choice(KINDS), False  # noqa: S311 (no secret)
-            while not killed:  # most late, when there is a server
+            while not killed:  # mostly late, once there is a server
                 within = longest * random.random() ** 0.5  # noqa: S311 (as above)
                 killed = project.run(*words, kind=kind, within=within)
             kinds[kind] += 1
@@ -206,7 +206,7 @@ def kill_runs(
 
 
 def storm(options: argparse.Namespace, stack: ExitStack) -> str:
-    """Let it storm, look at what is left, and return the figures."""
+    """Run the storm, check what is left, and return the figures."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="storm-")))
     environ = {"THROWAWAY_MYSQLD": options.mysqld, "THROWAWAY_MYSQL_URL": ""}
     databases = foreign = None
@@ -221,7 +221,7 @@ def storm(options: argparse.Namespace, stack: ExitStack) -> str:
     project, began = Project(folder, environ), time.monotonic()
     with project.live():
         kinds, left = kill_runs(project, databases, options.runs, options.at_once)
-    wait_until(lambda: not project.workers())  # they notice that they are alone
+    wait_until(lambda: not project.workers())  # orphaned workers end by themselves
     project.run()
     if foreign:
         foreign.check()
@@ -238,7 +238,7 @@ def storm(options: argparse.Namespace, stack: ExitStack) -> str:
 
 
 def main() -> None:
-    """Read the options."""
+    """Run a storm with the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--at-once", type=int, default=4)

@@ -1,4 +1,4 @@
-"""What other projects have beside the plugin, and what changes what tests may do: it works on."""
+"""The plugin works beside other plugins, also those that restrict what tests may do."""
 
 import sys
 from collections.abc import Callable

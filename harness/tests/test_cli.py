@@ -13,7 +13,7 @@ from throwaway_mysql.cli import main
 Command = Callable[..., tuple[int, str, str]]
 Names = Callable[[], list[str]]
 
-# Another process that makes databases, of which it keeps the last, and ends.
+# A process that makes databases, keeps the last, and ends.
 MAKES = """
 import sys
 from throwaway_mysql import Databases, Login
@@ -29,7 +29,7 @@ databases.keep(name)
 def command(
     narrow: Login, prefix: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    """Return a function that runs the command at the tests' server; it gives status and output."""
+    """Return a function that runs the command on the tests' server; it returns status, output."""
     monkeypatch.setenv("MYSQL_PWD", narrow.password)
     where = ["--host", narrow.host, "--port", str(narrow.port), "--user", narrow.user]
 
@@ -43,7 +43,7 @@ def command(
 
 
 def leave(login: Login, prefix: str, number: int) -> None:
-    """Have another process make databases and end."""
+    """Let another process make databases and end."""
     argv = [sys.executable, "-c", MAKES, login.url(), prefix, str(number)]
     subprocess.run(argv, check=True)
 

@@ -1,4 +1,4 @@
-"""Templates: made once a run, and copied so that nothing tells a copy from the real thing."""
+"""Templates: made once per run, and copied so that a copy equals the original."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ Make = Callable[[Login, str], None]
 
 @pytest.fixture
 def two(databases: Databases) -> Callable[[Make], tuple[str, str]]:
-    """Return a function that makes a schema, really and as a copy, and returns their names."""
+    """Return a function that makes a schema and a copy of it, and returns their names."""
 
     def make(call: Make) -> tuple[str, str]:
         real, copy = databases.create().name, databases.create()
@@ -121,7 +121,7 @@ calls: list[str] = []
 
 
 def counted(login: Login, database: str) -> None:
-    """Note that a schema is really made."""
+    """Record that a schema is made, not copied."""
     calls.append(database)
     run(login, database, "CREATE TABLE one (a INT)", "INSERT INTO one VALUES (1), (2)")
 
@@ -192,7 +192,7 @@ def test_the_first_of_a_runs_processes_makes_it_and_the_others_find_it(
     [template] = {name for name, _ in output}
     found = {str(run(databases.login, copy, "SELECT id FROM made")) for _, copy in output}
     assert found == {str(run(databases.login, template, "SELECT id FROM made"))}
-    assert len(databases.sweep()) == 4  # and not the template, which is this process's
+    assert len(databases.sweep()) == 4  # not the template, which belongs to this process
     databases.drop_all()
     assert databases.survey() == []
 
@@ -209,7 +209,7 @@ def test_an_error_of_the_schemas_own_comes_through_and_leaves_nothing(databases:
 
 
 def broken(login: Login, database: str) -> None:
-    """Make a view that the server itself would not make again."""
+    """Make a view that the server cannot recreate."""
     run(
         login,
         database,

@@ -1,4 +1,4 @@
-"""Throwaway databases: what one is, where it may be, and what its process may do."""
+"""Throwaway databases: their properties, allowed servers, and what their process may do."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from throwaway_mysql.tls import Tls
 
 @pytest.fixture(scope="module")
 def server(mysql_program: str) -> Iterator[Server]:
-    """Start a server of this module's own, which keeps names in lower case."""
+    """Start this module's own server, which keeps names in lower case."""
     with Server(mysql_program, flags=["--lower-case-table-names=1"]) as server:
         yield server
 
@@ -46,7 +46,7 @@ def test_a_database_is_what_its_settings_lead_to(databases: Databases) -> None:
     assert Login.from_url(one.url("aiomysql")).database == one.name
     databases.drop(one.name)
     assert exist(databases.login, databases.prefix) == {two.name}
-    databases.drop(one.name)  # is gone already
+    databases.drop(one.name)  # no longer exists
     databases.drop_all()
     assert exist(databases.login, databases.prefix) == set()
 

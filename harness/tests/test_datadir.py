@@ -1,4 +1,4 @@
-"""Data folders: copied from a template when that is whole, made anew where that can't be."""
+"""Data folders: copied from an intact template, else made anew."""
 
 import os
 import shutil
@@ -24,14 +24,14 @@ from throwaway_mysql.server import Server
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the cache folder of this test's own, which is not there yet."""
+    """Return this test's own cache folder, which does not exist yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "throwaway-mysql"
 
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return the folders whose data have been made without a template."""
+    """Return the folders whose data was made without a template."""
     folders: list[object] = []
 
     def note(*arguments: object) -> None:
@@ -43,7 +43,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def serve(program: str, *flags: str) -> None:
-    """See that a server can be had."""
+    """Check that a server starts."""
     with Server(program, flags=flags, tcp=False) as server:
         assert server.root.answer() is Answer.SERVICE
 

@@ -1,4 +1,4 @@
-"""The server of development: it goes on, keeps its data, and takes over the settings of now."""
+"""The development server: it goes on, keeps its data, and adopts the current settings."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ print(DevServer(Path(sys.argv[1]), user, {ROOT_PASSWORD!r}).start(sys.argv[3]))
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[DevServer]:
-    """Return a server that has not been started; what was is stopped."""
+    """Return a server that has not been started; stop it at the end."""
     user = Login("127.0.0.1", free_port(), "shop", PASSWORD, database="shop")
     server = DevServer(tmp_path / "srv", user, ROOT_PASSWORD)
     yield server
@@ -44,17 +44,17 @@ def server(tmp_path: Path) -> Iterator[DevServer]:
 
 
 def pid_of(server: DevServer) -> int:
-    """Return the server's process."""
+    """Return the server's process id."""
     return int((server.data / "mysqld.pid").read_text())
 
 
 def with_user(server: DevServer, **changes: object) -> DevServer:
-    """Return the server as other settings have it."""
+    """Return the server with other settings."""
     return DevServer(server.folder, replace(server.user, **changes), server.root.password)  # type: ignore[arg-type]
 
 
 def refused(server: DevServer, program: str = "") -> str:
-    """Return the line with which a start is refused."""
+    """Return the error message of a refused start."""
     with pytest.raises(ServerError) as error:
         server.start(program)
     line = str(error.value)
@@ -90,7 +90,7 @@ def test_it_serves_the_account_keeps_its_data_and_outlives_its_starter(
     assert server.status() == (False, f"no server answers at {server.user.address}")
     assert server.stop() == "the private server is not running"
     server.start(mysql_program)
-    os.kill(pid := pid_of(server), signal.SIGKILL)  # as at the end of a machine
+    os.kill(pid := pid_of(server), signal.SIGKILL)  # as when the machine crashes
     wait_until(lambda: not alive(pid))
     server.start(mysql_program)
     with server.user.connect() as connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""A drop of a database: whatever uses it is ended, and who held locks is reported."""
+"""Drops: all connections to the database are ended, and those that held locks reported."""
 
 import pymysql
 import pytest
@@ -13,7 +13,7 @@ from throwaway_mysql.login import Login
 
 
 def test_engines_that_keep_connections_do_not_fill_the_server(databases: Databases) -> None:
-    """As tests do that make an engine each and never dispose of it."""
+    """Use a database like tests that each make an engine and never dispose of it."""
     names, pools = [], []
     for _ in range(20):
         database = databases.create("test_it.py")

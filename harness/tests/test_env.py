@@ -1,4 +1,4 @@
-"""The ini option `mysql_env`: the database's URL before anything of the project is imported."""
+"""The ini option `mysql_env` sets variables before any of the project's code is imported."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from throwaway_mysql.login import Login
 
 Names = Callable[[], list[str]]
 
-# As projects do it: the engine is made when conftest.py imports the app.
+# As in many projects, importing the app from conftest.py makes the engine.
 APP = """
 import os
 import pymysql

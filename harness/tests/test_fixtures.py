@@ -1,4 +1,4 @@
-"""The databases of a project's tests: whole runs of pytest on a small project."""
+"""The fixtures, in whole pytest runs of a small project."""
 
 import re
 import signal
@@ -53,7 +53,7 @@ Names = Callable[[], list[str]]
 
 
 def named(result: pytest.RunResult) -> list[str]:
-    """Return the databases that tests have named, in order."""
+    """Return the databases that tests printed, in order."""
     return re.findall(r"named (\S+)", result.stdout.str())
 
 

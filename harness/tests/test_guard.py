@@ -1,4 +1,4 @@
-"""Folders of runs: gone with the run however it ends, or by the next sweep, and no others."""
+"""Run folders are removed with their run, however it ends, or by the next sweep; others stay."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def test_folder_and_server_go_when_the_run_is_killed(
 
 
 def ignores(pid: int, number: signal.Signals) -> bool:
-    """Tell whether a process ignores a signal."""
+    """Return whether a process ignores a signal."""
     status = dict(
         line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines()
     )

@@ -1,4 +1,4 @@
-"""`--db-keep`: databases of tests that fail are there afterwards, also if tear-down fails."""
+"""`--db-keep` keeps the databases of failed tests, also if the teardown fails."""
 
 import re
 from collections.abc import Callable

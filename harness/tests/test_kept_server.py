@@ -1,4 +1,4 @@
-"""What a run keeps on its private server: there after the run, until someone ends it."""
+"""A private server with kept databases goes on after its run, until someone ends it."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def test_two(create_db, mysql_server):
 
 
 def end(folder: Path, pid: int) -> None:
-    """End a server, and wait until its folder has gone."""
+    """End a server, and wait until its folder is removed."""
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not folder.exists())
 

@@ -1,4 +1,4 @@
-"""What every pytest run of an environment with this package pays for, with or without databases."""
+"""What this package costs every pytest run in its environment, even without databases."""
 
 import subprocess
 import sys

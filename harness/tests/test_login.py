@@ -1,4 +1,4 @@
-"""Logins: what they get, told apart, and never with the password."""
+"""Logins: their outcomes are distinguished, and no message shows the password."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ MODULES = {
     "mysqlconnector": "mysql.connector",
     "mariadbconnector": "mariadb",
 }
-# As pytest-socket does before a fixture first imports this package.
+# What pytest-socket does before a fixture first imports this package.
 REFUSES = """
 import socket, sys
 
@@ -50,7 +50,7 @@ def server(mysql_program: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="module", params=["port", "socket"])
 def awkward(request: pytest.FixtureRequest, server: Server) -> Login:
-    """Return an account whose words a URL has to quote; its database has such a name, too."""
+    """Return an account whose name and password a URL must quote; a database has the same name."""
     name = f"u%2F {request.param}"
     with server.root.connect() as connection:
         rows(connection, f"CREATE DATABASE {identifier(name)}")

@@ -1,4 +1,4 @@
-"""The tests that a project imports, on projects with a fault each."""
+"""The tests that a project imports, on projects with one fault each."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def account(mysql_root: Login) -> Login:
 
 @pytest.fixture
 def result(databases: Databases) -> Callable[[Test, Path], str]:
-    """Return a function that runs one of the tests on a project, and tells how it ends."""
+    """Return a function that runs one of the tests on a project, and returns its outcome."""
 
     def result(test: Test, ini: Path) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Projects of Alembic as people have them: migrated on the tests' database, and on no other."""
+"""Typical Alembic projects are migrated on the tests' database, and on no other."""
 
 import logging
 import sys
@@ -40,7 +40,7 @@ def assert_migrates(schema: AlembicSchema, login: Login, database: str) -> None:
     assert "shop" in tables(login, database)
 
 
-# As Alembic's own templates have it, but for the connection where there is one.
+# Like Alembic's own templates, but it uses the connection if it is given one.
 ASYNC = """
 import asyncio
 from alembic import context

@@ -1,4 +1,4 @@
-"""A server that goes away in the middle of a run: clear errors, an end, and nothing left later."""
+"""A server that goes away during a run: clear errors, no hang, and nothing left later."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from throwaway_mysql.databases import Databases
 from throwaway_mysql.grants import set_up
 
 PREFIX = throwaway_prefix("away")
-# The server ends in the second test: SERVER tells how.
+# The server ends in the second test; SERVER says how.
 TESTS = """
 import os, signal, time
 from pathlib import Path
@@ -44,7 +44,7 @@ def server(mysql_program: str) -> Iterator[Server]:
 
 
 def errors(result: pytest.RunResult) -> list[str]:
-    """Return what stands below the heading of each error."""
+    """Return the text below each error's heading."""
     parts = re.split(r"^_+ ERROR at .* _+$", result.stdout.str(), flags=re.M)[1:]
     return [re.split(r"^[-=]+ ", part, flags=re.M)[0].strip() for part in parts]
 

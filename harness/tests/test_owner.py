@@ -1,4 +1,4 @@
-"""Whose a database is, by its name alone."""
+"""A database's owner, from the name alone."""
 
 import os
 import subprocess
@@ -58,5 +58,5 @@ def test_a_process_of_this_machine_lives_until_it_ends(monkeypatch: pytest.Monke
             assert another.lives
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert not one.lives  # though its parent has not asked for it
+        assert not one.lives  # though its parent has not reaped it
     assert not one.lives

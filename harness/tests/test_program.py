@@ -1,4 +1,4 @@
-"""The server program: named, or found, or one line that tells how to get one."""
+"""The server program: named, found, or one line that says how to get one."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ NO_SERVER = "is not a MySQL or MariaDB server program that runs here"
 
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Hide what is installed; return the one folder that is searched besides PATH."""
+    """Hide installed servers; return the only folder that is searched besides PATH."""
     monkeypatch.delenv("THROWAWAY_MYSQLD", raising=False)
     monkeypatch.setenv("PATH", "/nowhere/bin")
     monkeypatch.setattr("throwaway_mysql.program.FOLDERS", [str(tmp_path)])

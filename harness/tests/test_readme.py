@@ -1,4 +1,4 @@
-"""What the README promises is there, and its examples run, as a project's own tests."""
+"""The README's names exist, and its examples run as projects."""
 
 import re
 import shutil
@@ -74,13 +74,13 @@ def blocks(language: str) -> list[str]:
 
 
 def block(of: str) -> str:
-    """Return the one of Python's blocks that has this text."""
+    """Return the Python block that contains this text."""
     (found,) = [text for text in blocks("python") if of in text]
     return found
 
 
 def table(head: str) -> list[str]:
-    """Return what stands in the first column of the table with this head."""
+    """Return the names in the first column of the table with this heading."""
     (body,) = re.findall(rf"^\| {head} \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.M)
     first = [row.split("|")[1] for row in body.splitlines()]
     return list(dict.fromkeys(re.findall(r"`([\w-]+)", " ".join(first))))

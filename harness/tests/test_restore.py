@@ -1,4 +1,4 @@
-"""Rows are what they were after each test, and only what has changed is touched."""
+"""Rows are restored after each test, and only changed tables are touched."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Begin = Callable[..., tuple[str, Rows]]
 
 @pytest.fixture
 def begin(databases: Databases) -> Begin:
-    """Return a function that makes a template by statements, and a copy; returns that."""
+    """Return a function that makes a template from statements; it returns a copy's name and Rows."""
 
     def begin(*statements: str) -> tuple[str, Rows]:
         template = databases.create()
@@ -127,7 +127,7 @@ def test_two_hundred_thousand_rows_that_no_test_has_changed_are_not_read(
     assert run(account, name, "SELECT COUNT(*) FROM big") == [(200_000,)]
 
     def reads() -> int:
-        """Return how often rows have been read by the connection."""
+        """Return how often the connection has read rows."""
         found = rows(connection, "SHOW SESSION STATUS LIKE 'Handler_read%'")
         return sum(int(count) for _, count in found)
 
@@ -135,7 +135,7 @@ def test_two_hundred_thousand_rows_that_no_test_has_changed_are_not_read(
         original.restore()
         return "big" in original._same  # noqa: SLF001
 
-    while not is_sure():  # until the second in which it was filled is over
+    while not is_sure():  # until the second in which the table was filled is over
         rows_of(account, name)
     run(account, name, "INSERT INTO small VALUES (1)")
     with databases.connected("") as connection:
@@ -160,7 +160,7 @@ def test_a_trigger_that_would_fire_as_rows_are_put_back_is_one_clear_error(begin
     )
 
 
-# By what it is: statements that make tables, some that change them, and the changed tables.
+# By name: statements that make tables, statements that change them, and the changed tables.
 KINDS = {
     "MyISAM": (
         "CREATE TABLE t (n INT) ENGINE = MyISAM; INSERT INTO t VALUES (1)",

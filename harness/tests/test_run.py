@@ -1,4 +1,4 @@
-"""The one server of a run: for all its processes, and gone with it however it ends."""
+"""A run's private server: shared by all processes, and gone with the run however it ends."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def login(run: RunFolder, mysql_program: str) -> RunLogin:
 
 
 def pid_of(folder: Path) -> int:
-    """Return the process of a run's server."""
+    """Return the process id of a run's server."""
     return int((folder / "data/mysqld.pid").read_text())
 
 
@@ -139,7 +139,7 @@ def test_a_starter_that_is_killed_meanwhile_is_one_line(
 def test_a_server_that_ends_in_mid_run_is_one_line_that_says_why(
     login: RunLogin, number: signal.Signals, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("time", "monotonic", "perf_counter"):  # which tests stop, as freezegun does
+    for name in ("time", "monotonic", "perf_counter"):  # clocks that freezegun freezes
         monkeypatch.setattr(time, name, lambda: 0.0)
     os.kill(pid_of(login.folder), number)
     while login.answer() is Answer.SERVICE:

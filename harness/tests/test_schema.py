@@ -1,4 +1,4 @@
-"""What makes a schema: functions, awaited or not, and files of SQL."""
+"""Sources of a schema: functions, async or not, and SQL files."""
 
 import asyncio
 import logging.config
@@ -56,7 +56,7 @@ async def test_it_is_run_where_a_loop_is_running_and_raises_its_own_error(
 
 
 def silences(login: Login, database: str) -> None:  # noqa: ARG001 (so called)
-    """Do as the env.py of a project does for its command line."""
+    """Configure logging as a project's env.py does for its command line."""
     logging.config.dictConfig({"version": 1, "root": {"level": "ERROR"}})
 
 

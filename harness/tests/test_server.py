@@ -1,4 +1,4 @@
-"""A private server: as a default one, alive as long as its process, and one line where not."""
+"""A private server: it behaves like a default one, lives with its process, and fails clearly."""
 
 import os
 import signal
@@ -190,7 +190,7 @@ def test_what_a_login_by_tcp_lacks_is_told_at_once(
 
 @contextmanager
 def disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small disk; skip where that is not allowed."""
+    """Mount a small disk; skip if that is not allowed."""
     folder.mkdir()
     argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(argv, capture_output=True, check=False).returncode:

@@ -1,4 +1,4 @@
-"""Which server a run's tests have: taken, waited for, or done without; and what is said of it."""
+"""The server that a run's tests use: chosen, waited for or replaced; and the messages."""
 
 import re
 import socket
@@ -34,12 +34,12 @@ program.FOLDERS = ["/nowhere/sbin"]
 
 
 def nobody() -> Login:
-    """Return an account of this machine where nothing answers."""
+    """Return an account at an address of this machine where nothing answers."""
     return Login("127.0.0.1", free_port(), "root", "")
 
 
 def elsewhere(port: int) -> Login:
-    """Return an account on loopback, but by no name that tells so."""
+    """Return an account on this machine, at an address that does not look like it."""
     return Login("127.1", port, "root", "")
 
 

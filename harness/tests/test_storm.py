@@ -1,4 +1,4 @@
-"""Runs killed at any moment: see storm.py, which a longer storm is started with."""
+"""Runs killed at random moments; run storm.py itself for a longer storm."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What ended processes left is dropped, and nothing of a live one's or a person's is."""
+"""Sweeps drop what ended processes left, and nothing of a live process or a person."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from throwaway_mysql.errors import ServerError
 from throwaway_mysql.login import Login
 from throwaway_mysql.owner import DAY, Owner
 
-# A process with databases of its own; argument by argument an account and a prefix.
+# A process with its own databases; its arguments are an account and a prefix.
 MAKER = """
 import signal, sys
 from throwaway_mysql.databases import Databases
@@ -69,11 +69,11 @@ def test_a_sweep_drops_what_ended_processes_left(
         live: Liveness.LIVE,
         **dict.fromkeys((unsure, works), Liveness.UNSURE),
     }
-    monkeypatch.setattr("time.time", lambda: 4e9)  # a test's clock
+    monkeypatch.setattr("time.time", lambda: 4e9)  # a frozen clock
     assert set(databases.sweep()) == left
     assert databases.sweep() == []
     assert databases.sweep(kept=True) == [stays]
-    databases.drop_all()  # but what is kept
+    databases.drop_all()  # except kept ones
     assert exist(databases.login, databases.prefix) == {live, unsure, works}
 
 
@@ -116,7 +116,7 @@ def test_a_live_process_keeps_its_own_and_a_killed_ones_are_swept(databases: Dat
     assert databases.sweep() == sorted(names.split())
 
 
-# What is killed in the middle: it is done for ever, from when the first line is printed.
+# A process to kill in the middle: after its first line of output it loops forever.
 WORKS = (
     MAKER
     + """
@@ -141,7 +141,7 @@ while True:
 
 
 def connected(login: Login) -> int:
-    """Count the connections of an account, but for the one that asks."""
+    """Count an account's other connections."""
     found = run(login, "information_schema", "SHOW PROCESSLIST")
     return len([row for row in found if row[1] == login.user]) - 1
 
@@ -155,7 +155,7 @@ def test_what_is_killed_in_the_middle_leaves_only_what_a_sweep_drops(databases: 
             pytest.raises(subprocess.TimeoutExpired),
         ):
             process.wait(milliseconds / 1000)
-        wait_until(lambda: connected(databases.login) == 1)  # what was under way is done
+        wait_until(lambda: connected(databases.login) == 1)  # its last statement is done
         databases.sweep()
         assert exist(databases.login, databases.prefix) == {mine}
         assert databases.leaks == []

@@ -7,7 +7,7 @@ import pytest
 
 Names = Callable[[], list[str]]
 
-# Workers' output is not shown: they write files.
+# Workers' output is not shown, so they write files.
 CONFTEST = """
 from pathlib import Path
 import pytest
@@ -30,7 +30,7 @@ def note(create_db, worker_id):
     with (HERE / "used").open("a") as file:
         print(worker_id, create_db.name, create_db.login.address, file=file)
 """
-# Each module waits for the other, so that two workers run them: xdist begins with the longest.
+# Each module waits for the other, so both workers must run one: xdist begins with the longest.
 WAITS = """
 import time
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Helpers of several test modules."""
+"""Helpers shared by test modules."""

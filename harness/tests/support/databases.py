@@ -1,4 +1,4 @@
-"""Throwaway databases that tests look for, make as another process, and hold locks in."""
+"""Find throwaway databases, make them as another process, and hold locks in them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +17,13 @@ def exist(login: Login, prefix: str) -> set[str]:
 
 
 def made(databases: Databases, owner: Owner, number: int = 1) -> str:
-    """Make a database of another process."""
+    """Make a database that another process owns."""
     return databases.of(owner).create(number=number).name
 
 
 @contextmanager
 def holding(login: Login, name: str, *statements: str) -> Iterator[int]:
-    """Keep locks in a database; yields the connection's id."""
+    """Hold locks in a database; yield the connection's id."""
     with login.connect() as connection:
         connection.select_db(name)
         for statement in statements:

@@ -1,4 +1,4 @@
-"""Processes that tests look at, scripts that they run as such, and what these leave behind."""
+"""Find processes, run scripts as processes, and clean up what they leave."""
 
 import gc
 import os
@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-WITHIN = 60.0  # seconds; no step takes longer, on a busy machine either
-# What a server that is being made has among its arguments: MariaDB or MySQL.
+WITHIN = 60.0  # seconds; no step takes longer, even on a busy machine
+# Arguments that show what a new server, MariaDB or MySQL, is doing.
 MOMENTS = {
     "its system tables": r" --(bootstrap|initialize-insecure)\b",
     "its first password": r" --init-file=\S*first",
@@ -30,7 +30,7 @@ class Process(NamedTuple):
 
 
 def process(pid: int) -> Process | None:
-    """Return a process; None where it has ended, though its parent may not have taken note."""
+    """Return a process; None if it has ended, even if its parent has not reaped it."""
     folder = Path(f"/proc/{pid}")
     try:
         status = (folder / "stat").read_text(errors="replace")
@@ -50,7 +50,7 @@ def everyone() -> Iterator[Process]:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs."""
+    """Return whether a process runs."""
     return process(pid) is not None
 
 
@@ -73,7 +73,7 @@ def kill_guard(folder: Path) -> None:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for what no event tells of."""
+    """Poll until a condition holds."""
     deadline = time.monotonic() + WITHIN
     while not condition():
         if time.monotonic() > deadline:
@@ -85,7 +85,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 def running(
     script: str, *arguments: object, **environ: str
 ) -> Iterator["tuple[subprocess.Popen[str], str]"]:
-    """Run a script until the block ends; yields the process and the first line that it prints."""
+    """Run a script until the block ends; yield the process and its first line of output."""
     argv = [sys.executable, "-c", script, *map(str, arguments)]
     env = os.environ | environ
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True) as process:
@@ -99,7 +99,7 @@ def running(
 def kill_at(moment: str, begin: Callable[[], "subprocess.Popen[str]"], parent: Path) -> None:
     """Begin a process, and kill it while the server that it makes in `parent` is at a moment.
 
-    It is begun anew where that was over too soon to be seen.
+    Try again if the moment was over too soon to be seen.
     """
     flag = MOMENTS[moment]
     while True:
@@ -124,9 +124,9 @@ def kill_at(moment: str, begin: Callable[[], "subprocess.Popen[str]"], parent: P
 
 
 def collect_garbage() -> None:
-    """Collect what a project's code forgot on purpose, such as a connection.
+    """Collect what a project's code leaked on purpose, such as a connection.
 
-    Else the garbage collector finds it in another test, which fails by the warning.
+    Otherwise it would be collected in another test, which the warning would fail.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

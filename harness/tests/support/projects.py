@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-# The begin of a conftest.py, with a fixture for tests that look into the database.
+# The start of a conftest.py, with a fixture for tests that query the database.
 RUN_SQL = """
 import pytest
 from throwaway_mysql import CallableSchema

@@ -1,4 +1,4 @@
-"""SQL of tests, by a connection of its own each time."""
+"""Run tests' SQL, each time on a new connection."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def rows_of(login: Login, database: str) -> dict[str, Any]:
 
 
 def zoo(login: Login, database: str) -> None:
-    """Make one of everything that a schema may have."""
+    """Make one of everything that a schema may contain."""
     there = replace(login, database=database)
     with there.connect() as connection, connection.cursor() as cursor:
         family = "mariadb" if is_mariadb(login) else "mysql"
@@ -56,6 +56,6 @@ def zoo(login: Login, database: str) -> None:
 
 
 def is_mariadb(login: Login) -> bool:
-    """Tell the family of a server."""
+    """Return a server's family."""
     with login.connect() as connection:
         return "MariaDB" in connection.get_server_info()  # type: ignore[no-untyped-call]

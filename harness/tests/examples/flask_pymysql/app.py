@@ -12,7 +12,7 @@ def greet(session, name):
 
 
 def names(session):
-    """Return all names, the first guest's first."""
+    """Return all names, in the order in which the guests came."""
     return list(session.scalars(text("SELECT name FROM guest ORDER BY id")))
 
 

@@ -1,4 +1,4 @@
-"""Tests that share a database, each of which finds the guest book as it was in the beginning."""
+"""Tests that share a database, and each find the guest book in its initial state."""
 
 import pytest
 
