@@ -33,7 +33,7 @@ Begin = Callable[..., tuple[str, Rows]]
 
 @pytest.fixture
 def begin(databases: Databases) -> Begin:
-    """Return a function that makes a template from statements; it returns a copy's name and Rows."""
+    """Return a function that makes a template from statements, and returns a copy (name, Rows)."""
 
     def begin(*statements: str) -> tuple[str, Rows]:
         template = databases.create()
