@@ -126,7 +126,7 @@ def {fixture}():
         ("mysql://root:hidden@db.example:3306", "", "*THROWAWAY_MYSQL_REMOTE=db.example*"),
         ("mysql://root:hidden@", "", "*THROWAWAY_MYSQL_URL: * no HOST"),
         ("postgres://root:hidden@127.0.0.1", "", "*THROWAWAY_MYSQL_URL: * no mysql://"),
-        ("", "=DATABASE_NAMES", "*DATABASE_NAMES*names no driver*"),
+        ("", "=DATABASE_NAMES", "*DATABASE_NAMES*is no driver*"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_at_the_start(

@@ -172,7 +172,7 @@ def {fixture}():
         ),
         ("mysql_configured", "None", "must give Logins, not NoneType"),
         ("mysql_configured", "['mysql://root@localhost']", "must give Logins, not str"),
-        ("mysql_server", "'my own'", "must give a Login (name another fixture otherwise), not str"),
+        ("mysql_server", "'my own'", "must give a Login (or rename your fixture), not str"),
         ("mysql_prefix", "'shop'", "'shop' cannot begin the names of throwaway databases: choose*"),
     ],
 )

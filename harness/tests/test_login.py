@@ -19,7 +19,7 @@ from throwaway_mysql.login import Answer, Login, check_allowed
 from throwaway_mysql.server import Server, free_port
 from throwaway_mysql.tls import Tls
 
-SET = "is the variable set that it is read from?"
+SET = "is its environment variable set?"
 AWKWARD = "%s%%@:/#?&;'\"`\\ $é☃"
 DRIVERS = ["pymysql", "aiomysql", "asyncmy", "mysqlclient", "mysqlconnector", "mariadbconnector"]
 MODULES = {
@@ -192,7 +192,7 @@ def test_a_url_that_is_none_is_one_line_without_it(url: str, line: str) -> None:
 
 @pytest.mark.parametrize("driver", ["DB_PORT", "mysql+mysql+pymysql", "mysql+", ""])
 def test_a_url_for_what_is_no_driver_is_refused(driver: str) -> None:
-    line = f"^'{re.escape(driver)}' names no driver: take one such as pymysql$"
+    line = f"^'{re.escape(driver)}' is no driver: use one such as pymysql$"
     with pytest.raises(ServerError, match=line):
         Login("there", 1, "root", "").url(driver)
 
@@ -219,7 +219,7 @@ def test_tls_that_cannot_be_is_one_line() -> None:
 def test_a_server_elsewhere_is_refused_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     login = Login("db.example", 3306, "root", "hidden")
     monkeypatch.setenv("THROWAWAY_MYSQL_REMOTE", "another")
-    with pytest.raises(ServerError, match=r"if that is meant, set THROWAWAY_MYSQL_REMOTE=db\.e"):
+    with pytest.raises(ServerError, match=r"to allow that, set THROWAWAY_MYSQL_REMOTE=db\.e"):
         check_allowed(login)
     for host in ("127.0.0.1", "localhost", "::1"):
         check_allowed(replace(login, host=host))

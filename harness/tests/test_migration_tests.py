@@ -81,7 +81,7 @@ def twin(ini: Path) -> Path:
             "",
             "revision r2, down and up again, .*name_2.*",
         ),
-        (up_down_up, (SHOP, GROWS), "", "after up, down, up the schema is another: new: .*id_2.*"),
+        (up_down_up, (SHOP, GROWS), "", "after up, down, up the schema differs: new: .*id_2.*"),
         (up_down_up, (SHOP, STAYS, INDEX), "", "a revision has no way down: data would be lost"),
         (each_revision, (SHOP, STAYS, INDEX), "", "passed"),
         (up_down_up, ((SHOP[0], "pass"),), "", r"revision r0 \(.*:11, in upgrade\): 1050 .*"),

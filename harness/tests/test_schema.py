@@ -74,7 +74,7 @@ def test_a_function_leaves_the_tests_their_loggers(
 
 
 def test_a_function_that_ends_the_program_is_one_line(narrow: Login) -> None:
-    with pytest.raises(ServerError, match="exits ended with 1: what it said before is the cause"):
+    with pytest.raises(ServerError, match="exits ended with 1: its output above says why"):
         CallableSchema(exits).make(narrow, "")
 
 
@@ -124,10 +124,10 @@ def test_statements_end_where_the_mysql_client_ends_them() -> None:
     ("text", "line", "reason"),
     [
         ("CREATE TABLE a (n INT);\n\nCREATE NOTHING;\n", 3, "You have an error in your SQL syntax"),
-        ("SELECT 1;\nUSE mysql;", 2, "'USE' would lead to another database: take it out"),
-        ("create database shop;", 1, "'create database' would lead to another database"),
-        ("-- why\n/* so */ USE `mysql`;", 2, "'USE' would lead to another database"),
-        ("/*!40000 DROP DATABASE IF EXISTS `shop`*/;", 1, "'DROP DATABASE' would lead to another"),
+        ("SELECT 1;\nUSE mysql;", 2, "'USE' would use another database: remove it"),
+        ("create database shop;", 1, "'create database' would use another database"),
+        ("-- why\n/* so */ USE `mysql`;", 2, "'USE' would use another database"),
+        ("/*!40000 DROP DATABASE IF EXISTS `shop`*/;", 1, "'DROP DATABASE' would use another"),
     ],
 )
 def test_a_statement_that_fails_or_leads_elsewhere_is_one_line(

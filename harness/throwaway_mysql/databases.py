@@ -44,7 +44,7 @@ class Liveness(Enum):
     """Whether a database is still in use, and the reason to think so."""
 
     LIVE = "process {pid} runs"
-    UNSURE = "its process is on another machine: it counts as ended a day after its last table"
+    UNSURE = "its process is on another machine; it counts as ended a day after its last new table"
     KEPT = "its process has ended, and the run kept it"
     LEFT = "its process has ended"
 

@@ -74,8 +74,7 @@ class Login:
             kind = type(getattr(self, name)).__name__  # the value may be a password
             if kind != "str":
                 raise ServerError(
-                    f"a Login's {name} must be text, not {kind}: is the variable set that it is "
-                    "read from?"
+                    f"a Login's {name} must be text, not {kind}: is its environment variable set?"
                 )
         port = str(self.port)
         if not re.fullmatch("[0-9]{1,5}", port) or int(port) > MAX_PORT:
@@ -138,7 +137,7 @@ class Login:
         driver = "mysqldb" if driver == "mysqlclient" else driver
         scheme = driver if SCHEME.fullmatch(driver) else f"mysql+{driver}"
         if not SCHEME.fullmatch(scheme):
-            raise ServerError(f"'{driver}' names no driver: take one such as pymysql")
+            raise ServerError(f"'{driver}' is no driver: use one such as pymysql")
         name = scheme.partition("+")[2]
         # The servers hash a password's UTF-8: drivers of LATIN must be made to send that.
         secret = self.password.encode().decode("latin-1") if name in LATIN else self.password
@@ -249,5 +248,5 @@ def check_allowed(login: Login) -> None:
     if not login.near and login.host not in allowed:
         raise ServerError(
             f"{login.address} is not this machine, so no databases are made or dropped there: "
-            f"if that is meant, set {REMOTE}={login.host}"
+            f"to allow that, set {REMOTE}={login.host}"
         )

@@ -74,7 +74,7 @@ def test_up_down_up_leaves_the_same_schema(
             pytest.skip(f"a revision has no way down: {error}")
         project.upgrade()
     if different := differences(first, _lines(mysql_server, empty_database)):
-        _fail(f"after up, down, up the schema is another: {different}")
+        _fail(f"after up, down, up the schema differs: {different}")
 
 
 def test_each_revision_goes_down_and_up_again(

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Scope = Literal["function", "module", "session"]
 INI: tuple[tuple[str, Any, Any, str], ...] = (
-    ("mysql_database", None, "module", "what a database serves: each test, module or session"),
-    ("mysql_isolation", None, "none", "what is done after a test: none or delete (rows go back)"),
-    ("mysql_prefix", None, "throwaway_test_", "how the names of databases begin"),
+    ("mysql_database", None, "module", "the scope of a database: test, module or session"),
+    ("mysql_isolation", None, "none", "what is done after a test: none, or delete (restore rows)"),
+    ("mysql_prefix", None, "throwaway_test_", "the prefix of databases' names"),
     ("mysql_env", "args", [], "variables that get the database's URL (NAME, NAME=DRIVER) or one of"
      " its settings (NAME=DB_HOST) before anything of the project is imported"),
     ("mysql_tcp", "bool", False, "whether a private server listens on a port too"),
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(name, type=kind, default=default, help=text)
     keep = "keep databases, or those of failed tests (before a path: --db-keep=all)"
     parser.addoption("--db-keep", nargs="?", choices=("all", "failed"), const="all", help=keep)
-    private = "run the tests on a private server of this program, whatever server answers"
+    private = "run the tests on a private server of this program, even if a configured one answers"
     parser.addoption("--mysqld", default="", metavar="PROGRAM", help=private)
 
 

@@ -111,7 +111,7 @@ class SqlSchema:
             connection.select_db(database)
             for line, statement in statements(path.read_bytes()):
                 if found := ELSEWHERE.match(statement):
-                    what = f"'{found[1].decode()}' would lead to another database: take it out"
+                    what = f"'{found[1].decode()}' would use another database: remove it"
                     raise ServerError(f"{path}:{line}: {what}")
                 try:
                     rows(connection, statement or b"DO 0")
@@ -164,7 +164,7 @@ def _call(step: Step | None, login: Login, database: str) -> None:
                 wait_for(result)
     except SystemExit as error:
         name = getattr(step, "__qualname__", step)
-        line = f"{name} ended with {error.code!r}: what it said before is the cause"
+        line = f"{name} ended with {error.code!r}: its output above says why"
         raise ServerError(line) from None
 
 

@@ -65,7 +65,7 @@ def _plan(state: State, patch: pytest.MonkeyPatch) -> Login:
 def check(state: State, login: Login, prefix: str) -> None:
     """Raise ServerError if a fixture gives no account, or another server than `mysql_env`."""
     if not isinstance(login, Login):
-        raise wrong("mysql_server", "a Login (name another fixture otherwise)", login)
+        raise wrong("mysql_server", "a Login (or rename your fixture)", login)
     there = state.environment
     if there and (login.address != there.login.address or not there.name.startswith(prefix)):
         raise ServerError(
