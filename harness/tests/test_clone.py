@@ -49,7 +49,7 @@ def assert_equal(login: Login, real: str, copy: str) -> None:
     assert found.keys() == expected.keys()
 
 
-PASSING = ("versioned", "period", "documents")  # with times of when they were made
+PASSING = ("versioned", "period", "documents")  # they contain creation times
 
 
 def test_a_zoo_of_everything_is_copied(

@@ -40,7 +40,7 @@ def test_a_database_is_what_its_settings_lead_to(databases: Databases) -> None:
     one, two = databases.create(), databases.create("second")
     run(one.login, one.name, "CREATE TABLE t (n INT)", "INSERT INTO t VALUES (1)")
     assert run(one.login, one.name, "SELECT * FROM t") == [(1,)]
-    assert run(two.login, two.name, "SHOW TABLES") == []  # nothing of ours is in it
+    assert run(two.login, two.name, "SHOW TABLES") == []  # it is empty
     assert one.environ()["DB_PORT"] == str(databases.login.port)
     assert one.url() == databases.login.url("mysql", one.name)
     assert Login.from_url(one.url("aiomysql")).database == one.name
@@ -119,7 +119,7 @@ def test_what_the_server_refuses_is_one_line(account: Login, narrow: Login, pref
     elsewhere = Databases(narrow, "elsewhere_test_")
     with pytest.raises(ServerError, match=r"^elsewhere_test_\w+ was not made at .*: Access denied"):
         elsewhere.create()
-    # As a run has it whose account may not make databases with the prefix.
+    # Like a run whose account may not make databases with the prefix.
     with pytest.raises(ServerError, match=r"^elsewhere_test_\w+ was not made at .*: Access denied"):
         Template.make(elsewhere, CallableSchema(run), Owner.me())
     wrong = Databases(Login(account.host, account.port, "nobody", "no"), prefix)

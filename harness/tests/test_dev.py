@@ -187,7 +187,7 @@ def test_what_the_server_says_is_one_line_that_names_its_log(
 
 def test_a_server_that_is_slow_to_greet_is_no_stranger(mysql_program: str, tmp_path: Path) -> None:
     with Server(mysql_program) as slow, ThreadPoolExecutor() as pool:
-        os.kill(slow.pid, signal.SIGSTOP)  # its port takes connections all the same
+        os.kill(slow.pid, signal.SIGSTOP)  # its port still accepts connections
         status = pool.submit(DevServer(tmp_path, slow.root, "").status)
         with pytest.raises(TimeoutError):
             status.result(3)

@@ -46,14 +46,14 @@ def test_who_holds_locks_is_ended_and_named_with_what_the_database_was_for(
     login, name = databases.login, databases.create("tests/test_shop.py").name
     run(login, name, "CREATE TABLE t (n INT)")
     with (
-        holding(login, name, "SELECT * FROM t"),  # and holds nothing
+        holding(login, name, "SELECT * FROM t"),  # holds no locks
         holding(login, name, *statements) as number,
     ):
         databases.drop(name)
     assert exist(login, databases.prefix) == set()
     leak = f"{name} (of tests/test_shop.py): connection {number} of {login.user}"
     assert any(line.startswith(leak) for line in databases.leaks)
-    if login.user == "root" and statements[0] == "BEGIN":  # else it is not seen who does
+    if login.user == "root" and statements[0] == "BEGIN":  # otherwise lock holders are not visible
         assert len(databases.leaks) == 1
 
 

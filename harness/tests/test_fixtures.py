@@ -119,7 +119,7 @@ def test_folders_of_tests_may_have_schemas_of_their_own(project: Any) -> None:
 def test_what_a_killed_run_left_is_dropped_by_the_next(project: Any, there: Names) -> None:
     assert project.spawn(conftest=SCHEMA, it=KILLED).ret == -signal.SIGKILL
     left = there()
-    assert len(left) == 2  # its template, too
+    assert len(left) == 2  # it and its template
     result = project.run(conftest=SCHEMA, it=TWO_TESTS)
     for name in left:
         result.stdout.fnmatch_lines([f"dropped what a killed run left: {name}"])

@@ -61,7 +61,7 @@ def test_they_go_by_the_next_sweep_where_the_guard_was_killed_too(
     assert run.wait() == -signal.SIGKILL
     assert alive(int(pid))
     sweep_folders()
-    wait_until(lambda: not alive(int(pid)))  # until its parent takes note
+    wait_until(lambda: not alive(int(pid)))  # until its parent reaps it
     assert list(parent.iterdir()) == []
 
 

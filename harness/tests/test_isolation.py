@@ -38,7 +38,7 @@ def test_two(run_sql):
     assert run_sql("SELECT * FROM seeded") == ((1,),)
     assert run_sql("SELECT * FROM late") == ()
     run_sql("INSERT INTO t VALUES ()")
-    assert run_sql("SELECT n FROM t") == ((1,),)  # AUTO_INCREMENT began anew
+    assert run_sql("SELECT n FROM t") == ((1,),)  # AUTO_INCREMENT started again
     assert False
 
 def test_three(run_sql):

@@ -53,7 +53,7 @@ def test_only_what_is_kept_outlives_the_run_and_ends_by_the_command_that_it_prin
         output,
         re.M,
     )
-    assert os.getsid(int(pid)) != os.getsid(0)  # so no terminal's end reaches it
+    assert os.getsid(int(pid)) != os.getsid(0)  # so that closing a terminal does not end it
     assert Path(file).stat().st_mode & 0o777 == 0o600
     assert re.findall("password=(.{16})", Path(file).read_text())[0] not in output
     with pymysql.connect(read_default_file=file) as connection:

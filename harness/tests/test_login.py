@@ -57,7 +57,7 @@ def awkward(request: pytest.FixtureRequest, server: Server) -> Login:
         rows(connection, "CREATE USER %s@'%%' IDENTIFIED BY %s", name, AWKWARD)
         rows(connection, "GRANT ALL ON *.* TO %s@'%%'", name)
     unix_socket = str(server.folder / "sock") if request.param == "socket" else None
-    port = 3306 if unix_socket else server.root.port  # which a URL with a socket leaves out
+    port = 3306 if unix_socket else server.root.port  # a URL with a socket has no port
     return replace(
         server.root,
         host="localhost" if unix_socket else server.root.host,
@@ -111,7 +111,7 @@ def test_who_does_not_speak_mysql_is_a_stranger(greeting: bytes) -> None:
         def greet() -> socket.socket:
             connection, _ = listener.accept()
             connection.sendall(greeting)
-            if greeting:  # else it is silent, and only the time limit ends it
+            if greeting:  # otherwise it is silent, and only the timeout ends it
                 connection.close()
             return connection
 
@@ -204,7 +204,7 @@ def test_a_url_leaves_out_the_password_and_names_what_its_tls_trusts_where_it_ca
         "mariadb": f"mariadb:{begin}",
         "mysqlclient": f"mysql+mysqldb:{begin}{tls}&ssl_mode=VERIFY_IDENTITY",
         "mysql+pymysql": f"mysql+pymysql:{begin}{tls}",
-        "aiomysql": f"mysql+aiomysql:{begin}",  # takes no file from a URL
+        "aiomysql": f"mysql+aiomysql:{begin}",  # has no URL options for files
     }.items():
         assert login.url(driver, "d", password=False) == url
 

@@ -209,7 +209,7 @@ def test_a_pyproject_and_sections_with_tables_of_their_own(
 @pytest.mark.parametrize(
     "early",
     [
-        'connection.exec_driver_sql("SELECT 1")',  # begins a transaction, which is left to us
+        'connection.exec_driver_sql("SELECT 1")',  # begins a transaction that we must commit
         "connection = connection.engine.execution_options(a=1).connect()",
     ],
 )

@@ -45,10 +45,10 @@ def test_a_process_of_this_machine_lives_until_it_ends(monkeypatch: pytest.Monke
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as child:
         started = owner._started(child.pid) or 0  # noqa: SLF001
         one = ME._replace(begun=0, pid=child.pid, started=started)
-        another = one._replace(started=started - 1)  # which had the same id
+        another = one._replace(started=started - 1)  # an earlier process with the same id
         assert one.lives
         assert not another.lives
-        with monkeypatch.context() as patch:  # where it may not be seen
+        with monkeypatch.context() as patch:  # when the process is hidden
 
             def refuse(*_: int) -> None:
                 raise PermissionError

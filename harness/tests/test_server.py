@@ -126,7 +126,7 @@ def test_nothing_outlives_one_that_is_killed_while_the_server_gets(
     caches = []
 
     def begin() -> "subprocess.Popen[str]":
-        caches.append(tmp_path_factory.mktemp("cache"))  # which has no template
+        caches.append(tmp_path_factory.mktemp("cache"))  # without a template
         environ = os.environ | {"XDG_CACHE_HOME": str(caches[-1])}
         argv = [sys.executable, "-c", BUILDS, mysql_program, str(parent)]
         return subprocess.Popen(argv, env=environ, text=True)
@@ -146,7 +146,7 @@ def test_an_option_that_the_server_does_not_know_is_one_line(mysql_program: str)
     with pytest.raises(ServerError, match=r": .*\[ERROR\].*no-such-option") as error:
         Server(mysql_program, flags=["--no-such-option=/"])
     assert "\n" not in str(error.value)
-    assert "server.log" not in str(error.value)  # which goes with it
+    assert "server.log" not in str(error.value)  # the log is removed with it
 
 
 @pytest.mark.parametrize(

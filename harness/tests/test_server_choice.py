@@ -63,7 +63,7 @@ def test_a_server_elsewhere_that_nobody_allowed_is_refused_at_once(
         with pytest.raises(ServerError, match=line):
             answering([elsewhere(port)])
         listener.settimeout(0)
-        with pytest.raises(BlockingIOError):  # nobody has tried to connect
+        with pytest.raises(BlockingIOError):  # nothing has tried to connect
             listener.accept()
 
 

@@ -110,9 +110,7 @@ def kill_at(moment: str, begin: Callable[[], "subprocess.Popen[str]"], parent: P
             return any(re.search(flag, line) for line in found)
 
         wait_until(lambda: is_there() or starter.poll() is not None)  # noqa: B023 (called at once)
-        starter.send_signal(
-            signal.SIGSTOP
-        )  # so that it does not go on after a look that takes long
+        starter.send_signal(signal.SIGSTOP)  # so that it does not go on while we look
         if starter.returncode is None:  # wait until it has stopped, or ended before
             os.waitid(os.P_PID, starter.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         is_right = is_there()
