@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.sql import run
 
+from throwaway_mysql import free_port
 from throwaway_mysql.login import Login
 
 Names = Callable[[], list[str]]
@@ -100,6 +101,19 @@ def test_a_run_stops_at_the_database_that_it_keeps(
     result.stdout.fnmatch_lines(["*a database is kept, and with mysql_env the next has its name*"])
     (name,) = there()
     assert run(narrow, name, "SELECT n FROM t") == [(1,)]
+
+
+def test_a_private_server_instead_of_ones_own_is_told_at_the_end(
+    private_project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private_project.pytester.makepyfile(app=APP)
+    port = free_port()
+    monkeypatch.setenv("THROWAWAY_MYSQL_URL", f"mysql://root@127.0.0.1:{port}")
+    result = private_project.run(ini=INI, conftest=CONFTEST, it=TESTS)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [f"nothing answers at 127.0.0.1:{port}: the tests used a private *"]
+    )
 
 
 @pytest.mark.parametrize(

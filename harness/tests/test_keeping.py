@@ -61,7 +61,9 @@ def test_databases_of_failed_tests_are_kept_until_told_otherwise(
     result = project.spawn("--db-keep=failed", well=WELL, bad=bad, xagain=WELL)
     (kept,) = there()
     where = f"-h {narrow.host} -P {narrow.port} -u {narrow.user} -p {kept}"
-    result.stdout.fnmatch_lines([f"kept: mysql://{narrow.user}@*/{kept}*", f"      mysql {where}"])
+    result.stdout.fnmatch_lines(
+        [f"kept of *: mysql://{narrow.user}@*/{kept}*", f"      mysql {where}"]
+    )
     result.stdout.no_fnmatch_line(f"*{narrow.password}*")
     project.run(well=WELL)
     assert there() == [kept]

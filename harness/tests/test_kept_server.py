@@ -47,7 +47,7 @@ def test_only_what_is_kept_outlives_the_run_and_ends_by_the_command_that_it_prin
     result = private_project.spawn("--db-keep=failed", *options, ini=ini, **files)
     output = result.stdout.str()
     ((name, file, pid),) = re.findall(
-        r"^kept: mysql://root@[^/]+/(\S+)\?.*\n"
+        r"^kept of .*: mysql://root@[^/]+/(\S+)\?.*\n"
         r" {6}mysql --defaults-file=(\S+) \1\n"
         r" {6}its server goes on until `kill (\d+)`$",
         output,

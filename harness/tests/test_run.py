@@ -178,5 +178,5 @@ def test_a_server_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
 
 def test_the_way_in_of_a_server_of_ones_own_asks_for_the_password() -> None:
     line, command = ways_in(Login("::1", 3306, "a b", "p"), "d")
-    assert line == "kept: mysql://a%20b@[::1]:3306/d?charset=utf8mb4"
+    assert line == "mysql://a%20b@[::1]:3306/d?charset=utf8mb4"
     assert command.strip() == "mysql -h ::1 -P 3306 -u 'a b' -p d"

@@ -289,8 +289,9 @@ def _database(
     """Make a database, which is dropped or kept at the end of the teardown after the block."""
     state, failures = State.of(request.config), request.session.testsfailed
     print("Creating db")
-    database = databases.create(request.node.nodeid, number)
-    use = Use(databases, database, failures)
+    purpose = request.node.nodeid or "the session"
+    database = databases.create(purpose, number)
+    use = Use(databases, database, purpose, failures)
     state.uses.append(use)
     try:
         if template:

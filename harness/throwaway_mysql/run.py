@@ -118,12 +118,12 @@ def keep_server(login: RunLogin) -> None:
 
 def ways_in(login: Login, database: str) -> list[str]:
     """Return lines with a kept database's URL and the commands to open it and end its server."""
-    url = f"kept: {login.url('mysql', database, password=False)}"
+    url = login.url("mysql", database, password=False)
     if isinstance(login, RunLogin):
         options = shlex.quote(f"{login.folder}/{OPTION_FILE}")
         pids = " ".join(map(str, guard.servers(str(login.folder))))
         return [
-            url,
+            f"{url}, its password in the file below",
             f"      mysql --defaults-file={options} {database}",
             f"      its server goes on until `kill {pids}`",
         ]

@@ -76,9 +76,11 @@ def check(state: State, login: Login, prefix: str) -> None:
 
 def choose(state: State, accounts: Sequence[Login] | Login) -> Login:
     """Return an account that the configured server accepts, else the private server's."""
-    private = state.config.getoption("--mysqld") or state.planned_private
-    tried = [] if private else _logins(accounts)
-    if login := answering(tried):
+    if state.config.getoption("--mysqld"):
+        tried = []
+    else:  # a planned one was planned as none of `configured()` answered
+        tried = configured() if state.planned_private else _logins(accounts)
+    if not state.planned_private and (login := answering(tried)):
         print(f"Using the server at {login.address}, which answered")
         return login
     login = _private(state, tried)

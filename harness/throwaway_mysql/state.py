@@ -31,6 +31,7 @@ class Use:
 
     databases: Databases
     database: Database
+    purpose: str  # the test, module or session that it is for
     failures: int  # in the run when it was made
     over: bool = False  # whether its fixture has been torn down
     rows: Rows | None = None  # set if rows are put back after each test
@@ -110,7 +111,8 @@ class State:
         self.has_kept = True
         if isinstance(login, RunLogin):
             keep_server(login)
-        self.lines += ways_in(login, name)
+        url, *commands = ways_in(login, name)
+        self.lines += [f"kept of {use.purpose}: {url}", *commands]
 
     def finish(self, session: pytest.Session) -> None:
         """Clean up at the end of the process."""
