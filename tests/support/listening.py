@@ -51,4 +51,5 @@ async def aborting(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
     finally:
         writer.transport.abort()
         with suppress(OSError):
-            await writer.wait_closed()
+            # Shielded: the future below is the connection's, and another may wait for it, too.
+            await asyncio.shield(writer.wait_closed())
