@@ -200,10 +200,9 @@ async def test_a_connection_that_is_silent_leaves_time_for_another_whatever_the_
             silent = True
             await asyncio.Event().wait()
 
-    async with proxy.open():
-        times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 4}
-        app = create_app(**{**create_db, **proxy.address, **times})
-        async with app.test_app():
-            proxy.watch = watch
-            response = await app.test_client().post(f"/api/v1/counters/{name}/hits")
+    times = {"DB_TIMEOUT": 60, "HIT_TIMEOUT": 4}
+    app = create_app(**{**create_db, **proxy.address, **times})
+    async with app.test_app():
+        proxy.watch = watch
+        response = await app.test_client().post(f"/api/v1/counters/{name}/hits")
     assert response.status_code == HTTPStatus.OK

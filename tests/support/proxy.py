@@ -29,8 +29,8 @@ class Proxy:
 
     @property
     def address(self) -> dict[str, Any]:
-        """The app's settings for this proxy instead of the server."""
-        return {"DB_HOST": "127.0.0.1", "DB_PORT": self.port}
+        """The app's settings for this proxy instead of the server, without TLS to read along."""
+        return {"DB_HOST": "127.0.0.1", "DB_PORT": self.port, "DB_TLS": "off"}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
