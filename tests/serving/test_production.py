@@ -46,7 +46,7 @@ def environ(empty_database: Database) -> dict[str, str]:
     passed = {name: known[name] for name in re.findall(r"`([A-Z_]+)`", paragraph)}
     assert passed
     own = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "PORT": str(free_port()), "USER": "app"}
-    return {**own, **passed, "DB_PORT": known["DB_PORT"]}
+    return {**own, **passed, "DB_PORT": known["DB_PORT"], "DB_TLS": known["DB_TLS"]}
 
 
 def test_the_image_migrates_serves_and_knows_that_it_is_healthy(
