@@ -136,6 +136,12 @@ def account(request: pytest.FixtureRequest, mysql_root: Login) -> Login:
 
 
 @pytest.fixture
+def database(databases: Databases) -> str:
+    """Return the name of an empty database."""
+    return databases.create().name
+
+
+@pytest.fixture
 def databases(account: Login, prefix: str) -> Databases:
     """Return this process's databases with the test's own prefix."""
     return Databases(account, prefix)

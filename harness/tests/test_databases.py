@@ -105,7 +105,7 @@ def test_it_goes_on_after_the_server_was_restarted(server: Server) -> None:
 def test_on_a_server_that_keeps_names_in_lower_case_all_is_the_same(
     server: Server, gone: Owner
 ) -> None:
-    databases = Databases(server.root, "shop_test_", spared=["SHOP"])
+    databases = Databases(server.root, "shop_test_")
     left, mine = made(databases, gone), databases.create().name
     assert databases.sweep() == [left]
     databases.keep(mine)

@@ -2,44 +2,22 @@
 
 import logging
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import ProgrammingError
 from support.processes import collect_garbage
-from support.projects import NAME, SHOP, write
+from support.projects import NAME, SHOP, assert_migrates, tables, write
 from support.sql import is_mariadb, run
 
 from throwaway_mysql.databases import Databases
 from throwaway_mysql.errors import ServerError
 from throwaway_mysql.login import Login
-from throwaway_mysql.migrations import USE_IT, AlembicProject
+from throwaway_mysql.migrations import USE_IT
 from throwaway_mysql.schema import AlembicSchema
 
-
-@pytest.fixture
-def account(mysql_root: Login) -> Login:
-    """Return the one account of these tests."""
-    return mysql_root
-
-
-@pytest.fixture
-def database(databases: Databases) -> str:
-    """Return the name of an empty database."""
-    return databases.create().name
-
-
-def tables(login: Login, database: str) -> set[str]:
-    return {name for (name,) in run(login, database, "SHOW TABLES")}
-
-
-def assert_migrates(schema: AlembicSchema, login: Login, database: str) -> None:
-    schema.make(login, database)
-    assert "shop" in tables(login, database)
-
-
+pytestmark = pytest.mark.parametrize("account", ["root"], indirect=True)
 # Like Alembic's own templates, but it uses the connection if it is given one.
 ASYNC = """
 import asyncio
@@ -131,81 +109,6 @@ def test_a_dialect_of_another_server_is_one_line(
         AlembicSchema(write(tmp_path, SHOP), driver="mariadb+pymysql").make(account, database)
 
 
-INIS = {
-    "a comment behind": "[alembic]\nscript_location = moves\nprepend_sys_path = .\n"
-    "version_path_separator = os  # Use os.pathsep. Default configuration used for new projects.\n",
-    "no separator": "[alembic]\nscript_location = moves\nprepend_sys_path = . lib\n",
-    "here": "[alembic]\nscript_location = %(here)s/moves\nprepend_sys_path = .\n"
-    "path_separator = os\n",
-}
-
-
-@pytest.mark.parametrize("ini", INIS)
-@pytest.mark.parametrize("cwd", [".", "tests/deep", "..", "/"])
-@pytest.mark.parametrize("name", ["project", "feature%2Fx %(here)s"])
-def test_an_ini_is_found_and_its_paths_hold_from_any_folder(
-    account: Login,
-    database: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    ini: str,
-    cwd: str,
-    name: str,
-) -> None:
-    folder = tmp_path / name
-    path = write(folder, SHOP)
-    path.write_text(INIS[ini])
-    module = f"shop_models_{abs(hash(database))}"
-    (folder / f"{module}.py").write_text("")
-    env = folder / "moves/env.py"
-    env.write_text(f"import {module}\n{env.read_text()}")
-    (folder / "tests/deep").mkdir(parents=True)
-    monkeypatch.chdir(folder / cwd)
-    before = sys.path[:], Path.cwd()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ini_path = "alembic.ini" if cwd in {".", "tests/deep"} else path
-        assert_migrates(AlembicSchema(ini_path), account, database)
-    assert (sys.path, Path.cwd()) == before
-
-
-def test_an_ini_below_the_folder_from_where_its_paths_begin(
-    account: Login, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write(tmp_path, SHOP)
-    path.rename(below := tmp_path / "moves/alembic.ini")
-    (tmp_path / "tests").mkdir()
-    monkeypatch.chdir(tmp_path / "tests")
-    below.write_text("[alembic]\nscript_location = moves\n")
-    assert_migrates(AlembicSchema(below), account, database)
-    below.write_text("[alembic]\n")  # as Flask-Migrate has it
-    AlembicProject(below, account, database).downgrade("base")
-    assert "shop" not in tables(account, database)
-
-
-def test_a_pyproject_and_sections_with_tables_of_their_own(
-    account: Login, databases: Databases, tmp_path: Path
-) -> None:
-    path = write(tmp_path, SHOP)
-    pyproject = tmp_path / "pyproject.toml"
-    pyproject.write_text('[tool.alembic]\nscript_location = "%(here)s/moves"\n')
-    assert_migrates(AlembicSchema(pyproject), account, databases.create().name)
-    path.write_text("[shop]\nscript_location = moves\n[other]\nscript_location = nowhere\n")
-    env = tmp_path / "moves/env.py"
-    env.write_text(env.read_text().replace("target_metadata=metadata", "version_table='at'"))
-    database = databases.create().name
-    assert_migrates(AlembicSchema(path, name="shop"), account, database)
-    assert tables(account, database) == {"shop", "at"}
-    project = AlembicSchema(path, name="shop").project(account, database)
-    assert project.current() == ("r0",)
-    project.downgrade("base")
-    assert project.current() == ()
-    for name in ("other", "none"):
-        path.with_name("pyproject.toml").unlink(missing_ok=True)
-        with pytest.raises(ServerError, match=r"nowhere|no script_location in .none."):
-            AlembicSchema(path, name=name).make(account, databases.create().name)
-
-
 @pytest.mark.parametrize(
     "early",
     [
@@ -221,13 +124,6 @@ def test_an_env_may_begin_a_transaction_or_connect_once_more(
     env.write_text(env.read_text().replace("context.configure(", f"{early}\ncontext.configure("))
     assert_migrates(AlembicSchema(path), account, database)
     assert run(account, database, "SELECT * FROM alembic_version") == [("r0",)]
-
-
-def test_no_revisions_yet_is_one_right_line(account: Login, database: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        ServerError, match=r"there are no revisions yet in .*versions: make the first"
-    ):
-        AlembicSchema(write(tmp_path)).make(account, database)
 
 
 @pytest.mark.parametrize(
@@ -296,11 +192,6 @@ def test_what_the_server_refuses_is_one_line_with_its_revision(
     file = tmp_path / "moves/versions/r1.py"
     expected = f"revision r1 ({file}:11, in upgrade): 1050 Table 'shop' already exists"
     assert str(error.value) == expected
-
-
-def test_an_ini_that_is_not_there_is_one_line(account: Login, tmp_path: Path) -> None:
-    with pytest.raises(ServerError, match=r"there is no .*alembic\.ini: correct the path"):
-        AlembicSchema(tmp_path / "alembic.ini").make(account, "any")
 
 
 def test_the_url_that_an_env_sees_has_no_password(

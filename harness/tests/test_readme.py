@@ -88,7 +88,7 @@ def table(head: str) -> list[str]:
 
 def test_the_tables_have_every_fixture_option_and_ini_name(pytester: pytest.Pytester) -> None:
     output = pytester.runpytest_inprocess("--fixtures", "-p", "no:asyncio").stdout.str()
-    found = re.findall(r"^(\w+)(?: \[.*\])? -- .*/throwaway_mysql/plugin\.py:\d+$", output, re.M)
+    found = re.findall(r"^(\w+)(?: \[.*\])? -- .*/throwaway_mysql/fixtures\.py:\d+$", output, re.M)
     assert sorted(table("fixture")) == sorted(found)
     assert sorted(table("in pytest's ini file")) == sorted(name for name, *_ in plugin.INI)
     parser = pytest.Parser(_ispytest=True)

@@ -48,7 +48,7 @@ def _databases(options: argparse.Namespace) -> Databases:
         unix_socket=options.socket,
         tls=Tls(options.tls or "verified", *files) if options.tls or any(files) else None,
     )
-    return Databases(login, options.prefix, spared=options.spare)
+    return Databases(login, options.prefix)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     both.add_argument("--socket", help="a Unix socket, instead of host and port")
     both.add_argument("--user", default="root", help=f"its account, {default}")
     both.add_argument("--prefix", required=True, help="their prefix, such as shop_test_")
-    both.add_argument("--spare", action="append", default=[], metavar="NAME", help="never drop it")
     both.add_argument("--tls", choices=MODES, help="whether to encrypt and to verify")
     both.add_argument("--tls-ca", default="", metavar="FILE", help="CA certificates")
     both.add_argument("--tls-cert", default="", metavar="FILE", help="the client's certificate")

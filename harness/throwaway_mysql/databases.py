@@ -23,7 +23,6 @@ from throwaway_mysql.settings import Database
 
 __all__ = ["Database", "Databases", "Liveness", "Status", "throwaway_database"]
 
-SYSTEM = {"information_schema", "mysql", "ndbinfo", "performance_schema", "sys"}
 KEPT = "throwaway_kept"  # the view that marks a kept database
 # The server's time (tests cannot freeze it), when the newest table was created, and the mark.
 SIGNS = """
@@ -64,20 +63,13 @@ class Status(NamedTuple):
 class Databases:
     """One process's throwaway databases on one server, and those left there by ended processes.
 
-    Their names begin with `prefix`; databases named in `spared` are never touched. `owner` may be
-    another process, for example the one that started this. `leaks` has a line for each connection
+    Their names begin with `prefix`. `owner` may be another process, for example the one that
+    started this. `leaks` has a line for each connection
     that was ended because it held locks. Raises ServerError if the server is on another machine
     whose name is not explicitly allowed.
     """
 
-    def __init__(
-        self,
-        login: Login,
-        prefix: str,
-        *,
-        spared: Sequence[str] = (),
-        owner: Owner | None = None,
-    ) -> None:
+    def __init__(self, login: Login, prefix: str, owner: Owner | None = None) -> None:
         check_allowed(login)
         self.login, self.prefix, self.owner = login, prefix, owner or Owner.me()
         self.leaks: list[str] = []
@@ -85,15 +77,13 @@ class Databases:
         self._kept: set[str] = set()
         self.templates: dict[str, Any] = {}  # those found so far, by their schema's key
         self.collation = ""  # of new databases: the server's default if that is a utf8mb4 one
-        self.spared = tuple(spared)
-        self._never = SYSTEM | {name.lower() for name in spared}
         self._connection: Connection[Cursor] | None = None
         self._lock, self._process = threading.RLock(), os.getpid()
         self.name(0)  # raises if the prefix is invalid
 
     def of(self, owner: Owner) -> Self:
         """Return the databases of another process on the same server."""
-        return type(self)(self.login, self.prefix, spared=self.spared, owner=owner)
+        return type(self)(self.login, self.prefix, owner)
 
     def name(self, number: int | None = None) -> str:
         """Return the name of the owner's database with this number, by default the next."""
@@ -189,7 +179,7 @@ class Databases:
         return self._connection
 
     def _owns(self, name: str) -> bool:
-        return parse(name, self.prefix) == self.owner and name.lower() not in self._never
+        return parse(name, self.prefix) == self.owner
 
     def _names(self, connection: "Connection[Cursor]") -> list[str]:
         return sorted(name for (name,) in rows(connection, "SHOW DATABASES"))
@@ -197,7 +187,7 @@ class Databases:
     def _status(self, connection: "Connection[Cursor]", name: str) -> Status | None:
         """Return the status of a database; None if it is not a throwaway one."""
         owner = parse(name, self.prefix)
-        if not owner or name.lower() in self._never:
+        if not owner:
             return None
         if owner.lives:
             return Status(name, owner, Liveness.LIVE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from throwaway_mysql.owner import Owner
     from throwaway_mysql.restore import Rows
 
+Scope = Literal["function", "module", "session"]
+SCOPES: dict[str, Scope] = {"test": "function", "module": "module", "session": "session"}
 OUTPUT = "throwaway_mysql"  # our key in pytest-xdist's workerinput and workeroutput
 
 

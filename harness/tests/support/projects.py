@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from support.sql import run
+from throwaway_mysql.login import Login
+from throwaway_mysql.schema import AlembicSchema
+
 # The start of a conftest.py, with a fixture for tests that query the database.
 RUN_SQL = """
 import pytest
@@ -63,3 +67,14 @@ def write(folder: Path, *revisions: Revision, models: str = "") -> Path:
         text = REVISION.format(name=name, below=below, up=up, down=down)
         (folder / f"moves/versions/{name}.py").write_text(text)
     return folder / "alembic.ini"
+
+
+def tables(login: Login, database: str) -> set[str]:
+    """Return the names of a database's tables."""
+    return {name for (name,) in run(login, database, "SHOW TABLES")}
+
+
+def assert_migrates(schema: AlembicSchema, login: Login, database: str) -> None:
+    """Check that a schema makes the table of SHOP."""
+    schema.make(login, database)
+    assert "shop" in tables(login, database)
